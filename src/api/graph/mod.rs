@@ -1,0 +1,31 @@
+//! Microsoft Graph's synchronization API (`reference/graph-sync-api.md` §4).
+
+mod apps;
+mod bulk_upload;
+mod jobs;
+mod logs;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(apps::list_apps)
+        .service(apps::find_app)
+        .service(jobs::list_jobs)
+        .service(jobs::find_job)
+        .service(jobs::start_job)
+        .service(jobs::pause_job)
+        .service(jobs::restart_job)
+        .service(bulk_upload::upload)
+        .service(logs::list_entries)
+        .service(logs::find_entry);
+}
+
+/// `v1.0` or `beta`, whichever the caller used.
+fn version(request: &actix_web::HttpRequest) -> &'static str {
+    if request.path().starts_with("/beta") {
+        "beta"
+    } else {
+        "v1.0"
+    }
+}

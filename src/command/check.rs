@@ -1,0 +1,149 @@
+//! `muster check`: everything wrong with a config, its schemas and its systems, at once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::Outcome;
+use crate::config::Config;
+use crate::connector::Severity;
+use crate::engine;
+
+/// Checks config, schemas, expressions, credentials and reachability; reports every problem.
+#[derive(Args)]
+pub struct Arguments {
+    /// The config file.
+    #[arg(long, env = "MUSTER_CONFIG", default_value = "muster.toml")]
+    config: PathBuf,
+    /// Print JSON instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+struct Line {
+    severity: &'static str,
+    place: String,
+    message: String,
+}
+
+pub async fn run(arguments: Arguments) -> Outcome {
+    let lines = match Config::load(&arguments.config) {
+        Ok(config) => systems(&config).await,
+        Err(problems) => problems
+            .0
+            .into_iter()
+            .map(|message| error("config", message))
+            .collect(),
+    };
+    print(&lines, arguments.json);
+    let failed = lines.iter().any(|line| line.severity == "error");
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Compiles every app's schema and asks every target what it makes of it.
+async fn systems(config: &Config) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for app in &config.apps {
+        let place = format!("app {} ({})", app.id, app.name);
+        let policy = match engine::compile(config, app) {
+            Ok(policy) => policy,
+            Err(problem) => {
+                lines.extend(
+                    problem
+                        .message
+                        .lines()
+                        .map(|message| error(&place, message.to_string())),
+                );
+                continue;
+            }
+        };
+        lines.extend(switches(&place, &policy));
+        let Some(system) = config.systems.get(&app.target) else {
+            continue;
+        };
+        match system.target(&policy.target_attributes()) {
+            Err(problem) => lines.push(error(&app.target, problem.to_string())),
+            Ok(target) => {
+                for problem in target.check().await {
+                    let severity = match problem.severity {
+                        Severity::Error => "error",
+                        Severity::Warning => "warning",
+                    };
+                    lines.push(Line {
+                        severity,
+                        place: format!("system {}", app.target),
+                        message: problem.message,
+                    });
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// Settings that leave Entra's behaviour, and gaps that only the whole app shows.
+fn switches(place: &str, policy: &crate::domain::policy::Policy) -> Vec<Line> {
+    use crate::domain::mapping::{Flow, Role};
+    let warn = |message: &str| Line {
+        severity: "warning",
+        place: place.to_string(),
+        message: message.to_string(),
+    };
+    let mut lines = Vec::new();
+    let moves = policy
+        .mapping(Role::Container)
+        .is_some_and(|mapping| mapping.flow == Flow::Always);
+    if moves && policy.settings.managed.is_empty() {
+        lines.push(error(
+            place,
+            "parentDistinguishedName flows always: name the containers it may use in `managed`".into(),
+        ));
+    }
+    if policy.mapping(Role::Container).is_none()
+        && policy.settings.container.is_none()
+        && policy.model.container.is_some()
+    {
+        lines.push(error(
+            place,
+            "no container: set `container`, or map parentDistinguishedName".into(),
+        ));
+    }
+    if policy.settings.skip_out_of_scope_deletions {
+        lines.push(warn("leaving the scope does nothing to an account; Entra disables it: skip_out_of_scope_deletions = false does the same"));
+    }
+    if policy.settings.reenable_by_hr {
+        lines.push(warn("reenable = \"hr\": accounts that somebody disabled by hand are enabled as long as HR says active"));
+    }
+    lines
+}
+
+fn error(place: &str, message: String) -> Line {
+    Line {
+        severity: "error",
+        place: place.to_string(),
+        message,
+    }
+}
+
+fn print(lines: &[Line], as_json: bool) {
+    if as_json {
+        let problems: Vec<_> = lines
+            .iter()
+            .map(|line| json!({ "severity": line.severity, "place": line.place, "message": line.message }))
+            .collect();
+        println!("{}", json!({ "problems": problems }));
+        return;
+    }
+    for line in lines {
+        println!("{}: {}: {}", line.severity, line.place, line.message);
+    }
+    if lines.is_empty() {
+        println!("everything is in order");
+    }
+}

@@ -1,0 +1,9 @@
+//! One file a subcommand. Each answers with an exit code, or with one line that says what to do next.
+
+pub mod check;
+pub mod eval;
+pub mod serve;
+
+use std::process::ExitCode;
+
+pub type Outcome = Result<ExitCode, String>;

@@ -1,0 +1,665 @@
+//! The config: what was written ([`File`]) and what it means ([`Config`]). Reading it needs nothing but the
+//! file; every problem is reported at once, with the key at which it stands.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use secrecy::SecretString;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::connector::{System, SystemFile};
+use crate::domain::dn::Dn;
+use crate::domain::guard::{Family, Limits};
+use crate::domain::policy::Settings;
+use crate::domain::schema::{self, Schema};
+use crate::error::{Error, Result};
+use crate::secret::Written;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server: Server,
+    pub store: Store,
+    pub clients: Vec<Client>,
+    pub systems: BTreeMap<String, System>,
+    pub apps: Vec<App>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub tls: Option<Tls>,
+    /// How callers reach this gateway, without a slash at the end; `None` for the address it listens on.
+    pub public_url: Option<String>,
+    pub tenant: Uuid,
+    /// Operations in one upload.
+    pub max_operations: usize,
+    /// Bytes in one body.
+    pub max_body: usize,
+    pub upload_rate: Option<Rate>,
+    pub token_lifetime: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Uploads that one client may send in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub count: NonZeroU32,
+    pub per: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub url: SecretString,
+    /// Seals what the database keeps secret; `None` for the file beside an embedded database.
+    pub key: Option<SecretString>,
+}
+
+/// One caller of the API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: String,
+    pub secret: SecretString,
+    pub roles: Vec<String>,
+    /// The apps its roles reach (B32); `None` for all.
+    pub apps: Option<Vec<Uuid>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct App {
+    pub id: Uuid,
+    pub name: String,
+    pub source: String,
+    pub target: String,
+    pub template: &'static schema::Template,
+    /// A schema of one's own and the file it came from; the template's otherwise.
+    pub schema: Option<(PathBuf, Schema)>,
+    pub job: String,
+    pub start: bool,
+    pub settings: Settings,
+    pub limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    server: ServerFile,
+    store: Option<StoreFile>,
+    #[serde(default, rename = "client")]
+    clients: Vec<ClientFile>,
+    #[serde(default, rename = "system")]
+    systems: BTreeMap<String, SystemFile>,
+    #[serde(default, rename = "app")]
+    apps: Vec<AppFile>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerFile {
+    listen: Option<Written>,
+    tls: Option<TlsFile>,
+    public_url: Option<Written>,
+    tenant: Option<Written>,
+    max_operations: Option<usize>,
+    max_body: Option<Written>,
+    upload_rate: Option<Written>,
+    token_lifetime: Option<Written>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsFile {
+    cert: PathBuf,
+    key: PathBuf,
+    client_ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreFile {
+    url: Written,
+    key: Option<Written>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientFile {
+    id: Written,
+    secret: Written,
+    #[serde(default)]
+    roles: Vec<String>,
+    apps: Option<Vec<Uuid>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppFile {
+    id: Uuid,
+    name: Written,
+    source: String,
+    target: String,
+    template: String,
+    container: Option<Written>,
+    managed: Option<Vec<Written>>,
+    domain: Option<Written>,
+    schema: Option<PathBuf>,
+    job: Option<String>,
+    #[serde(default)]
+    start: bool,
+    reenable: Option<Reenable>,
+    skip_out_of_scope_deletions: Option<bool>,
+    delete_after: Option<Written>,
+    #[serde(default)]
+    allow_unrecoverable: bool,
+    #[serde(default)]
+    move_disabled: bool,
+    #[serde(default)]
+    guard: BTreeMap<String, u64>,
+}
+
+/// B11: whose word enables an account that somebody else disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Reenable {
+    Receipt,
+    Hr,
+}
+
+/// Every problem of a config, a line each.
+#[derive(Debug)]
+pub struct Problems(pub Vec<String>);
+
+impl std::fmt::Display for Problems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Roles that a client may have. `…OwnedBy` reaches the client's apps only, as every role does here (B32).
+pub const ROLES: &[&str] = &[
+    "Application.Read.All",
+    "Application.ReadWrite.OwnedBy",
+    "AuditLog.Read.All",
+    "ProvisioningLog.Read.All",
+    "Synchronization.Read.All",
+    "Synchronization.ReadWrite.All",
+    "SynchronizationData-User.Upload",
+    "SynchronizationData-User.Upload.OwnedBy",
+];
+
+/// Disables that 5 % of the accounts may come to at most: Graph's QuarantineTooManyDeletesThreshold.
+const MOST_DISABLES: u64 = 500;
+
+impl Config {
+    pub fn load(path: &Path) -> Result<Config, Problems> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Problems(vec![format!(
+                "cannot read the config {}: {error}",
+                path.display()
+            )])
+        })?;
+        let beside = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        Config::parse(&text, beside)
+    }
+
+    /// Reads a config; relative paths in it are looked for in `beside`.
+    pub fn parse(text: &str, beside: &Path) -> Result<Config, Problems> {
+        let file: File = toml::from_str(text).map_err(|error| Problems(vec![error.to_string()]))?;
+        let mut reader = Reader {
+            beside,
+            problems: Vec::new(),
+        };
+        let config = reader.config(file);
+        match config {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            _ => Err(Problems(reader.problems)),
+        }
+    }
+
+    pub fn app(&self, id: &str) -> Option<&App> {
+        let id = Uuid::parse_str(id).ok()?;
+        self.apps.iter().find(|app| app.id == id)
+    }
+}
+
+/// Walks the file and notes what is wrong on the way.
+struct Reader<'a> {
+    beside: &'a Path,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, file: File) -> Option<Config> {
+        let server = self.server(file.server);
+        let store = self.store(file.store);
+        let clients: Vec<_> = file
+            .clients
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, one)| self.client(at, one))
+            .collect();
+        let mut systems = BTreeMap::new();
+        for (id, system) in file.systems {
+            let resolved = system.resolve(self.beside).map_err(|error| match &error.target {
+                Some(key) => Error::invalid(format!("{key} {}", error.message)),
+                None => error,
+            });
+            if let Some(system) = self.note(&format!("system.{id}"), resolved) {
+                systems.insert(id, system);
+            }
+        }
+        let apps: Vec<_> = file
+            .apps
+            .into_iter()
+            .filter_map(|app| self.app(app, &systems))
+            .collect();
+        self.duplicates("client", clients.iter().map(|client| client.id.clone()));
+        self.duplicates("app", apps.iter().map(|app| app.id.to_string()));
+        self.duplicates("app … job", apps.iter().map(|app| app.job.clone()));
+        for client in &clients {
+            for app in client
+                .apps
+                .iter()
+                .flatten()
+                .filter(|id| !apps.iter().any(|app| app.id == **id))
+            {
+                self.problem(
+                    &format!("client {}", client.id),
+                    format!("apps names {app}, which is no app of this config"),
+                );
+            }
+        }
+        Some(Config {
+            server: server?,
+            store: store?,
+            clients,
+            systems,
+            apps,
+        })
+    }
+
+    fn server(&mut self, file: ServerFile) -> Option<Server> {
+        let listen = self
+            .text("server.listen", file.listen)?
+            .unwrap_or_else(|| "127.0.0.1:8460".into());
+        let listen: Option<SocketAddr> = self.note(
+            "server.listen",
+            listen.parse().map_err(|_| {
+                Error::invalid(format!(
+                    "'{listen}' is no address and port such as 127.0.0.1:8460"
+                ))
+            }),
+        );
+        let beside = self.beside;
+        let tls = file.tls.map(|tls| Tls {
+            cert: beside.join(tls.cert),
+            key: beside.join(tls.key),
+            client_ca: tls.client_ca.map(|path| beside.join(path)),
+        });
+        let listen = listen?;
+        if tls.is_none() && !listen.ip().is_loopback() {
+            self.problem(
+                "server.listen",
+                "plain HTTP is for loopback addresses only: set tls = { cert, key }",
+            );
+        }
+        let tenant = match self.text("server.tenant", file.tenant)? {
+            None => Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"muster"),
+            Some(text) => self.note(
+                "server.tenant",
+                Uuid::parse_str(&text).map_err(|_| Error::invalid("it must be a GUID")),
+            )?,
+        };
+        let public_url = self
+            .text("server.public_url", file.public_url)?
+            .map(|url| url.trim_end_matches('/').to_string());
+        let max_body = self
+            .text("server.max_body", file.max_body)?
+            .unwrap_or_else(|| "32MiB".into());
+        let upload_rate = self.text("server.upload_rate", file.upload_rate)?;
+        let lifetime = self
+            .text("server.token_lifetime", file.token_lifetime)?
+            .unwrap_or_else(|| "1h".into());
+        Some(Server {
+            listen,
+            tls,
+            public_url,
+            tenant,
+            max_operations: file.max_operations.unwrap_or(1000),
+            max_body: self.note("server.max_body", bytes(&max_body))?,
+            upload_rate: match upload_rate {
+                Some(text) => Some(self.note("server.upload_rate", rate(&text))?),
+                None => None,
+            },
+            token_lifetime: self
+                .note("server.token_lifetime", duration(&lifetime))?
+                .unsigned_abs(),
+        })
+    }
+
+    fn store(&mut self, file: Option<StoreFile>) -> Option<Store> {
+        let Some(file) = file else {
+            let path = self.beside.join("muster.db");
+            return Some(Store {
+                url: format!("sqlite:{}", path.display()).into(),
+                key: None,
+            });
+        };
+        let url = self.note("store.url", file.url.resolve(self.beside))?;
+        let url = match url.strip_prefix("sqlite:") {
+            Some(path) => format!(
+                "sqlite:{}",
+                self.beside.join(path.trim_start_matches("//")).display()
+            ),
+            None => url,
+        };
+        let key = match file.key {
+            Some(key) => Some(self.note("store.key", key.secret(self.beside))?),
+            None => None,
+        };
+        if key.is_none() && !url.starts_with("sqlite:") {
+            self.problem(
+                "store.key",
+                "with PostgreSQL a key is needed, the same for every replica: key = { file = \"…\" }",
+            );
+        }
+        Some(Store { url: url.into(), key })
+    }
+
+    fn client(&mut self, at: usize, file: ClientFile) -> Option<Client> {
+        let id = self.note(&format!("client[{at}].id"), file.id.resolve(self.beside))?;
+        let place = format!("client {id}");
+        for role in file.roles.iter().filter(|role| !ROLES.contains(&role.as_str())) {
+            self.problem(
+                &place,
+                format!("there is no role '{role}': use one of {}", ROLES.join(", ")),
+            );
+        }
+        let secret = self.note(&place, file.secret.secret(self.beside))?;
+        if secrecy::ExposeSecret::expose_secret(&secret).is_empty() {
+            self.problem(&place, "the secret must not be empty");
+        }
+        Some(Client {
+            id,
+            secret,
+            roles: file.roles,
+            apps: file.apps,
+        })
+    }
+
+    fn app(&mut self, file: AppFile, systems: &BTreeMap<String, System>) -> Option<App> {
+        let place = format!("app {}", file.id);
+        for (key, system) in [("source", &file.source), ("target", &file.target)] {
+            if !systems.contains_key(system) {
+                self.problem(
+                    &place,
+                    format!("{key} names the system '{system}', which this config does not define"),
+                );
+            }
+        }
+        if systems
+            .get(&file.source)
+            .is_some_and(|system| !system.is_source())
+        {
+            self.problem(&place, format!("'{}' cannot be a source", file.source));
+        }
+        if systems
+            .get(&file.target)
+            .is_some_and(|system| !system.is_target())
+        {
+            self.problem(&place, format!("'{}' cannot be a target", file.target));
+        }
+        let template = schema::template(&file.template).ok_or_else(|| {
+            let known: Vec<&str> = schema::TEMPLATES.iter().map(|template| template.id).collect();
+            Error::invalid(format!(
+                "there is no template '{}': use one of {}",
+                file.template,
+                known.join(", ")
+            ))
+        });
+        let template = self.note(&place, template);
+        let schema = match file.schema {
+            Some(path) => {
+                let path = self.beside.join(path);
+                Some(
+                    self.note(&place, read_schema(&path))
+                        .map(|schema| (path, schema))?,
+                )
+            }
+            None => None,
+        };
+        let container = self.text(&place, file.container)?;
+        let mut managed = Vec::new();
+        for written in file.managed.unwrap_or_default() {
+            let text = self.note(&place, written.resolve(self.beside))?;
+            managed.extend(self.dn(&format!("{place} managed"), &text));
+        }
+        if let Some(container) = &container {
+            let container = self.dn(&format!("{place} container"), container)?;
+            if managed.is_empty() {
+                managed.push(container);
+            } else if !managed.iter().any(|one| container.is_within(one)) {
+                self.problem(
+                    &place,
+                    "the container is not among the managed ones: add it to `managed`",
+                );
+            }
+        }
+        let system = systems.get(&file.target);
+        let delete_after = self
+            .text(&place, file.delete_after)?
+            .unwrap_or_else(|| "30d".into());
+        let delete_after = if delete_after == "0" {
+            SignedDuration::ZERO
+        } else {
+            self.note(&format!("{place} delete_after"), duration(&delete_after))?
+        };
+        let fixed = file
+            .guard
+            .iter()
+            .filter_map(|(key, limit)| match Family::parse(key) {
+                Some(family) => Some((family, *limit)),
+                None => {
+                    self.problem(&place, format!("guard has no limit '{key}'"));
+                    None
+                }
+            });
+        let limits = Limits {
+            fixed: fixed.collect(),
+            most_disables: MOST_DISABLES,
+        };
+        let name = self.note(&place, file.name.resolve(self.beside))?;
+        let domain = self
+            .text(&place, file.domain)?
+            .or_else(|| system.and_then(System::default_domain));
+        Some(App {
+            id: file.id,
+            name,
+            source: file.source,
+            target: file.target,
+            template: template?,
+            schema,
+            job: file
+                .job
+                .unwrap_or_else(|| format!("{}.{}", file.template, file.id.simple())),
+            start: file.start,
+            settings: Settings {
+                container,
+                managed,
+                default_domain: domain,
+                reenable_by_hr: file.reenable == Some(Reenable::Hr),
+                skip_out_of_scope_deletions: file.skip_out_of_scope_deletions.unwrap_or(true),
+                delete_after,
+                may_delete_at_once: file.allow_unrecoverable,
+                move_disabled: file.move_disabled,
+                never: Vec::new(),
+            },
+            limits,
+        })
+    }
+
+    fn duplicates(&mut self, what: &str, ids: impl Iterator<Item = String>) {
+        let mut seen = std::collections::BTreeSet::new();
+        for id in ids {
+            if !seen.insert(id.clone()) {
+                self.problem(what, format!("'{id}' is there twice"));
+            }
+        }
+    }
+
+    fn dn(&mut self, place: &str, text: &str) -> Option<Dn> {
+        self.note(
+            place,
+            Dn::parse(text).ok_or_else(|| {
+                Error::invalid(format!(
+                    "'{text}' is no distinguished name like OU=Staff,DC=example,DC=test"
+                ))
+            }),
+        )
+    }
+
+    /// `None` when the text is there and cannot be had.
+    fn text(&mut self, place: &str, written: Option<Written>) -> Option<Option<String>> {
+        match written {
+            None => Some(None),
+            Some(written) => self.note(place, written.resolve(self.beside)).map(Some),
+        }
+    }
+
+    fn note<T>(&mut self, place: &str, outcome: Result<T>) -> Option<T> {
+        outcome.map_err(|error| self.problem(place, error)).ok()
+    }
+
+    fn problem(&mut self, place: &str, message: impl std::fmt::Display) {
+        self.problems.push(format!("{place}: {message}"));
+    }
+}
+
+fn read_schema(path: &Path) -> Result<Schema> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::invalid(format!("cannot read the schema {}: {error}", path.display())))?;
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        Error::invalid(format!(
+            "{} is no synchronization schema: {error}",
+            path.display()
+        ))
+    })
+}
+
+/// `32MiB`, `500kB`, `1024`.
+fn bytes(text: &str) -> Result<usize> {
+    const UNITS: &[(&str, usize)] = &[
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1000),
+        ("MB", 1_000_000),
+        ("B", 1),
+        ("", 1),
+    ];
+    let text = text.trim();
+    let digits = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim());
+    unit.zip(number.parse::<usize>().ok())
+        .and_then(|((_, factor), number)| number.checked_mul(*factor))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| Error::invalid(format!("'{text}' is no size such as 32MiB")))
+}
+
+/// `1h`, `30d`, `PT10M`; a day is 24 hours.
+fn duration(text: &str) -> Result<SignedDuration> {
+    text.parse::<Span>()
+        .ok()
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
+        .filter(|duration| duration.is_positive())
+        .ok_or_else(|| {
+            Error::invalid(format!(
+                "'{text}' is no length of time such as 30s, 15m, 1h or 30d"
+            ))
+        })
+}
+
+/// `40/5s`: so many uploads in so much time.
+fn rate(text: &str) -> Result<Rate> {
+    let wrong = || Error::invalid(format!("'{text}' is no rate such as 40/5s"));
+    let (count, per) = text.split_once('/').ok_or_else(wrong)?;
+    let count = count.trim().parse().map_err(|_| wrong())?;
+    Ok(Rate {
+        count,
+        per: duration(per.trim()).map_err(|_| wrong())?.unsigned_abs(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = include_str!("../examples/muster.toml");
+
+    #[test]
+    fn the_example_is_a_config() {
+        // The example takes its secrets from files, so that it can be run as it is.
+        let config = Config::parse(WHOLE, Path::new("examples")).unwrap();
+        assert_eq!(config.apps.len(), 1);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let problems = Config::parse(
+            r#"
+            [server]
+            listen = "0.0.0.0:80"
+            max_body = "lots"
+            [[client]]
+            id = "a"
+            secret = "s"
+            roles = ["Boss"]
+            [[app]]
+            id = "6f0e4c1a-4a53-4d0c-9d6e-0f6f0d3f5c11"
+            name = "x"
+            source = "hr"
+            target = "corp"
+            template = "API2XX"
+            "#,
+            Path::new("."),
+        )
+        .unwrap_err()
+        .to_string();
+        for part in ["loopback", "lots", "'Boss'", "'hr'", "'corp'", "API2XX"] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        assert!(Config::parse("[server]\nlisten_on = 1", Path::new(".")).is_err());
+    }
+
+    #[test]
+    fn sizes_times_and_rates() {
+        assert_eq!(bytes("32MiB").unwrap(), 32 << 20);
+        assert!(bytes("-1").is_err());
+        assert_eq!(duration("30d").unwrap(), SignedDuration::from_hours(720));
+        assert_eq!(rate("40/5s").unwrap().per, Duration::from_secs(5));
+        assert!(rate("0/5s").is_err());
+    }
+}

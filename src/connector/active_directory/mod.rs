@@ -1,0 +1,30 @@
+//! The LDAP target: Active Directory, Samba's AD, and other LDAP servers where the table in `dialect.rs`
+//! knows how they differ. Everything that says LDAP lives in this room.
+//!
+//! Reading order, one change's way down: [`config`] says where the directory is; `connection` keeps a few
+//! bound connections to each controller; `dialect` tells from the root DSE what kind of server answers;
+//! [`target`] opens a session on one controller; `find` asks for accounts, `apply` writes changes, and
+//! `references` turns the anchors of managers into DNs and back. `wire` translates values, `errors` turns
+//! a refusal into words and a log code, `model` holds the rules a value must meet before it is sent.
+//!
+//! Three habits of this room. Accounts are addressed by their anchor wherever the server can, because DNs
+//! move. Every write carries what was there before it, so that the directory itself refuses a plan that
+//! the world has overtaken. A call that was sent and not answered is reported as unknown, never repeated.
+
+pub mod config;
+pub mod target;
+
+mod apply;
+mod check;
+mod connection;
+mod dialect;
+mod errors;
+mod find;
+mod model;
+mod password;
+mod references;
+mod wire;
+
+pub use config::{Config, File};
+pub use model::MODEL;
+pub use target::ActiveDirectory;

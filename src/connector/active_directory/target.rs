@@ -1,0 +1,255 @@
+//! The directory as a target: one session on one controller.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use ldap3::Scope;
+use ldap3::controls::RawControl;
+
+use super::config::Config;
+use super::connection::{Controller, Dial, Failure, Search};
+use super::dialect::{References, Server};
+use super::errors::During;
+use super::find::BATCH;
+use super::model::MODEL;
+use super::references::Known;
+use super::wire::{self, Filter, Mapped};
+use crate::connector::{Capability, Endpoint, Lookup, Outcome, Problem, Session, Target};
+use crate::domain::account::{Account, Anchor};
+use crate::domain::dn::Dn;
+use crate::domain::plan::{Change, ChangeId};
+use crate::error::{Error, Kind, Result};
+
+/// Answers carry no referrals to other domains ([MS-ADTS] 3.1.1.3.4.1.4).
+const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
+/// Every DN in an answer carries its GUID ([MS-ADTS] 3.1.1.3.4.1.5).
+const EXTENDED_DN: &str = "1.2.840.113556.1.4.529";
+/// `SEQUENCE { flag INTEGER }` with flag 1: GUIDs in dashed text.
+const EXTENDED_DN_TEXT: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x01];
+
+/// What is asked of the root DSE.
+const ROOT: &[&str] = &[
+    "supportedCapabilities",
+    "supportedControl",
+    "schemaNamingContext",
+    "configurationNamingContext",
+    "subschemaSubentry",
+];
+
+/// One domain of Active Directory, or another LDAP server. Cheap to keep, and meant to be kept: it holds the
+/// connections, and the memory of credentials that were refused.
+pub struct ActiveDirectory {
+    pub(super) shared: Arc<Shared>,
+    pub(super) controllers: Vec<Arc<Controller>>,
+}
+
+/// What every session needs of the configuration.
+pub(super) struct Shared {
+    pub base_dn: String,
+    pub search_base: String,
+    pub bind_dn: String,
+    pub page_size: u32,
+    pub mapped: Mapped,
+}
+
+impl ActiveDirectory {
+    /// `attributes` are those the policy maps, spelled as it spells them; nothing else is read. Connects
+    /// to nothing yet. Errors: an unreadable `ca_file`, a name that cannot be an attribute's.
+    pub fn new(config: Config, attributes: &[String]) -> Result<ActiveDirectory> {
+        if let Some(wrong) = attributes.iter().find(|name| !wire::is_attribute_name(name)) {
+            return Err(Error::invalid(format!(
+                "{wrong:?} is no attribute name of a directory"
+            )));
+        }
+        let dial = Arc::new(Dial::new(&config)?);
+        let controllers = config
+            .urls
+            .iter()
+            .map(|url| Arc::new(Controller::new(url, dial.clone())))
+            .collect();
+        let shared = Shared {
+            base_dn: config.base_dn,
+            search_base: config.search_base,
+            bind_dn: config.bind_dn,
+            page_size: config.page_size,
+            mapped: Mapped {
+                spelled: attributes.to_vec(),
+            },
+        };
+        Ok(ActiveDirectory {
+            shared: Arc::new(shared),
+            controllers,
+        })
+    }
+
+    pub(super) async fn session(&self, controller: &Arc<Controller>) -> Result<DirectorySession> {
+        let server = identify(controller).await?;
+        let asked = self.shared.mapped.asked(server.dialect);
+        let mut session = DirectorySession {
+            shared: self.shared.clone(),
+            controller: controller.clone(),
+            server,
+            own: Vec::new(),
+            asked,
+            known: Known::default(),
+        };
+        session.own = session.own_accounts().await?;
+        Ok(session)
+    }
+}
+
+#[async_trait]
+impl Target for ActiveDirectory {
+    fn capability(&self) -> Capability {
+        Capability {
+            model: MODEL,
+            find_batch: BATCH,
+            recoverable_delete: false,
+        }
+    }
+
+    async fn open(&self, pin: Option<&Endpoint>) -> Result<Box<dyn Session>> {
+        let pinned = |controller: &&Arc<Controller>| Some(&controller.endpoint) == pin;
+        let first = self.controllers.iter().filter(pinned);
+        let others = self.controllers.iter().filter(|controller| !pinned(controller));
+        let mut causes = Vec::new();
+        for controller in first.chain(others) {
+            match self.session(controller).await {
+                Ok(session) => return Ok(Box::new(session)),
+                // The next controller would count another failed sign-in against the account (B25).
+                Err(error) if error.kind == Kind::Unauthenticated => return Err(error),
+                Err(error) => causes.push(error),
+            }
+        }
+        Err(no_controller(causes))
+    }
+
+    async fn check(&self) -> Vec<Problem> {
+        super::check::check(self).await
+    }
+}
+
+fn no_controller(mut causes: Vec<Error>) -> Error {
+    if causes.len() == 1 {
+        return causes.remove(0);
+    }
+    let messages: Vec<&str> = causes.iter().map(|cause| cause.message.as_str()).collect();
+    Error::unavailable(format!("no controller can be used: {}", messages.join("; ")))
+        .code("EndpointUnavailable")
+}
+
+/// Asks who answers. A connection kept from an earlier session may have died unnoticed, so a lost answer is
+/// worth one new connection; nothing has been written yet.
+async fn identify(controller: &Controller) -> Result<Server> {
+    let failed = |failure: Failure| failure.into_error(During::Search);
+    let mut connection = controller.connection(0).await?;
+    let root = match connection.root(ROOT).await {
+        Err(Failure::Lost(_) | Failure::Unsent(_)) => {
+            connection = controller.connection(0).await?;
+            connection.root(ROOT).await
+        }
+        answer => answer,
+    }
+    .map_err(failed)?;
+    let classes: Vec<String> = match root.text("subschemaSubentry") {
+        Some(subentry) => {
+            let entry = connection
+                .read(subentry, &["objectClasses".to_string()], Vec::new())
+                .await;
+            let entry = entry.map_err(failed)?.unwrap_or_default();
+            entry.texts("objectClasses").map(str::to_string).collect()
+        }
+        None => Vec::new(),
+    };
+    Ok(Server::new(&root, &classes))
+}
+
+/// One cycle's conversation with one controller.
+pub(super) struct DirectorySession {
+    pub shared: Arc<Shared>,
+    pub controller: Arc<Controller>,
+    pub server: Server,
+    /// The accounts that may be the one we are bound as.
+    pub own: Vec<Anchor>,
+    /// The attributes asked for with every account.
+    pub asked: Vec<String>,
+    pub known: Known,
+}
+
+impl DirectorySession {
+    /// The controls that go with every search, as far as the server knows them.
+    pub(super) fn controls(&self) -> Vec<RawControl> {
+        let mut controls = Vec::new();
+        if self.server.supports(DOMAIN_SCOPE) {
+            controls.push(RawControl {
+                ctype: DOMAIN_SCOPE.to_string(),
+                crit: false,
+                val: None,
+            });
+        }
+        if self.server.dialect.references == References::ExtendedDn {
+            let val = Some(EXTENDED_DN_TEXT.to_vec());
+            controls.push(RawControl {
+                ctype: EXTENDED_DN.to_string(),
+                crit: true,
+                val,
+            });
+        }
+        controls
+    }
+
+    /// Whoever the configured name may stand for: a DN, a user principal name (`name@domain` also stands
+    /// for sAMAccountName `name`), or `DOMAIN\name`.
+    async fn own_accounts(&self) -> Result<Vec<Anchor>> {
+        let name = &self.shared.bind_dn;
+        let attributes = [self.server.dialect.anchor.to_string()];
+        let connection = self.controller.connection(0).await?;
+        let account_name = |name: &str| Filter::equal("sAMAccountName", name);
+        let found = if Dn::parse(name).is_some() {
+            let entry = connection.read(name, &attributes, self.controls()).await;
+            entry.map(|entry| entry.into_iter().collect())
+        } else {
+            let filter = match (name.split_once('\\'), name.split_once('@')) {
+                (Some((_, user)), _) => account_name(user),
+                (_, Some((user, _))) => {
+                    Filter::Any(vec![Filter::equal("userPrincipalName", name), account_name(user)])
+                }
+                _ => account_name(name),
+            };
+            let search = Search {
+                base: &self.shared.base_dn,
+                scope: Scope::Subtree,
+                filter,
+                attributes: &attributes,
+                controls: self.controls(),
+                page_size: self.shared.page_size,
+            };
+            connection.search(&search).await
+        };
+        let found = found.map_err(|failure| failure.into_error(During::Search))?;
+        Ok(found
+            .iter()
+            .filter_map(|entry| entry.anchor(self.server.dialect))
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Session for DirectorySession {
+    fn endpoint(&self) -> &Endpoint {
+        &self.controller.endpoint
+    }
+
+    async fn find(&self, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
+        super::find::find(self, lookups).await
+    }
+
+    fn list(&self) -> BoxStream<'_, Result<Vec<Account>>> {
+        super::find::list(self)
+    }
+
+    fn apply(&self, changes: Vec<Change>) -> BoxStream<'_, (ChangeId, Outcome)> {
+        super::apply::apply(self, changes)
+    }
+}

@@ -1,0 +1,163 @@
+//! Outside systems. A connector knows one kind of system and nothing of the store, the engine or the API.
+//!
+//! Two seams, no more. A [`Source`] hands over what HR says; a [`Target`] is asked what it holds and told what
+//! to change. Neither decides anything, neither retries on its own: an [`Error`]'s kind tells the engine what
+//! to do next.
+
+pub mod active_directory;
+pub mod bulk;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use serde::Deserialize;
+
+use crate::domain::account::{Account, Anchor, Model};
+use crate::domain::plan::{Change, ChangeId, Receipt};
+use crate::error::{Error, Result};
+
+/// A `[system.…]` table as written; `kind` says which connector reads it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum SystemFile {
+    Bulk(bulk::config::Config),
+    ActiveDirectory(active_directory::config::File),
+}
+
+/// A system as meant. One variant a connector: what the rest of the gateway knows of them is here.
+#[derive(Clone, Debug)]
+pub enum System {
+    Bulk(bulk::config::Config),
+    ActiveDirectory(active_directory::config::Config),
+}
+
+impl SystemFile {
+    pub fn resolve(&self, beside: &Path) -> Result<System> {
+        Ok(match self {
+            SystemFile::Bulk(config) => System::Bulk(config.clone()),
+            SystemFile::ActiveDirectory(file) => System::ActiveDirectory(file.resolve(beside)?),
+        })
+    }
+}
+
+impl System {
+    pub fn is_source(&self) -> bool {
+        matches!(self, System::Bulk(_))
+    }
+
+    pub fn is_target(&self) -> bool {
+        self.model().is_some()
+    }
+
+    /// What this kind of target calls things; `None` for what is no target.
+    pub fn model(&self) -> Option<Model> {
+        match self {
+            System::Bulk(_) => None,
+            System::ActiveDirectory(_) => Some(active_directory::MODEL),
+        }
+    }
+
+    /// What `DefaultDomain()` gives where the config does not say.
+    pub fn default_domain(&self) -> Option<String> {
+        match self {
+            System::Bulk(_) => None,
+            System::ActiveDirectory(config) => config.domain(),
+        }
+    }
+
+    /// How long a write may take to reach every controller of this system (B23).
+    pub fn replication_delay(&self) -> std::time::Duration {
+        match self {
+            System::Bulk(_) => std::time::Duration::ZERO,
+            System::ActiveDirectory(config) => config.replication_delay,
+        }
+    }
+
+    /// Builds the connector of a target, which will ask for these attributes.
+    pub fn target(&self, attributes: &[String]) -> Result<Box<dyn Target>> {
+        match self {
+            System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be a target")),
+            System::ActiveDirectory(config) => Ok(Box::new(active_directory::ActiveDirectory::new(
+                config.clone(),
+                attributes,
+            )?)),
+        }
+    }
+}
+
+/// What a target can do, so that the engine asks instead of knowing.
+#[derive(Clone, Copy, Debug)]
+pub struct Capability {
+    pub model: Model,
+    /// How many lookups one [`Session::find`] takes best.
+    pub find_batch: usize,
+    /// A deleted account can be brought back.
+    pub recoverable_delete: bool,
+}
+
+#[async_trait]
+pub trait Target: Send + Sync {
+    fn capability(&self) -> Capability;
+
+    /// Opens the one controller of a cycle: `pin` if it answers, else the first that does in order of
+    /// preference (B23). Connections outlive sessions, since a bind is expensive.
+    async fn open(&self, pin: Option<&Endpoint>) -> Result<Box<dyn Session>>;
+
+    /// Everything wrong with the configuration as the system sees it: reachability, credentials, base,
+    /// containers, attributes that do not exist.
+    async fn check(&self) -> Vec<Problem>;
+}
+
+/// Which controller answers, by URL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint(pub String);
+
+/// Something `muster check` reports about a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub severity: Severity,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+#[async_trait]
+pub trait Session: Send + Sync {
+    fn endpoint(&self) -> &Endpoint;
+
+    /// Asks for many accounts at once; `found[i]` answers `lookups[i]`.
+    async fn find(&self, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>>;
+
+    /// Every account that the matching search could find, in pages.
+    fn list(&self) -> BoxStream<'_, Result<Vec<Account>>>;
+
+    /// Applies changes, several at a time, and reports each as it ends, every one exactly once.
+    fn apply(&self, changes: Vec<Change>) -> BoxStream<'_, (ChangeId, Outcome)>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    Anchor(Anchor),
+    /// An account whose attribute holds this value, as the target compares.
+    Match {
+        attribute: String,
+        value: String,
+    },
+}
+
+/// How one change ended.
+#[derive(Debug)]
+pub enum Outcome {
+    Done(Receipt),
+    /// Some effects are in place, then one was refused.
+    Partial(Receipt, Error),
+    /// Nothing was written.
+    Refused(Error),
+    /// It was sent, and nobody knows whether it arrived (B26). The receipt holds what is known to have happened.
+    Unknown(Option<Receipt>, Error),
+}

@@ -1,0 +1,86 @@
+//! One object in a target system, as the target shows it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The immutable key of an account in its target: an objectGUID in dashed text form, an entryUUID, a Graph
+/// object id. Never a DN: DNs move.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Anchor(pub String);
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Values by attribute name. Names are spelled as the policy spells them, whatever the target answered; a
+/// reference (manager) holds the anchors of the accounts it points to; an attribute without values is absent.
+pub type Values = BTreeMap<String, Vec<String>>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub anchor: Anchor,
+    /// Where the target keeps it, for people to read: a DN, a user principal name.
+    pub address: String,
+    /// `None` where the target has no such notion.
+    pub enabled: Option<bool>,
+    pub values: Values,
+    /// Why nobody but an administrator may touch it (adminCount, critical system object, our own account): B21.
+    pub protected: Option<Protection>,
+}
+
+impl Account {
+    pub fn first(&self, attribute: &str) -> Option<&str> {
+        self.values
+            .get(attribute)
+            .and_then(|values| values.first())
+            .map(String::as_str)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Protection {
+    AdminCount,
+    CriticalSystemObject,
+    OwnAccount,
+}
+
+/// What one kind of target calls the things that planning treats specially, and the values it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    /// The attribute that enables and disables: (`accountDisabled`, false) or (`accountEnabled`, true).
+    pub state: StateAttribute,
+    /// Other spellings that reach the same state and are never mapped beside it (`userAccountControl`).
+    pub state_aliases: &'static [&'static str],
+    /// The attribute that holds the container, where accounts live in a tree.
+    pub container: Option<&'static str>,
+    /// The attribute that is the object's own name inside its container, changed by renaming.
+    pub name: Option<&'static str>,
+    /// Attributes that point to other accounts.
+    pub references: &'static [&'static str],
+    /// Attributes by which people and systems know an account: never cleared, and changes count as renames.
+    pub identifying: &'static [&'static str],
+    /// Attributes without which an account cannot be made.
+    pub required: &'static [&'static str],
+    /// The target's own rule for one value: length, characters, form.
+    pub check: fn(attribute: &str, value: &str) -> Result<(), Violation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateAttribute {
+    pub name: &'static str,
+    /// The Boolean that means *enabled*.
+    pub enabled: bool,
+}
+
+/// A value that the target would refuse, found before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// One of the log's codes (`reference/entra-inbound.md` §5.4).
+    pub code: &'static str,
+    pub message: String,
+}

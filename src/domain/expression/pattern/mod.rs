@@ -1,0 +1,176 @@
+//! Regular expressions as .NET reads them, on top of `fancy-regex`.
+//!
+//! Administrators bring their patterns from the service, so the pattern is translated first (see
+//! [`dialect`]); what the two engines do differently while matching is settled here:
+//!
+//! * `$` also matches before a line break that ends the text. Only texts that end in one need that, so the
+//!   cheap meaning is compiled for all others.
+//! * After a match the search goes on where it ended, and an empty match may follow at once: `.*` matches
+//!   `abc` twice.
+//! * `$1` counts unnamed groups before named ones.
+//!
+//! Matching is bounded; a search that runs away is an error and not a hanging process.
+
+use std::ops::Range;
+
+use fancy_regex::{Captures, Regex, RegexBuilder};
+
+mod dialect;
+mod substitution;
+#[cfg(test)]
+mod tests;
+
+use dialect::{Groups, LineEnd};
+use substitution::Substitution;
+
+/// Steps back per search, before it is given up.
+const MAX_STEPS: usize = 100_000;
+/// Matches replaced in one text.
+const MAX_MATCHES: usize = 10_000;
+/// Size of a compiled pattern, in bytes.
+const MAX_SIZE: usize = 1 << 20;
+/// Longest text to search, in bytes.
+const MAX_TEXT: usize = 1 << 16;
+/// Longest text to make, in bytes.
+const MAX_RESULT: usize = 1 << 20;
+
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    written: String,
+    groups: Groups,
+    regex: Regex,
+    /// For texts that end in a line break, if the pattern asks for the end of the text.
+    before_line_break: Option<Regex>,
+}
+
+impl Pattern {
+    /// Fails with the reason, in words for the author of the pattern.
+    pub fn compile(written: &str) -> Result<Pattern, String> {
+        let plain = dialect::translate(written, LineEnd::Text)?;
+        let regex = build(plain.regex.clone())?;
+        let line_break = dialect::translate(written, LineEnd::BeforeLineBreak)?;
+        let before_line_break = match line_break.regex == plain.regex {
+            true => None,
+            false => Some(build(line_break.regex)?),
+        };
+        Ok(Pattern {
+            written: written.to_owned(),
+            groups: plain.groups,
+            regex,
+            before_line_break,
+        })
+    }
+
+    /// Whether it is found anywhere in the text.
+    pub fn is_match(&self, text: &str) -> Result<bool, String> {
+        Ok(self.captures(text, 0)?.is_some())
+    }
+
+    /// What the group holds in the first match; `None` without a match.
+    pub fn find_group<'t>(&self, text: &'t str, group: &str) -> Result<Option<&'t str>, String> {
+        let index = self.group(group)?;
+        let captures = self.captures(text, 0)?;
+        Ok(captures
+            .and_then(|captures| captures.get(index))
+            .map(|found| found.as_str()))
+    }
+
+    /// Every match replaced; `$1`, `${name}`, `$&` and their like in the replacement stand for what was
+    /// found. `None` without a match.
+    pub fn replace(&self, text: &str, replacement: &str) -> Result<Option<String>, String> {
+        let substitution = Substitution::parse(replacement, &self.groups);
+        self.rewrite(text, |captures, out| {
+            let found = captures.get(0)?.range();
+            substitution.write(captures, text, found.clone(), out);
+            Some(found)
+        })
+    }
+
+    /// In every match, only what the group holds is replaced, by the replacement as it is.
+    pub fn replace_group(
+        &self,
+        text: &str,
+        group: &str,
+        replacement: &str,
+    ) -> Result<Option<String>, String> {
+        let index = self.group(group)?;
+        self.rewrite(text, |captures, out| {
+            out.push_str(replacement);
+            captures.get(index).map(|found| found.range())
+        })
+    }
+
+    /// Goes from match to match. `replace` writes what takes the place of a range, and names that range.
+    fn rewrite(
+        &self,
+        text: &str,
+        replace: impl Fn(&Captures<'_, str>, &mut String) -> Option<Range<usize>>,
+    ) -> Result<Option<String>, String> {
+        let mut result = String::new();
+        let mut copied = 0;
+        let mut from = Some(0);
+        let mut matches = 0;
+        while let Some(start) = from
+            && let Some(captures) = self.captures(text, start)?
+            && let Some(whole) = captures.get(0)
+        {
+            matches += 1;
+            let mut written = String::new();
+            if let Some(found) = replace(&captures, &mut written)
+                && let Some(between) = text.get(copied..found.start)
+            {
+                result.push_str(between);
+                result.push_str(&written);
+                copied = found.end;
+            }
+            if matches > MAX_MATCHES || result.len() > MAX_RESULT {
+                return Err(format!(
+                    "the pattern matches more than {MAX_MATCHES} times or grows too large"
+                ));
+            }
+            from = match whole.end() > whole.start() {
+                true => Some(whole.end()),
+                false => text
+                    .get(whole.end()..)
+                    .and_then(|rest| rest.chars().next())
+                    .map(|skipped| whole.end() + skipped.len_utf8()),
+            };
+        }
+        if matches == 0 {
+            return Ok(None);
+        }
+        result.push_str(text.get(copied..).unwrap_or_default());
+        Ok(Some(result))
+    }
+
+    fn captures<'t>(&self, text: &'t str, from: usize) -> Result<Option<Captures<'t, str>>, String> {
+        if text.len() > MAX_TEXT {
+            return Err(format!(
+                "a pattern can search {MAX_TEXT} bytes, the text has {}",
+                text.len()
+            ));
+        }
+        let regex = match &self.before_line_break {
+            Some(regex) if text.ends_with('\n') => regex,
+            _ => &self.regex,
+        };
+        regex
+            .captures_from_pos(text, from)
+            .map_err(|error| format!("the search for `{}` was given up: {error}", self.written))
+    }
+
+    fn group(&self, name: &str) -> Result<usize, String> {
+        self.groups
+            .find(name)
+            .ok_or_else(|| format!("the pattern `{}` has no group `{name}`", self.written))
+    }
+}
+
+fn build(regex: String) -> Result<Regex, String> {
+    RegexBuilder::new(&regex)
+        .backtrack_limit(MAX_STEPS)
+        .delegate_size_limit(MAX_SIZE)
+        .delegate_dfa_size_limit(MAX_SIZE)
+        .build()
+        .map_err(|error| format!("the regular expression cannot be read: {error}"))
+}

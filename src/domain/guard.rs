@@ -1,0 +1,235 @@
+//! Limits that cannot be walked around (B16, B17): actions are counted over the plan *and* over what the job
+//! did before, and what exceeds a limit is held, action by action, while everything else goes on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::account::Model;
+use super::plan::{Effect, Planned};
+
+/// What the guard counts. Disables and deletes share one limit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    Disable,
+    Delete,
+    Enable,
+    Create,
+    Move,
+    Rename,
+    Overwrite(String),
+    Clear(String),
+}
+
+/// An effect that a limit keeps back until a person releases it or HR takes it back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    pub action: Action,
+    pub effect: Effect,
+    pub limit: u64,
+}
+
+/// Limits for 24 hours; over 7 days twice as much.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// The app's own numbers (`[app.guard]`), by the name of the action's family.
+    pub fixed: BTreeMap<Family, u64>,
+    /// `QuarantineTooManyDeletesThreshold`: the most that 5 % may come to.
+    pub most_disables: u64,
+}
+
+/// The keys of `[app.guard]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    Disables,
+    Enables,
+    Creates,
+    Moves,
+    Renames,
+    Overwrites,
+    Clears,
+}
+
+/// One row per family: at least this many, or this share of the enabled linked accounts in thousandths.
+#[rustfmt::skip]
+const DEFAULTS: &[(Family, &str, u64, u64)] = &[
+    (Family::Disables,   "disables",    20, 50),
+    (Family::Enables,    "enables",     20, 10),
+    (Family::Creates,    "creates",     50, 50),
+    (Family::Moves,      "moves",       50, 20),
+    (Family::Renames,    "renames",     20, 10),
+    (Family::Overwrites, "overwrites", 100, 100),
+    (Family::Clears,     "clears",      20, 20),
+];
+
+/// What the job did lately, and how many accounts that is to be measured against.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    pub day: BTreeMap<Action, u64>,
+    pub week: BTreeMap<Action, u64>,
+    /// N: accounts linked or matched that are enabled.
+    pub population: u64,
+    /// Every account the matching search ever found was made by this job: there is nothing to trample, so
+    /// creates are not limited.
+    pub all_made_here: bool,
+}
+
+/// What may still be done. Judging uses it up.
+#[derive(Clone, Debug)]
+pub struct Budget<'a> {
+    limits: &'a Limits,
+    history: History,
+    model: &'a Model,
+}
+
+impl<'a> Budget<'a> {
+    pub fn new(limits: &'a Limits, history: History, model: &'a Model) -> Budget<'a> {
+        Budget {
+            limits,
+            history,
+            model,
+        }
+    }
+
+    /// Takes out of a plan what exceeds a limit. Released actions pass and are not counted: a person has
+    /// answered for them.
+    pub fn judge(&mut self, planned: &mut Planned, released: &[Action]) -> Vec<Held> {
+        let mut held = Vec::new();
+        let effects = std::mem::take(&mut planned.change.effects);
+        for effect in effects {
+            let action = Action::of(&effect, self.model);
+            match action {
+                Some(action) if !released.contains(&action) => match self.spend(&action) {
+                    Ok(()) => planned.change.effects.push(effect),
+                    Err(limit) => held.push(Held {
+                        action,
+                        effect,
+                        limit,
+                    }),
+                },
+                _ => planned.change.effects.push(effect),
+            }
+        }
+        held
+    }
+
+    fn spend(&mut self, action: &Action) -> Result<(), u64> {
+        if *action == Action::Create && self.history.all_made_here {
+            return Ok(());
+        }
+        let limit = self.limit(action.family());
+        let used = |counts: &BTreeMap<Action, u64>| -> u64 {
+            let shares = |other: &Action| match action {
+                Action::Disable | Action::Delete => other.family() == Family::Disables,
+                _ => other == action,
+            };
+            counts
+                .iter()
+                .filter(|(other, _)| shares(other))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        if used(&self.history.day) >= limit || used(&self.history.week) >= limit.saturating_mul(2) {
+            return Err(limit);
+        }
+        *self.history.day.entry(action.clone()).or_default() += 1;
+        *self.history.week.entry(action.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    fn limit(&self, family: Family) -> u64 {
+        if let Some(fixed) = self.limits.fixed.get(&family) {
+            return *fixed;
+        }
+        let Some((_, _, least, share)) = DEFAULTS.iter().find(|row| row.0 == family) else {
+            return 0;
+        };
+        let share = self.history.population.saturating_mul(*share) / 1000;
+        let share = if family == Family::Disables {
+            share.min(self.limits.most_disables)
+        } else {
+            share
+        };
+        share.max(*least)
+    }
+}
+
+impl Family {
+    pub fn parse(name: &str) -> Option<Family> {
+        // The config's key for deletes is the same limit as that for disables.
+        let name = if name == "deletes" { "disables" } else { name };
+        DEFAULTS.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
+
+impl Action {
+    /// `None` for what no limit counts: filling an empty attribute, a first manager.
+    pub fn of(effect: &Effect, model: &Model) -> Option<Action> {
+        match effect {
+            Effect::Create { .. } => Some(Action::Create),
+            Effect::Disable => Some(Action::Disable),
+            Effect::Enable => Some(Action::Enable),
+            Effect::Delete => Some(Action::Delete),
+            Effect::Rename { .. } => Some(Action::Rename),
+            Effect::Move { .. } => Some(Action::Move),
+            Effect::Set { before, .. } if before.is_empty() => None,
+            Effect::Set { attribute, after, .. } if after.is_empty() => {
+                Some(Action::Clear(attribute.clone()))
+            }
+            Effect::Set { attribute, .. } if model.identifying.contains(&attribute.as_str()) => {
+                Some(Action::Rename)
+            }
+            Effect::Set { attribute, .. } => Some(Action::Overwrite(attribute.clone())),
+            Effect::Refer { before: None, .. } => None,
+            Effect::Refer {
+                attribute,
+                after: None,
+                ..
+            } => Some(Action::Clear(attribute.clone())),
+            Effect::Refer { attribute, .. } => Some(Action::Overwrite(attribute.clone())),
+        }
+    }
+
+    pub fn family(&self) -> Family {
+        match self {
+            Action::Disable | Action::Delete => Family::Disables,
+            Action::Enable => Family::Enables,
+            Action::Create => Family::Creates,
+            Action::Move => Family::Moves,
+            Action::Rename => Family::Renames,
+            Action::Overwrite(_) => Family::Overwrites,
+            Action::Clear(_) => Family::Clears,
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Action> {
+        Some(match text.split_once(':') {
+            Some(("overwrite", attribute)) => Action::Overwrite(attribute.to_string()),
+            Some(("clear", attribute)) => Action::Clear(attribute.to_string()),
+            Some(_) => return None,
+            None => match text {
+                "disable" => Action::Disable,
+                "delete" => Action::Delete,
+                "enable" => Action::Enable,
+                "create" => Action::Create,
+                "move" => Action::Move,
+                "rename" => Action::Rename,
+                _ => return None,
+            },
+        })
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Disable => f.write_str("disable"),
+            Action::Delete => f.write_str("delete"),
+            Action::Enable => f.write_str("enable"),
+            Action::Create => f.write_str("create"),
+            Action::Move => f.write_str("move"),
+            Action::Rename => f.write_str("rename"),
+            Action::Overwrite(attribute) => write!(f, "overwrite:{attribute}"),
+            Action::Clear(attribute) => write!(f, "clear:{attribute}"),
+        }
+    }
+}

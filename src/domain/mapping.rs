@@ -1,0 +1,117 @@
+//! One attribute mapping: what a worker's attributes say one target attribute should hold.
+
+use std::borrow::Cow;
+
+use super::expression::{Context, EvaluationError, Expression, Outcome};
+use super::value::Value;
+use super::worker::Worker;
+
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    pub target: String,
+    /// `None` leaves the attribute alone, except that an empty one is filled with the default.
+    pub expression: Option<Expression>,
+    /// Used when a created account would otherwise lack the attribute.
+    pub default: Option<String>,
+    pub flow: Flow,
+    /// The order in which this attribute is used to find the account; `None` when it is not.
+    pub matching: Option<u32>,
+    pub role: Role,
+    pub multivalued: bool,
+    pub case_exact: bool,
+    /// Both gates of the schema are open: nothing on the source's side clears the target (B3).
+    pub clears: bool,
+}
+
+/// When a mapping flows (Graph's attributeFlowType).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Always,
+    /// Only while the account is being created.
+    ObjectAddOnly,
+    /// Only while the target has no value.
+    AttributeAddOnly,
+    /// Adds values and takes none away.
+    ValueAddOnly,
+}
+
+/// What kind of thing the target attribute is, as far as planning treats it specially.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Plain,
+    State,
+    Container,
+    Name,
+    Reference,
+}
+
+/// What an evaluated mapping asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Desired {
+    Values(Vec<String>),
+    /// The source has nothing to say here.
+    Nothing,
+    /// The expression took the attribute out of this change.
+    AttributeIgnored,
+    /// The expression took the whole person out of this change.
+    ObjectIgnored,
+}
+
+impl Mapping {
+    pub fn desired(&self, context: &Context<'_>) -> Result<Desired, EvaluationError> {
+        let Some(expression) = &self.expression else {
+            return Ok(Desired::Nothing);
+        };
+        Ok(match expression.evaluate(context)? {
+            Outcome::IgnoreAttribute => Desired::AttributeIgnored,
+            Outcome::IgnoreObject => Desired::ObjectIgnored,
+            Outcome::Value { value, .. } => match texts(value) {
+                values if values.is_empty() => Desired::Nothing,
+                values => Desired::Values(values),
+            },
+        })
+    }
+
+    /// Whether any attribute this mapping reads has a value; a constant always has.
+    pub fn is_stated(&self, worker: &Worker) -> bool {
+        let inputs = self
+            .expression
+            .iter()
+            .flat_map(Expression::attributes)
+            .collect::<Vec<_>>();
+        let stated = |name: &&str| {
+            worker
+                .attributes
+                .get(*name)
+                .is_some_and(|value| !value.is_empty())
+        };
+        inputs.is_empty() || inputs.iter().any(stated)
+    }
+
+    /// Whether the target already holds what is wanted, as the target compares.
+    pub fn agrees(&self, held: &[String], wanted: &[String]) -> bool {
+        let same = |left: &String, right: &String| match self.case_exact {
+            true => left == right,
+            false => left == right || left.to_lowercase() == right.to_lowercase(),
+        };
+        match (held, wanted) {
+            ([held], [wanted]) => same(held, wanted),
+            _ => {
+                held.len() == wanted.len()
+                    && wanted.iter().all(|one| held.iter().any(|other| same(one, other)))
+            }
+        }
+    }
+}
+
+/// Empty texts are no values: a directory refuses them, and HR means nothing by them.
+fn texts(value: Cow<'_, Value>) -> Vec<String> {
+    match value {
+        Cow::Owned(Value::Text(text)) if !text.is_empty() => vec![text],
+        value => value
+            .to_texts()
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect(),
+    }
+}

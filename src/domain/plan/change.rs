@@ -1,0 +1,74 @@
+//! What is to be done to one account, and what was done: the values that planning hands to a connector.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::account::{Anchor, Values};
+
+pub type ChangeId = Uuid;
+
+/// What is to be done to one account, complete: whoever applies it makes no decisions. Without effects it
+/// says that there is nothing to do, which is an answer too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub id: ChangeId,
+    /// The worker's source anchor.
+    pub worker: String,
+    /// The account it is for; `None` when the first effect creates it.
+    pub account: Option<Anchor>,
+    /// In the order in which they are to be written: a disable first (B13), a move last.
+    pub effects: Vec<Effect>,
+}
+
+/// One thing done to an account. `before` is a precondition (B27): where it no longer holds, nothing is
+/// written and the worker is planned anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "camelCase")]
+pub enum Effect {
+    /// Makes the account whole: values, place and state, with a random password that nobody learns.
+    Create {
+        values: Values,
+        container: Option<String>,
+        enabled: bool,
+    },
+    Disable,
+    Enable,
+    /// No values after = the attribute is removed, never set to an empty string.
+    Set {
+        attribute: String,
+        before: Vec<String>,
+        after: Vec<String>,
+    },
+    /// Points a reference at another account, or at none.
+    Refer {
+        attribute: String,
+        before: Option<Anchor>,
+        after: Option<Anchor>,
+    },
+    /// Gives the object another name inside its container.
+    Rename {
+        before: String,
+        after: String,
+    },
+    /// Puts it into another container.
+    Move {
+        before: String,
+        after: String,
+    },
+    Delete,
+}
+
+/// What one write did, with the values before it: the evidence, and the way back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub change: ChangeId,
+    pub account: Anchor,
+    /// The account's readable address afterwards (its DN).
+    pub address: String,
+    /// The controller that took the write.
+    pub endpoint: String,
+    /// The effects that happened, in order.
+    pub done: Vec<Effect>,
+    pub at: Timestamp,
+}

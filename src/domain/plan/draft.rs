@@ -1,0 +1,441 @@
+//! A change in the making: every mapping of a policy held against what the account has now.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Change, Effect, Facts, Moment, Pending, Planned};
+use crate::domain::account::{Account, Anchor, Values};
+use crate::domain::dn::{self, Dn};
+use crate::domain::finding::{Finding, Weight};
+use crate::domain::link::Situation;
+use crate::domain::mapping::{Desired, Flow, Mapping, Role};
+use crate::domain::policy::Policy;
+use crate::domain::worker::Worker;
+
+pub struct Draft<'a> {
+    pub policy: &'a Policy,
+    pub worker: &'a Worker,
+    facts: &'a Facts,
+    moment: &'a Moment,
+    account: Option<Anchor>,
+    effects: Vec<Effect>,
+    findings: Vec<Finding>,
+    pending: Vec<Pending>,
+    revisit: Option<Timestamp>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(policy: &'a Policy, worker: &'a Worker, facts: &'a Facts, moment: &'a Moment) -> Draft<'a> {
+        Draft {
+            policy,
+            worker,
+            facts,
+            moment,
+            account: None,
+            effects: Vec::new(),
+            findings: Vec::new(),
+            pending: Vec::new(),
+            revisit: if policy.reads_clock() {
+                moment.next_hour()
+            } else {
+                None
+            },
+        }
+    }
+
+    pub fn finding(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    pub fn skip(&mut self, why: &str) {
+        self.finding(Finding::new(Weight::Skip, "EntrySynchronizationSkipped", why));
+    }
+
+    /// The state HR wants: enabled, disabled, or not said. Nothing missing disables (B3): as long as none of
+    /// the mapping's inputs has a value, it does not flow, whatever the expression makes of nothing.
+    pub fn wanted_state(&mut self) -> Option<bool> {
+        let mapping = self.policy.mapping(Role::State)?;
+        if !mapping.is_stated(self.worker) {
+            return None;
+        }
+        let Desired::Values(values) = self.desired(mapping)? else {
+            return None;
+        };
+        let value = crate::domain::value::Value::text(values.first()?.as_str()).to_bool();
+        match value {
+            Some(flag) => Some(flag == self.policy.model.state.enabled),
+            None => {
+                self.finding(
+                    Finding::new(
+                        Weight::Failure,
+                        "EntrySynchronizationError",
+                        format!(
+                            "the mapping gives '{}', which is neither True nor False",
+                            values.join(", ")
+                        ),
+                    )
+                    .on(mapping.target.clone()),
+                );
+                None
+            }
+        }
+    }
+
+    /// A new account, whole, with every reference left for a later change: the other account may not exist yet.
+    pub fn create(&mut self, wanted: Option<bool>) {
+        let mut values = Values::new();
+        let mut container = self.policy.settings.container.clone();
+        let mut blocked = false;
+        for mapping in &self.policy.schema.mappings {
+            let found_before = self.findings.len();
+            let wanted = match (mapping.role, self.desired(mapping)) {
+                (Role::State, _) => continue,
+                (_, Some(Desired::ObjectIgnored)) => return self.ignore_object(),
+                (_, Some(Desired::Values(values))) => values,
+                (_, Some(Desired::Nothing | Desired::AttributeIgnored)) => {
+                    mapping.default.iter().cloned().collect()
+                }
+                (_, None) => Vec::new(),
+            };
+            match mapping.role {
+                Role::State => {}
+                Role::Reference => {
+                    if let Some(to) = wanted.into_iter().next() {
+                        self.pending.push(Pending {
+                            attribute: mapping.target.clone(),
+                            to,
+                        });
+                    }
+                }
+                Role::Container => container = wanted.into_iter().next().or(container),
+                Role::Plain | Role::Name => {
+                    if let Some(wanted) = self.checked(mapping, wanted)
+                        && !wanted.is_empty()
+                    {
+                        values.insert(mapping.target.clone(), wanted);
+                    }
+                }
+            }
+            blocked |= self.findings.len() > found_before
+                && (self.is_required(mapping) || mapping.role == Role::Container);
+        }
+        for required in self.policy.model.required {
+            if !values.contains_key(*required)
+                && !self
+                    .findings
+                    .iter()
+                    .any(|one| one.attribute.as_deref() == Some(required))
+            {
+                self.finding(
+                    Finding::new(Weight::Failure, "MissingValues", "an account cannot be made without this attribute: HR has to state what it is mapped from")
+                        .on(*required),
+                );
+                blocked = true;
+            }
+        }
+        if self.policy.model.container.is_some() {
+            blocked |= !self.may_hold(container.as_deref());
+        }
+        if blocked {
+            return;
+        }
+        let has_state = self.policy.mapping(Role::State).is_some();
+        if has_state && wanted.is_none() {
+            self.finding(
+                Finding::new(
+                    Weight::Warning,
+                    "AccountStateNotStated",
+                    "HR never said whether this person is active: the account is made disabled until it does",
+                )
+                .on(self.policy.model.state.name),
+            );
+        }
+        self.effects.push(Effect::Create {
+            values,
+            container,
+            enabled: wanted.unwrap_or(!has_state),
+        });
+    }
+
+    /// Everything in which the account differs from what HR wants.
+    pub fn update(&mut self, account: &Account, wanted: Option<bool>) {
+        if wanted == Some(false) {
+            self.disable(account);
+        }
+        let mut renaming = Vec::new();
+        for mapping in &self.policy.schema.mappings {
+            if mapping.flow == Flow::ObjectAddOnly || mapping.role == Role::State {
+                continue;
+            }
+            match self.desired(mapping) {
+                Some(Desired::Values(values)) => self.compare(account, mapping, values, &mut renaming),
+                Some(Desired::Nothing) => self.compare_nothing(account, mapping),
+                Some(Desired::ObjectIgnored) => {
+                    self.effects.retain(|effect| *effect == Effect::Disable);
+                    self.pending.clear();
+                    return self.ignore_object();
+                }
+                Some(Desired::AttributeIgnored) | None => {}
+            }
+        }
+        if wanted == Some(true) && account.enabled == Some(false) {
+            self.enable();
+        }
+        self.effects.extend(renaming);
+    }
+
+    /// B15: gone at the source. Disabled now, deleted when the time has passed and nobody took it back.
+    pub fn gone(&mut self, account: &Account, gone: Timestamp) {
+        if !self.policy.schema.flow_types.delete {
+            return self.skip("the worker is gone at the source, and Delete is not among this job's flowTypes: the account is left as it is");
+        }
+        let settings = &self.policy.settings;
+        let due = gone
+            .saturating_add(settings.delete_after)
+            .unwrap_or(Timestamp::MAX);
+        if self.moment.now < due {
+            self.disable(account);
+            self.revisit_by(due);
+        } else if settings.delete_after.is_positive() || settings.may_delete_at_once {
+            self.effects.push(Effect::Delete);
+        } else {
+            self.finding(Finding::new(
+                Weight::Failure,
+                "UnrecoverableDelete",
+                "deleting at once cannot be undone here: turn on the Recycle Bin, set `delete_after`, or set `allow_unrecoverable`",
+            ));
+        }
+    }
+
+    pub fn disable(&mut self, account: &Account) {
+        if account.enabled == Some(true) {
+            self.effects.push(Effect::Disable);
+        }
+    }
+
+    pub fn finish(
+        mut self,
+        situation: Situation,
+        scope: Result<(), String>,
+        wanted: Option<bool>,
+    ) -> Planned {
+        self.account = situation.account().map(|account| account.anchor.clone());
+        Planned {
+            change: Change {
+                id: Uuid::new_v5(&self.moment.plan, self.worker.anchor.as_bytes()),
+                worker: self.worker.anchor.clone(),
+                account: self.account,
+                effects: self.effects,
+            },
+            situation,
+            scope,
+            findings: self.findings,
+            pending: self.pending,
+            wanted,
+            revisit: self.revisit,
+        }
+    }
+
+    /// B11: only what we disabled, or what HR turned from inactive to active, is enabled again.
+    fn enable(&mut self) {
+        let link = self.facts.link.as_ref();
+        let ours = link.is_some_and(|link| link.disabled_by_us);
+        let turned = link.is_some_and(|link| link.wanted == Some(false));
+        if ours || turned || self.facts.resumed || self.policy.settings.reenable_by_hr {
+            self.effects.push(Effect::Enable);
+        } else {
+            self.finding(
+                Finding::new(Weight::Warning, "DisabledElsewhere", "somebody else disabled the account, and HR's word has not changed since: it stays disabled until a person enables it")
+                    .on(self.policy.model.state.name),
+            );
+        }
+    }
+
+    fn compare(
+        &mut self,
+        account: &Account,
+        mapping: &Mapping,
+        wanted: Vec<String>,
+        renaming: &mut Vec<Effect>,
+    ) {
+        let held = account
+            .values
+            .get(&mapping.target)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        if mapping.flow == Flow::AttributeAddOnly && !held.is_empty() {
+            return;
+        }
+        match mapping.role {
+            Role::State => {}
+            Role::Reference => self.refer(mapping, held, wanted),
+            Role::Container => self.relocate(account, held, wanted, renaming),
+            Role::Name => {
+                let Some(wanted) = self.checked(mapping, wanted) else {
+                    return;
+                };
+                if let (Some(before), Some(after)) = (held.first(), wanted.into_iter().next())
+                    && *before != after
+                {
+                    renaming.push(Effect::Rename {
+                        before: before.clone(),
+                        after,
+                    });
+                }
+            }
+            Role::Plain => {
+                let Some(mut wanted) = self.checked(mapping, wanted) else {
+                    return;
+                };
+                if mapping.flow == Flow::ValueAddOnly {
+                    let kept: Vec<String> =
+                        held.iter().filter(|one| !wanted.contains(one)).cloned().collect();
+                    wanted = kept.into_iter().chain(wanted).collect();
+                }
+                if !mapping.agrees(held, &wanted) {
+                    self.set(mapping, held, wanted);
+                }
+            }
+        }
+    }
+
+    /// The source has nothing to say: an empty attribute may take its default, an open gate clears a full one.
+    fn compare_nothing(&mut self, account: &Account, mapping: &Mapping) {
+        let held = account
+            .values
+            .get(&mapping.target)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        if held.is_empty() {
+            let fills = mapping.expression.is_none() && mapping.role == Role::Plain;
+            if let (true, Some(default)) = (fills, &mapping.default) {
+                self.set(mapping, held, vec![default.clone()]);
+            }
+        } else if mapping.clears && mapping.flow == Flow::Always {
+            self.set(mapping, held, Vec::new());
+        }
+    }
+
+    fn set(&mut self, mapping: &Mapping, held: &[String], after: Vec<String>) {
+        self.effects.push(Effect::Set {
+            attribute: mapping.target.clone(),
+            before: held.to_vec(),
+            after,
+        });
+    }
+
+    fn refer(&mut self, mapping: &Mapping, held: &[String], wanted: Vec<String>) {
+        let Some(to) = wanted.into_iter().next() else {
+            return;
+        };
+        let before = held.first().map(|anchor| Anchor(anchor.clone()));
+        match self.facts.references.get(&to) {
+            Some(anchor) if before.as_ref() == Some(anchor) => {}
+            Some(anchor) => self.effects.push(Effect::Refer {
+                attribute: mapping.target.clone(),
+                before,
+                after: Some(anchor.clone()),
+            }),
+            None => self.pending.push(Pending {
+                attribute: mapping.target.clone(),
+                to,
+            }),
+        }
+    }
+
+    fn relocate(
+        &mut self,
+        account: &Account,
+        held: &[String],
+        wanted: Vec<String>,
+        renaming: &mut Vec<Effect>,
+    ) {
+        let (Some(before), Some(after)) = (held.first(), wanted.into_iter().next()) else {
+            return;
+        };
+        let stays = self.effects.contains(&Effect::Disable) || account.enabled == Some(false);
+        if dn::same(before, &after) || (stays && !self.policy.settings.move_disabled) {
+            return;
+        }
+        if self.may_hold(Some(&after)) {
+            renaming.push(Effect::Move {
+                before: before.clone(),
+                after,
+            });
+        }
+    }
+
+    /// Whether a container may receive an account (B21); a finding says why not.
+    fn may_hold(&mut self, container: Option<&str>) -> bool {
+        let Some(name) = self.policy.model.container else {
+            return true;
+        };
+        let problem = match container.map(Dn::parse) {
+            None => (
+                "MissingValues",
+                "no container is known: set the app's `container`, or map parentDistinguishedName"
+                    .to_string(),
+            ),
+            Some(None) => (
+                "InvalidContainer",
+                "the container is not a distinguished name".to_string(),
+            ),
+            Some(Some(place)) => {
+                let managed = &self.policy.settings.managed;
+                if managed.is_empty() || managed.iter().any(|one| place.is_within(one)) {
+                    return true;
+                }
+                ("OutsideManagedContainers", "the container is not among those this app manages: add it to `managed`, or correct the mapping".to_string())
+            }
+        };
+        self.finding(Finding::new(Weight::Failure, problem.0, problem.1).on(name));
+        false
+    }
+
+    /// The values, if the target would take them; a violation holds this attribute and nothing else.
+    fn checked(&mut self, mapping: &Mapping, values: Vec<String>) -> Option<Vec<String>> {
+        let values = if mapping.multivalued {
+            values
+        } else {
+            values.into_iter().take(1).collect()
+        };
+        let violation = values
+            .iter()
+            .find_map(|value| (self.policy.model.check)(&mapping.target, value).err());
+        match violation {
+            None => Some(values),
+            Some(violation) => {
+                self.finding(
+                    Finding::new(Weight::Failure, violation.code, violation.message)
+                        .on(mapping.target.clone()),
+                );
+                None
+            }
+        }
+    }
+
+    fn desired(&mut self, mapping: &Mapping) -> Option<Desired> {
+        match self.moment.desired(self.policy, self.worker, mapping) {
+            Ok(desired) => Some(desired),
+            Err(error) => {
+                self.finding(
+                    Finding::new(Weight::Failure, "EntrySynchronizationError", error.message)
+                        .on(mapping.target.clone()),
+                );
+                None
+            }
+        }
+    }
+
+    fn is_required(&self, mapping: &Mapping) -> bool {
+        mapping.matching.is_some() || self.policy.model.required.contains(&mapping.target.as_str())
+    }
+
+    fn ignore_object(&mut self) {
+        self.skip("the mapping takes this person out of the change (IgnoreObjectFlow)");
+    }
+
+    fn revisit_by(&mut self, at: Timestamp) {
+        self.revisit = Some(self.revisit.map_or(at, |earlier| earlier.min(at)));
+    }
+}

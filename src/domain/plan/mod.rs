@@ -1,0 +1,245 @@
+//! Planning: from one worker, what the target holds and a policy, to the change that makes them agree.
+//!
+//! Pure, and the same for a live cycle, a dry run, an undo or a replay: the clock and the dice come in as a
+//! [`Moment`]. Bad data is a [`Finding`] that holds the attribute it names; the rest of the person goes on,
+//! and a leaver's disable depends on nothing but the account-state mapping (B13).
+
+mod change;
+mod draft;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, TimestampRound, Unit};
+use uuid::Uuid;
+
+pub use change::{Change, ChangeId, Effect, Receipt};
+
+use super::account::{Account, Anchor};
+use super::dn;
+use super::expression::{Context, EvaluationError, Seed};
+use super::finding::{Finding, Weight};
+use super::link::{Link, Situation};
+use super::mapping::{Desired, Mapping, Role};
+use super::matching::{self, Found};
+use super::policy::Policy;
+use super::worker::Worker;
+use draft::Draft;
+
+/// What planning knows of the world outside the worker's record.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub link: Option<Link>,
+    pub found: Found,
+    /// The accounts of the workers whom this one refers to, as far as this job has linked them.
+    pub references: BTreeMap<String, Anchor>,
+    /// The account is our own, from a create that was interrupted before it was recorded (B26).
+    pub resumed: bool,
+}
+
+/// When a plan is made and what its dice show: the same moment gives the same plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub now: Timestamp,
+    /// The plan's id, which is also the seed of its random functions.
+    pub plan: Uuid,
+}
+
+/// The plan for one worker, with everything that explains it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    pub change: Change,
+    pub situation: Situation,
+    /// `Err` names the scoping filters that turned the worker away.
+    pub scope: Result<(), String>,
+    pub findings: Vec<Finding>,
+    /// References to workers who have no account yet.
+    pub pending: Vec<Pending>,
+    /// The state HR wants, where it says (B3).
+    pub wanted: Option<bool>,
+    /// When this plan may differ without anybody saying anything (B18).
+    pub revisit: Option<Timestamp>,
+}
+
+/// A reference that waits for another worker's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    pub attribute: String,
+    /// The other worker's source anchor.
+    pub to: String,
+}
+
+/// The workers this one refers to, for whom the engine looks up links before planning.
+pub fn references(policy: &Policy, worker: &Worker, moment: &Moment) -> Vec<String> {
+    let references = policy
+        .schema
+        .mappings
+        .iter()
+        .filter(|mapping| mapping.role == Role::Reference);
+    references
+        .filter_map(|mapping| match moment.desired(policy, worker, mapping) {
+            Ok(Desired::Values(values)) => values.into_iter().next(),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Plans one worker.
+pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) -> Planned {
+    let keys = matching::keys(policy, worker, moment);
+    let situation = matching::situation(facts.link.as_ref(), &facts.found, &keys);
+    let scope = policy.schema.scope.admits(worker);
+    let mut draft = Draft::new(policy, worker, facts, moment);
+    let wanted = draft.wanted_state();
+    match &situation {
+        Situation::Linked(account) | Situation::Unlinked { account, .. } => {
+            existing(&mut draft, account, &situation, &scope, wanted);
+        }
+        Situation::Unmatched if keys.is_empty() => draft.finding(
+            Finding::new(Weight::Failure, "ImportSkipped", "no matching attribute has a value, so no account can be found or made"),
+        ),
+        Situation::Unmatched => missing(&mut draft, &scope, wanted),
+        Situation::Disputed { by, candidates } => draft.finding(
+            Finding::new(Weight::Failure, "DuplicateTargetEntries", disputed(by, candidates)).on(by.clone()),
+        ),
+        Situation::Claimed { by, account, owner } => draft.finding(
+            Finding::new(
+                Weight::Failure,
+                "DuplicateSourceEntries",
+                format!("the account {account} found by {by} already belongs to worker {owner}: correct one of the two records"),
+            )
+            .on(by.clone()),
+        ),
+        Situation::Gone(anchor) => draft.finding(Finding::new(
+            Weight::Failure,
+            "InvalidAnchor",
+            format!("the linked account {anchor} no longer exists: restore it, or delete the link so that it is matched anew"),
+        )),
+    }
+    draft.finish(situation, scope, wanted)
+}
+
+/// Plans for a worker who has no account.
+fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<bool>) {
+    if draft.worker.gone.is_some() {
+        draft.skip("the worker is gone at the source and has no account");
+    } else if scope.is_err() {
+        draft.skip("the worker is not in the scope of this job");
+    } else if !draft.policy.schema.flow_types.add {
+        draft.skip("this job may not create accounts: Add is not among its flowTypes");
+    } else {
+        draft.create(wanted);
+    }
+}
+
+/// Plans for a worker who has one.
+fn existing(
+    draft: &mut Draft<'_>,
+    account: &Account,
+    situation: &Situation,
+    scope: &Result<(), String>,
+    wanted: Option<bool>,
+) {
+    let linked = matches!(situation, Situation::Linked(_));
+    let leaves = wanted == Some(false) && account.enabled == Some(true);
+    if let Err(reason) = may_write(draft.policy, account) {
+        let weight = if leaves { Weight::Failure } else { Weight::Warning };
+        let urgent = if leaves {
+            "; HR wants it disabled: do that by hand, now"
+        } else {
+            ""
+        };
+        draft.finding(Finding::new(
+            weight,
+            reason.code,
+            format!("{}{urgent}", reason.message),
+        ));
+    } else if !draft.policy.schema.flow_types.update {
+        draft.skip("this job may not change accounts: Update is not among its flowTypes");
+    } else if let Some(gone) = draft.worker.gone {
+        draft.gone(account, gone);
+    } else if scope.is_ok() {
+        draft.update(account, wanted);
+    } else if linked && (leaves || !draft.policy.settings.skip_out_of_scope_deletions) {
+        draft.disable(account);
+    } else {
+        draft.skip("the worker is not in the scope of this job; the account is left as it is");
+    }
+}
+
+/// The fences of B21: protected accounts and everything outside the managed containers are never written.
+fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
+    let refuse = |code: &'static str, message: String| Err(Finding::new(Weight::Failure, code, message));
+    if let Some(protection) = account.protected {
+        return refuse(
+            "ProtectedAccount",
+            format!("the account is protected ({protection:?}) and is never written"),
+        );
+    }
+    if policy.settings.never.contains(&account.anchor) {
+        return refuse(
+            "ProtectedAccount",
+            "the account is on this app's never list".into(),
+        );
+    }
+    if policy.model.container.is_none() || policy.settings.managed.is_empty() {
+        return Ok(());
+    }
+    let here = dn::Dn::parse(&account.address);
+    match here {
+        Some(here) if policy.settings.managed.iter().any(|container| here.is_within(container)) => Ok(()),
+        _ => refuse(
+            "OutsideManagedContainers",
+            "the account lies outside the containers this app manages and is not written: move it there, or add its container to `managed`".into(),
+        ),
+    }
+}
+
+fn disputed(by: &str, candidates: &[Anchor]) -> String {
+    match candidates {
+        [one] => format!(
+            "the account {one} found by {by} holds another value in a matching attribute of higher precedence: correct one of them"
+        ),
+        several => {
+            let anchors: Vec<String> = several.iter().map(Anchor::to_string).collect();
+            format!(
+                "{} accounts hold this value of {by}: {}; leave it on one",
+                several.len(),
+                anchors.join(", ")
+            )
+        }
+    }
+}
+
+impl Moment {
+    /// What one mapping wants for one worker at this moment.
+    pub fn desired(
+        &self,
+        policy: &Policy,
+        worker: &Worker,
+        mapping: &Mapping,
+    ) -> Result<Desired, EvaluationError> {
+        mapping.desired(&Context {
+            attributes: &worker.attributes,
+            now: self.now,
+            seed: Seed::new(self.plan, &worker.anchor, &mapping.target),
+            taken: &|_| false,
+            default_domain: policy.settings.default_domain.as_deref(),
+            settings: &[],
+        })
+    }
+
+    /// The start of the next hour, when a plan that reads the clock is looked at again.
+    fn next_hour(&self) -> Option<Timestamp> {
+        let hour = self
+            .now
+            .round(
+                TimestampRound::new()
+                    .smallest(Unit::Hour)
+                    .mode(jiff::RoundMode::Floor),
+            )
+            .ok()?;
+        hour.checked_add(jiff::SignedDuration::from_hours(1)).ok()
+    }
+}

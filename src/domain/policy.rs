@@ -1,0 +1,69 @@
+//! All that planning needs to know besides facts: one schema version compiled, with the app's settings.
+
+use jiff::SignedDuration;
+
+use super::account::{Anchor, Model};
+use super::dn::Dn;
+use super::mapping::{Mapping, Role};
+use super::schema::Compiled;
+
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The schema version that plans name.
+    pub version: i64,
+    pub schema: Compiled,
+    pub model: Model,
+    pub settings: Settings,
+}
+
+/// An app's switches (`BEHAVIOUR.md`), each with the safe choice as its default.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where accounts are made when no mapping says so.
+    pub container: Option<String>,
+    /// The only containers in which anything is written (B21).
+    pub managed: Vec<Dn>,
+    /// `DefaultDomain()` of the mapping language.
+    pub default_domain: Option<String>,
+    /// B11: `true` is Entra's way, enabling whatever HR calls active.
+    pub reenable_by_hr: bool,
+    /// B14: leaving the scope does nothing to the account.
+    pub skip_out_of_scope_deletions: bool,
+    /// B15: from *gone at the source* to the deletion of the account.
+    pub delete_after: SignedDuration,
+    /// The target can bring a deleted account back, or the administrator does without.
+    pub may_delete_at_once: bool,
+    /// B21: disabled accounts follow their container mapping.
+    pub move_disabled: bool,
+    /// Accounts that are never written, whoever they are matched with.
+    pub never: Vec<Anchor>,
+}
+
+impl Policy {
+    pub fn mapping(&self, role: Role) -> Option<&Mapping> {
+        self.schema.mappings.iter().find(|mapping| mapping.role == role)
+    }
+
+    /// The mappings that find an account, most trusted first.
+    pub fn matching(&self) -> impl Iterator<Item = &Mapping> {
+        self.schema
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.matching.is_some())
+    }
+
+    /// Every target attribute that planning reads, for the connector to ask for.
+    pub fn target_attributes(&self) -> Vec<String> {
+        self.schema
+            .mappings
+            .iter()
+            .map(|mapping| mapping.target.clone())
+            .collect()
+    }
+
+    /// Some mapping or filter may say something else an hour from now (B18).
+    pub fn reads_clock(&self) -> bool {
+        let reads = |mapping: &Mapping| mapping.expression.as_ref().is_some_and(|one| one.reads_clock());
+        self.schema.mappings.iter().any(reads)
+    }
+}

@@ -1,0 +1,268 @@
+//! From Graph's JSON to a mapping that planning can run: expressions parsed, flags read, filters compiled.
+
+use super::{AttributeMapping, Object, ObjectMapping, Schema, Source};
+use crate::domain::account::Model;
+use crate::domain::expression::Expression;
+use crate::domain::mapping::{Flow, Mapping, Role};
+use crate::domain::scope::Scope;
+
+/// One object mapping of a schema, checked and ready to run.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub flow_types: FlowTypes,
+    pub scope: Scope,
+    pub mappings: Vec<Mapping>,
+    /// The source object's name, which the log shows as the identity's type.
+    pub source_object: String,
+    pub source_directory: String,
+    pub target_object: String,
+    pub target_directory: String,
+}
+
+/// Which actions a job may take on accounts at all (Graph's objectFlowTypes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowTypes {
+    pub add: bool,
+    pub update: bool,
+    pub delete: bool,
+}
+
+/// What the config says that the schema does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub model: Model,
+}
+
+/// Something that keeps a schema from running, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// A JSON path: `synchronizationRules[0].objectMappings[0].attributeMappings[3].source.expression`.
+    pub path: String,
+    pub message: String,
+}
+
+/// Compiles the first enabled object mapping; reports every problem at once.
+pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Problem>> {
+    let found = schema
+        .synchronization_rules
+        .iter()
+        .enumerate()
+        .find_map(|(rule_at, rule)| {
+            let enabled = |mapping: &&ObjectMapping| mapping.enabled != Some(false);
+            let mapping_at = rule
+                .object_mappings
+                .iter()
+                .position(|mapping| enabled(&mapping))?;
+            Some((
+                rule,
+                &rule.object_mappings[mapping_at],
+                rule_path(rule_at, mapping_at),
+            ))
+        });
+    let Some((rule, object, path)) = found else {
+        return Err(vec![Problem {
+            path: "synchronizationRules".into(),
+            message: "there is no enabled object mapping".into(),
+        }]);
+    };
+    let mut problems = Vec::new();
+    let source_directory = rule.source_directory_name.clone().unwrap_or_default();
+    let target_directory = rule.target_directory_name.clone().unwrap_or_default();
+    let source_object = object.source_object_name.clone().unwrap_or_default();
+    let target_object = object.target_object_name.clone().unwrap_or_default();
+    let reader = Reader {
+        model: options.model,
+        source: find_object(schema, &source_directory, &source_object),
+        target: find_object(schema, &target_directory, &target_object),
+    };
+    let mut mappings = Vec::with_capacity(object.attribute_mappings.len());
+    for (at, mapping) in object.attribute_mappings.iter().enumerate() {
+        let path = format!("{path}.attributeMappings[{at}]");
+        match reader.mapping(mapping) {
+            Ok(compiled) => mappings.push(compiled),
+            Err((member, message)) => {
+                problems.push(Problem {
+                    path: format!("{path}.{member}"),
+                    message,
+                });
+            }
+        }
+    }
+    if !mappings.iter().any(|mapping| mapping.matching.is_some()) && problems.is_empty() {
+        problems.push(Problem {
+            path: format!("{path}.attributeMappings"),
+            message: "no mapping has a matchingPriority above 0, so no account could be found".into(),
+        });
+    }
+    let flow_types = flow_types(object.flow_types.as_deref()).unwrap_or_else(|message| {
+        problems.push(Problem {
+            path: format!("{path}.flowTypes"),
+            message,
+        });
+        FlowTypes {
+            add: false,
+            update: false,
+            delete: false,
+        }
+    });
+    let scope = Scope::compile(object.scope.as_ref()).unwrap_or_else(|messages| {
+        let at = |message| Problem {
+            path: format!("{path}.scope"),
+            message,
+        };
+        problems.extend(messages.into_iter().map(at));
+        Scope::default()
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    mappings.sort_by_key(|mapping| mapping.matching.unwrap_or(u32::MAX));
+    Ok(Compiled {
+        flow_types,
+        scope,
+        mappings,
+        source_object,
+        source_directory,
+        target_object,
+        target_directory,
+    })
+}
+
+/// Reads one mapping in the light of both sides' attribute definitions.
+struct Reader<'a> {
+    model: Model,
+    source: Option<&'a Object>,
+    target: Option<&'a Object>,
+}
+
+impl Reader<'_> {
+    fn mapping(&self, mapping: &AttributeMapping) -> Result<Mapping, (&'static str, String)> {
+        let target = mapping.target_attribute_name.as_str();
+        if target.is_empty() {
+            return Err(("targetAttributeName", "the target attribute has no name".into()));
+        }
+        let expression = mapping
+            .source
+            .as_ref()
+            .map(expression)
+            .transpose()
+            .map_err(|message| ("source.expression", message))?;
+        let definition = self
+            .target
+            .and_then(|object| object.attributes.iter().find(|one| one.name == target));
+        let role = self.role(target, definition.and_then(|one| one.kind.as_deref()));
+        let inputs: Vec<&str> = expression.iter().flat_map(Expression::attributes).collect();
+        let clears = mapping.flow_null_values == Some(true)
+            && role == Role::Plain
+            && mapping.matching_priority == 0
+            && !self.model.identifying.contains(&target)
+            && !inputs.is_empty()
+            && inputs.iter().all(|input| self.source_flows_null(input));
+        Ok(Mapping {
+            target: target.to_string(),
+            expression,
+            default: mapping.default_value.clone().filter(|value| !value.is_empty()),
+            flow: flow(mapping.flow_type.as_deref()).map_err(|message| ("flowType", message))?,
+            matching: Some(mapping.matching_priority).filter(|priority| *priority > 0),
+            role,
+            multivalued: definition.is_some_and(|one| one.multivalued),
+            case_exact: definition.is_none_or(|one| one.case_exact),
+            clears,
+        })
+    }
+
+    fn role(&self, target: &str, kind: Option<&str>) -> Role {
+        let is = |name: Option<&str>| name.is_some_and(|name| name.eq_ignore_ascii_case(target));
+        if is(Some(self.model.state.name)) {
+            Role::State
+        } else if is(self.model.container) {
+            Role::Container
+        } else if is(self.model.name) {
+            Role::Name
+        } else if kind == Some("Reference") || self.model.references.iter().any(|name| is(Some(name))) {
+            Role::Reference
+        } else {
+            Role::Plain
+        }
+    }
+
+    fn source_flows_null(&self, input: &str) -> bool {
+        let definition = self
+            .source
+            .and_then(|object| object.attributes.iter().find(|one| one.name == input));
+        definition.is_some_and(|one| one.flow_null_values)
+    }
+}
+
+/// The text is what people edit, so it wins; a client that sends only names gets a direct mapping.
+fn expression(source: &Source) -> Result<Expression, String> {
+    match (
+        source.expression.as_deref(),
+        source.name.as_deref(),
+        source.kind.as_deref(),
+    ) {
+        (Some(text), _, _) if !text.trim().is_empty() => Expression::parse(text)
+            .map_err(|error| format!("{} (at character {} of {text})", error.message, error.at)),
+        (_, Some(name), Some("Constant")) => Ok(Expression::constant(name)),
+        (_, Some(name), Some("Attribute")) => Ok(Expression::attribute(name)),
+        _ => Err("the source has neither an expression nor an attribute or constant".into()),
+    }
+}
+
+#[rustfmt::skip]
+const FLOWS: &[(&str, Flow)] = &[
+    ("Always",            Flow::Always),
+    ("ObjectAddOnly",     Flow::ObjectAddOnly),
+    ("AttributeAddOnly",  Flow::AttributeAddOnly),
+    ("ValueAddOnly",      Flow::ValueAddOnly),
+    ("MultiValueAddOnly", Flow::ValueAddOnly),
+];
+
+fn flow(text: Option<&str>) -> Result<Flow, String> {
+    let Some(text) = text else { return Ok(Flow::Always) };
+    let row = FLOWS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    row.map(|(_, flow)| *flow).ok_or_else(|| {
+        let names: Vec<&str> = FLOWS.iter().map(|(name, _)| *name).collect();
+        format!("there is no flowType '{text}': use one of {}", names.join(", "))
+    })
+}
+
+fn flow_types(text: Option<&str>) -> Result<FlowTypes, String> {
+    let Some(text) = text else {
+        return Ok(FlowTypes {
+            add: true,
+            update: true,
+            delete: true,
+        });
+    };
+    let mut types = FlowTypes {
+        add: false,
+        update: false,
+        delete: false,
+    };
+    for flag in text.split(',').map(str::trim).filter(|flag| !flag.is_empty()) {
+        match flag.to_ascii_lowercase().as_str() {
+            "add" => types.add = true,
+            "update" => types.update = true,
+            "delete" => types.delete = true,
+            "none" => {}
+            _ => return Err(format!("there is no flow type '{flag}': use Add, Update, Delete")),
+        }
+    }
+    Ok(types)
+}
+
+fn find_object<'a>(schema: &'a Schema, directory: &str, object: &str) -> Option<&'a Object> {
+    let directory = schema
+        .directories
+        .iter()
+        .find(|one| one.name.as_deref() == Some(directory))?;
+    directory
+        .objects
+        .iter()
+        .find(|one| one.name.as_deref() == Some(object))
+}
+
+fn rule_path(rule: usize, mapping: usize) -> String {
+    format!("synchronizationRules[{rule}].objectMappings[{mapping}]")
+}

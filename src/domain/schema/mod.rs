@@ -1,0 +1,172 @@
+//! Microsoft Graph's synchronizationSchema: which directories there are, and how one's attributes become the
+//! other's.
+//!
+//! The JSON is kept whole: members Muster does not know survive a round trip, since people move schemas
+//! between services. [`compile`] turns it into the checked mapping that planning uses.
+
+mod compile;
+mod template;
+
+pub use compile::{Compiled, Options, Problem, compile};
+pub use template::{TEMPLATES, Template, template};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Schema {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub synchronization_rules: Vec<Rule>,
+    #[serde(deserialize_with = "or_default")]
+    pub directories: Vec<Directory>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rule {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub source_directory_name: Option<String>,
+    pub target_directory_name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub object_mappings: Vec<ObjectMapping>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObjectMapping {
+    pub name: Option<String>,
+    pub enabled: Option<bool>,
+    /// `Add, Update, Delete` in any combination; absent means all three.
+    pub flow_types: Option<String>,
+    pub source_object_name: Option<String>,
+    pub target_object_name: Option<String>,
+    pub scope: Option<Filter>,
+    #[serde(deserialize_with = "or_default")]
+    pub attribute_mappings: Vec<AttributeMapping>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AttributeMapping {
+    pub target_attribute_name: String,
+    pub source: Option<Source>,
+    pub default_value: Option<String>,
+    /// `Always`, `ObjectAddOnly`, `MultiValueAddOnly`, `ValueAddOnly` or `AttributeAddOnly`.
+    pub flow_type: Option<String>,
+    /// Zero for none; otherwise the order in which matching attributes are tried.
+    #[serde(deserialize_with = "or_default")]
+    pub matching_priority: u32,
+    /// The mapping's half of the two gates that let a null clear the target (B3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_null_values: Option<bool>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Source {
+    pub expression: Option<String>,
+    pub name: Option<String>,
+    /// `Attribute`, `Constant` or `Function`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Filter {
+    #[serde(deserialize_with = "or_default")]
+    pub groups: Vec<FilterGroup>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FilterGroup {
+    pub name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub clauses: Vec<FilterClause>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FilterClause {
+    pub operator_name: String,
+    pub source_operand_name: String,
+    pub target_operand: Option<TargetOperand>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetOperand {
+    #[serde(deserialize_with = "or_default")]
+    pub values: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Directory {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub objects: Vec<Object>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Object {
+    pub name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub attributes: Vec<Attribute>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Attribute {
+    pub name: String,
+    /// `String`, `Integer`, `Reference`, `Binary`, `Boolean` or `DateTime`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub anchor: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub required: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub multivalued: bool,
+    /// Whether a change of case alone is a change.
+    #[serde(deserialize_with = "or_default")]
+    pub case_exact: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub flow_null_values: bool,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Clients send `null` for an empty list or a false flag.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

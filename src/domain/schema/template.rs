@@ -1,0 +1,30 @@
+//! The mappings that come with Muster, as the JSON that Graph would give.
+
+use super::Schema;
+
+#[derive(Debug)]
+pub struct Template {
+    /// The template id of jobs and of the config: `API2AD`.
+    pub id: &'static str,
+    pub description: &'static str,
+    json: &'static str,
+}
+
+pub const TEMPLATES: &[Template] = &[Template {
+    id: "API2AD",
+    description: "API-driven provisioning to on-premises Active Directory",
+    json: include_str!("templates/API2AD.json"),
+}];
+
+/// Looks a template up by its id, whatever the case.
+pub fn template(id: &str) -> Option<&'static Template> {
+    TEMPLATES
+        .iter()
+        .find(|template| template.id.eq_ignore_ascii_case(id))
+}
+
+impl Template {
+    pub fn schema(&self) -> Result<Schema, serde_json::Error> {
+        serde_json::from_str(self.json)
+    }
+}

@@ -1,0 +1,257 @@
+//! Scoping filters: does this worker belong to this job at all.
+//!
+//! Groups are alternatives, the clauses of a group must all hold, and no filter means everybody. Clauses test
+//! source attributes before any mapping. A clause about an attribute without a value is false, negated ones
+//! included; only `IS NULL` is true of nothing.
+
+use std::borrow::Cow;
+
+use fancy_regex::Regex;
+
+use super::schema::Filter;
+use super::value::Value;
+use super::worker::{Attributes, Worker};
+
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    name: String,
+    clauses: Vec<Clause>,
+}
+
+#[derive(Clone, Debug)]
+struct Clause {
+    attribute: String,
+    operator: &'static Operator,
+    operands: Vec<Operand>,
+}
+
+#[derive(Clone, Debug)]
+enum Operand {
+    Text(String),
+    Pattern(Box<Regex>),
+}
+
+/// One row per operator: its name on the wire (case and `_` do not matter) and when it is true.
+#[derive(Debug)]
+struct Operator {
+    name: &'static str,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Unary(fn(Option<&Value>) -> bool),
+    /// True when any of the operands matches.
+    Any(fn(&str, &Operand) -> bool),
+    /// True when none does.
+    NoneOf(fn(&str, &Operand) -> bool),
+}
+
+#[rustfmt::skip]
+const OPERATORS: &[Operator] = &[
+    Operator { name: "EQUALS",                 form: Form::Any(equals) },
+    Operator { name: "NOT EQUALS",             form: Form::NoneOf(equals) },
+    Operator { name: "IS TRUE",                form: Form::Unary(|value| value.and_then(Value::to_bool) == Some(true)) },
+    Operator { name: "IS FALSE",               form: Form::Unary(|value| value.and_then(Value::to_bool) == Some(false)) },
+    Operator { name: "IS NULL",                form: Form::Unary(|value| value.is_none_or(Value::is_empty)) },
+    Operator { name: "IS NOT NULL",            form: Form::Unary(|value| value.is_some_and(|value| !value.is_empty())) },
+    Operator { name: "REGEX MATCH",            form: Form::Any(matches) },
+    Operator { name: "NOT REGEX MATCH",        form: Form::NoneOf(matches) },
+    Operator { name: "GREATER THAN",           form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l > r)) },
+    Operator { name: "GREATER THAN OR EQUALS", form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l >= r)) },
+    Operator { name: "INCLUDES",               form: Form::Any(|left, right| right.text().is_some_and(|right| left.contains(right))) },
+    Operator { name: "ENDS WITH",              form: Form::Any(|left, right| right.text().is_some_and(|right| left.ends_with(right))) },
+    Operator { name: "&",                      form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l & r != 0)) },
+    Operator { name: "!&",                     form: Form::NoneOf(|left, right| integers(left, right).is_none_or(|(l, r)| l & r != 0)) },
+];
+
+impl Scope {
+    /// Compiles a schema's filter; every clause that cannot be understood is named.
+    pub fn compile(filter: Option<&Filter>) -> Result<Scope, Vec<String>> {
+        let mut problems = Vec::new();
+        let groups = filter.map(|filter| filter.groups.as_slice()).unwrap_or_default();
+        let groups = groups
+            .iter()
+            .map(|group| Group {
+                name: group.name.clone().unwrap_or_default(),
+                clauses: group
+                    .clauses
+                    .iter()
+                    .filter_map(|clause| {
+                        let operands = clause
+                            .target_operand
+                            .as_ref()
+                            .map(|operand| operand.values.as_slice());
+                        compile(
+                            &clause.operator_name,
+                            &clause.source_operand_name,
+                            operands.unwrap_or_default(),
+                        )
+                        .map_err(|problem| problems.push(problem))
+                        .ok()
+                    })
+                    .collect(),
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(Scope { groups })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// `Ok` when the worker is in scope; otherwise the names of the filters that turned them away.
+    pub fn admits(&self, worker: &Worker) -> Result<(), String> {
+        if self.groups.is_empty() || self.groups.iter().any(|group| group.admits(&worker.attributes)) {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
+        Err(names.join(", "))
+    }
+}
+
+impl Group {
+    fn admits(&self, attributes: &Attributes) -> bool {
+        self.clauses
+            .iter()
+            .all(|clause| clause.holds(attributes.get(&clause.attribute)))
+    }
+}
+
+impl Clause {
+    fn holds(&self, value: Option<&Value>) -> bool {
+        match self.operator.form {
+            Form::Unary(test) => test(value),
+            Form::Any(test) => {
+                text(value).is_some_and(|text| self.operands.iter().any(|one| test(&text, one)))
+            }
+            Form::NoneOf(test) => {
+                text(value).is_some_and(|text| !self.operands.iter().any(|one| test(&text, one)))
+            }
+        }
+    }
+}
+
+impl Operand {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Operand::Text(text) => Some(text),
+            Operand::Pattern(_) => None,
+        }
+    }
+}
+
+fn compile(operator: &str, attribute: &str, values: &[String]) -> Result<Clause, String> {
+    let wanted = operator.replace('_', " ").to_uppercase();
+    let operator = OPERATORS
+        .iter()
+        .find(|row| row.name == wanted)
+        .ok_or_else(|| format!("there is no scoping operator '{operator}'"))?;
+    let takes_pattern = operator.name.ends_with("REGEX MATCH");
+    let operands = values
+        .iter()
+        .map(|value| match takes_pattern {
+            true => Regex::new(value)
+                .map(|pattern| Operand::Pattern(Box::new(pattern)))
+                .map_err(|error| format!("the pattern '{value}' on {attribute} does not compile: {error}")),
+            false => Ok(Operand::Text(value.clone())),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if !matches!(operator.form, Form::Unary(_)) && operands.is_empty() {
+        return Err(format!(
+            "{} on {attribute} needs a value to compare with",
+            operator.name
+        ));
+    }
+    Ok(Clause {
+        attribute: attribute.to_string(),
+        operator,
+        operands,
+    })
+}
+
+fn text(value: Option<&Value>) -> Option<Cow<'_, str>> {
+    value.filter(|value| !value.is_empty()).and_then(Value::to_text)
+}
+
+fn equals(left: &str, right: &Operand) -> bool {
+    right.text() == Some(left)
+}
+
+fn matches(left: &str, right: &Operand) -> bool {
+    // A pattern that runs away is no match; it is bounded by the engine's backtracking limit.
+    matches!(right, Operand::Pattern(pattern) if pattern.is_match(left).unwrap_or(false))
+}
+
+fn integers(left: &str, right: &Operand) -> Option<(i64, i64)> {
+    Some((left.parse().ok()?, right.text()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::schema::{FilterClause, FilterGroup, TargetOperand};
+
+    fn admitted(operator: &str, operand: Option<&str>, value: Option<Value>) -> bool {
+        let clause = FilterClause {
+            operator_name: operator.into(),
+            source_operand_name: "a".into(),
+            target_operand: operand.map(|value| TargetOperand {
+                values: vec![value.into()],
+            }),
+        };
+        let group = FilterGroup {
+            name: Some("g".into()),
+            clauses: vec![clause],
+        };
+        let scope = Scope::compile(Some(&Filter {
+            groups: vec![group],
+            ..Filter::default()
+        }))
+        .unwrap();
+        let mut worker = Worker::new("1");
+        if let Some(value) = value {
+            worker.attributes.insert("a".into(), value);
+        }
+        scope.admits(&worker).is_ok()
+    }
+
+    #[test]
+    fn each_operator_is_true_when_the_documentation_says_so() {
+        for (operator, operand, value, expected) in [
+            ("EQUALS", Some("US"), Some("US".into()), true),
+            ("EQUALS", Some("US"), Some("us".into()), false),
+            ("NOT EQUALS", Some("US"), Some("DE".into()), true),
+            ("NOT EQUALS", Some("US"), None, false),
+            ("IS TRUE", None, Some(Value::text("True")), true),
+            ("IS FALSE", None, Some(Value::Bool(false)), true),
+            ("IS NULL", None, None, true),
+            ("IS NULL", None, Some("".into()), true),
+            ("IS NOT NULL", None, Some(Value::Null), false),
+            ("REGEX MATCH", Some("^1[0-9]$"), Some("17".into()), true),
+            ("NOT REGEX MATCH", Some("^x"), Some(Value::Null), false),
+            ("Greater_Than", Some("5"), Some(Value::Integer(6)), true),
+            ("GREATER_THAN_OR_EQUALS", Some("5"), Some("5".into()), true),
+            ("Includes", Some("ell"), Some("Hello".into()), true),
+            ("ENDS_WITH", Some("lo"), Some("Hello".into()), true),
+            ("&", Some("6"), Some("2".into()), true),
+            ("!&", Some("6"), Some("8".into()), true),
+        ] {
+            assert_eq!(
+                admitted(operator, operand, value.clone()),
+                expected,
+                "{operator} {operand:?} {value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_filter_admits_everybody() {
+        assert!(Scope::compile(None).unwrap().admits(&Worker::new("1")).is_ok());
+    }
+}

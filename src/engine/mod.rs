@@ -1,0 +1,251 @@
+//! The async glue: the only room where sources, planning, targets and the store meet.
+//!
+//! One task a job. It waits for a wake-up, takes the job's lease, and runs a cycle ([`run`]): uploads are folded
+//! into workers ([`fold`]), due workers are planned page by page ([`reconcile`]), changes are sent and recorded
+//! ([`apply`]), and everything that happened is in the log ([`log`]).
+
+mod apply;
+mod clock;
+mod fold;
+mod log;
+mod reconcile;
+mod run;
+mod setup;
+
+pub use clock::Clock;
+pub use setup::compile;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::config::{App, Config};
+use crate::connector::Target;
+use crate::domain::guard::Action;
+use crate::domain::policy::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::store::jobs::{self, Job, Quarantine, State};
+use crate::store::wakes::{self, Cause};
+use crate::store::{Store, changes, links, uploads};
+
+/// The running gateway, without its HTTP side.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    store: Store,
+    clock: Clock,
+    /// Names this process in leases.
+    holder: String,
+    /// By job id.
+    runners: BTreeMap<String, Arc<Runner>>,
+}
+
+/// Everything one job needs to run.
+struct Runner {
+    app: App,
+    policy: Arc<Policy>,
+    target: Box<dyn Target>,
+    replication_delay: std::time::Duration,
+    wake: Notify,
+}
+
+/// A job with what is known about it right now.
+pub struct JobReport {
+    pub job: Job,
+    pub links: u64,
+    pub pending_operations: u64,
+    pub escrows: u64,
+    pub quarantine: Option<Quarantine>,
+    /// Disables that 5 % of the accounts may come to at most.
+    pub most_disables: u64,
+}
+
+/// Which parts of a job's memory a restart forgets (Graph's synchronizationJobRestartScope).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restart {
+    pub links: bool,
+    pub escrows: bool,
+    pub watermark: bool,
+    pub quarantine: bool,
+    pub force_deletes: bool,
+}
+
+impl Engine {
+    /// Makes jobs and schemas known to the store and builds every connector; runs nothing yet.
+    pub async fn prepare(config: Config, store: Store, clock: Clock) -> Result<Engine> {
+        let runners = setup::runners(&config, &store, &clock).await?;
+        let holder = Uuid::now_v7().to_string();
+        Ok(Engine {
+            shared: Arc::new(Shared {
+                config,
+                store,
+                clock,
+                holder,
+                runners,
+            }),
+        })
+    }
+
+    /// Runs every job until told to stop; each then finishes the change in hand.
+    pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        for job in self.shared.runners.keys() {
+            let cycle = run::Driver::new(self.clone(), job.clone(), stop.clone());
+            tasks.spawn(cycle.run());
+        }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Takes an upload in: durable when this answers.
+    pub async fn accept(&self, app: &App, body: Vec<u8>, operations: usize) -> Result<i64> {
+        let limit = match self.shared.config.systems.get(&app.source) {
+            Some(crate::connector::System::Bulk(config)) => i64::from(config.inbox_limit),
+            _ => return Err(Error::invalid("this app's source takes no uploads")),
+        };
+        let operations = i32::try_from(operations).unwrap_or(i32::MAX);
+        let (system, now) = (app.source.clone(), self.clock().now());
+        let sequence = self
+            .store()
+            .write(move |conn| uploads::append(conn, &system, &body, operations, now, limit))
+            .await?;
+        self.wake_readers(&app.source);
+        Ok(sequence)
+    }
+
+    pub async fn jobs_of(&self, app: &App) -> Result<Vec<JobReport>> {
+        let (id, most_disables) = (app.id.to_string(), app.limits.most_disables);
+        self.store()
+            .read(move |conn| {
+                jobs::by_app(conn, &id)?
+                    .into_iter()
+                    .map(|job| report(conn, job, most_disables))
+                    .collect()
+            })
+            .await
+    }
+
+    /// Lets a job run. A start ends a quarantine.
+    pub async fn start_job(&self, job: &str) -> Result<()> {
+        self.set_state(job, State::Active).await
+    }
+
+    /// Stops a job after the change in hand; what it knows is kept.
+    pub async fn pause_job(&self, job: &str) -> Result<()> {
+        self.set_state(job, State::Paused).await
+    }
+
+    /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6).
+    pub async fn restart_job(&self, job: &str, restart: Restart) -> Result<()> {
+        let (id, now) = (job.to_string(), self.clock().now());
+        self.store()
+            .write(move |conn| {
+                if restart.links {
+                    links::clear(conn, &id)?;
+                }
+                if restart.escrows {
+                    changes::clear_escrows(conn, &id)?;
+                    wakes::hurry(conn, &id, Cause::Retry, now)?;
+                }
+                if restart.force_deletes {
+                    changes::release(conn, &id, &[Action::Disable, Action::Delete])?;
+                    wakes::hurry(conn, &id, Cause::Held, now)?;
+                }
+                jobs::update_status(conn, &id, |status| {
+                    status.full_due |= restart.watermark || restart.links;
+                    if restart.quarantine {
+                        status.quarantine = None;
+                    }
+                })?;
+                jobs::set_state(conn, &id, State::Active)
+            })
+            .await?;
+        self.wake(job);
+        Ok(())
+    }
+
+    async fn set_state(&self, job: &str, state: State) -> Result<()> {
+        let id = job.to_string();
+        self.store()
+            .write(move |conn| {
+                if state == State::Active {
+                    jobs::update_status(conn, &id, |status| status.quarantine = None)?;
+                }
+                jobs::set_state(conn, &id, state)
+            })
+            .await?;
+        self.wake(job);
+        Ok(())
+    }
+
+    fn wake(&self, job: &str) {
+        if let Some(runner) = self.shared.runners.get(job) {
+            runner.wake.notify_one();
+        }
+    }
+
+    fn wake_readers(&self, system: &str) {
+        for runner in self
+            .shared
+            .runners
+            .values()
+            .filter(|runner| runner.app.source == system)
+        {
+            runner.wake.notify_one();
+        }
+    }
+
+    fn runner(&self, job: &str) -> Result<&Arc<Runner>> {
+        let unknown = || Error::new(Kind::NotFound, format!("there is no job {job}"));
+        self.shared.runners.get(job).ok_or_else(unknown)
+    }
+}
+
+fn report(conn: &mut crate::store::Conn, job: Job, most_disables: u64) -> Result<JobReport> {
+    let held: Vec<_> = changes::held_counts(conn, &job.id)?
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let describe = || {
+        held.iter()
+            .map(|(action, count)| format!("{count} × {action}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let quarantine = job.status.quarantine.clone().or_else(|| {
+        let deletes = held
+            .iter()
+            .any(|(action, _)| matches!(action, Action::Disable | Action::Delete));
+        (!held.is_empty()).then(|| Quarantine {
+            reason: if deletes { "TooManyDeletes" } else { "Unknown" }.into(),
+            since: job.status.last.as_ref().map_or(job.created, |last| last.began),
+            message: format!("held by the guard: {}", describe()),
+        })
+    });
+    Ok(JobReport {
+        links: links::count(conn, &job.id)?.unsigned_abs(),
+        pending_operations: uploads::pending_count(conn, &job.id)?.unsigned_abs()
+            + uploads::waiting(conn, &job.source)?.unsigned_abs(),
+        escrows: changes::escrow_count(conn, &job.id)?.unsigned_abs(),
+        quarantine,
+        most_disables,
+        job,
+    })
+}

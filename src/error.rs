@@ -1,0 +1,139 @@
+//! One error for everything that leaves a room: a small [`Kind`] that decides what happens next, a code
+//! that scripts can test, and a message that a person can act on.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug)]
+pub struct Error {
+    pub kind: Kind,
+    /// Stable, for machines: a Graph error code on the API, a log code (`InvalidAnchor`) on a target's answer.
+    pub code: Cow<'static, str>,
+    /// What is wrong, where, and what to do; goes to clients, so it holds no secret and no personal data
+    /// beyond what the client itself sent.
+    pub message: String,
+    /// The member or attribute that is at fault: `Operations[17].data.externalId`, `department`.
+    pub target: Option<String>,
+    /// When the other side asked for patience.
+    pub retry_after: Option<Duration>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request or the data is wrong; sending it again changes nothing.
+    Invalid,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    /// A value that must be unique is taken, or the state of the thing does not allow this now.
+    Conflict,
+    /// Something changed since it was read: plan again.
+    Stale,
+    TooLarge,
+    TooMany,
+    Unsupported,
+    /// The other side cannot answer just now: keep the work and try again (B25).
+    Unavailable,
+    Internal,
+}
+
+/// What each kind means to those who meet it.
+pub struct Row {
+    pub kind: Kind,
+    pub code: &'static str,
+    pub status: u16,
+    /// The same attempt may succeed later without anybody changing anything.
+    pub retry: bool,
+    pub level: tracing::Level,
+}
+
+#[rustfmt::skip]
+pub const KINDS: &[Row] = &[
+    Row { kind: Kind::Invalid,         code: "invalidRequest",             status: 400, retry: false, level: tracing::Level::INFO },
+    Row { kind: Kind::Unauthenticated, code: "InvalidAuthenticationToken", status: 401, retry: false, level: tracing::Level::INFO },
+    Row { kind: Kind::Forbidden,       code: "Authorization_RequestDenied", status: 403, retry: false, level: tracing::Level::WARN },
+    Row { kind: Kind::NotFound,        code: "Request_ResourceNotFound",   status: 404, retry: false, level: tracing::Level::INFO },
+    Row { kind: Kind::Conflict,        code: "Conflict",                   status: 409, retry: false, level: tracing::Level::INFO },
+    Row { kind: Kind::Stale,           code: "Stale",                      status: 412, retry: true,  level: tracing::Level::INFO },
+    Row { kind: Kind::TooLarge,        code: "RequestTooLarge",            status: 413, retry: false, level: tracing::Level::INFO },
+    Row { kind: Kind::TooMany,         code: "TooManyRequests",            status: 429, retry: true,  level: tracing::Level::INFO },
+    Row { kind: Kind::Unsupported,     code: "notSupported",               status: 405, retry: false, level: tracing::Level::INFO },
+    Row { kind: Kind::Unavailable,     code: "serviceNotAvailable",        status: 503, retry: true,  level: tracing::Level::WARN },
+    Row { kind: Kind::Internal,        code: "InternalServerError",        status: 500, retry: true,  level: tracing::Level::ERROR },
+];
+
+impl Kind {
+    pub fn row(self) -> &'static Row {
+        KINDS
+            .iter()
+            .find(|row| row.kind == self)
+            .unwrap_or(&KINDS[KINDS.len() - 1])
+    }
+}
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error {
+            kind,
+            code: Cow::Borrowed(kind.row().code),
+            message: message.into(),
+            target: None,
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Error {
+        Error::new(Kind::Invalid, message)
+    }
+
+    pub fn unavailable(message: impl Into<String>) -> Error {
+        Error::new(Kind::Unavailable, message)
+    }
+
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::new(Kind::Internal, message)
+    }
+
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Error {
+        self.code = code.into();
+        self
+    }
+
+    pub fn at(mut self, target: impl Into<String>) -> Error {
+        self.target = Some(target.into());
+        self
+    }
+
+    pub fn retry_after(mut self, wait: Duration) -> Error {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Keeps what went wrong underneath, for the log; never shown to a client.
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Some(target) if !self.message.contains(target.as_str()) => {
+                write!(f, "{target}: {}", self.message)
+            }
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,23 @@
+//! Muster takes people from HR into the directories.
+//!
+//! The map of the house, in reading order. HR state and directory state go in, a plan comes out; only plans are
+//! written, and every write leaves a receipt.
+//!
+//! - [`domain`] is the pure core: workers, accounts, the mapping language, planning, the guard.
+//! - [`connector`] knows outside systems: the bulk upload as a source, Active Directory as a target.
+//! - [`store`] is the database: uploads, workers, links, changes, the log.
+//! - [`engine`] is where they meet: cycles, page by page, from facts to the log.
+//! - [`api`] is what scripts call: Graph's paths, shapes and errors.
+//! - [`command`] is what people type.
+//! - [`config`], [`error`], [`secret`] and [`telemetry`] serve everybody and know nobody.
+
+pub mod api;
+pub mod command;
+pub mod config;
+pub mod connector;
+pub mod domain;
+pub mod engine;
+pub mod error;
+pub mod secret;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,46 @@
+//! `muster`: parse, telemetry, one match.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use muster::command::{check, eval, serve};
+
+/// Takes people from HR into the directories: a plan you can read, a reason for every value.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+    Eval(eval::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    muster::telemetry::start();
+    let outcome = match arguments.command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Check(arguments) => check::run(arguments).await,
+        Command::Eval(arguments) => eval::run(arguments),
+    };
+    outcome.unwrap_or_else(|message| {
+        eprintln!("muster: {message}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,171 @@
+//! Which account is whose, by job, and the references that wait for an account to appear.
+
+use diesel::prelude::*;
+
+use super::schema::{links, pending_references};
+use super::{Conn, native};
+use crate::domain::account::Anchor;
+use crate::domain::link::Link;
+use crate::domain::plan::Pending;
+use crate::error::{Error, Kind, Result};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = links, treat_none_as_default_value = false)]
+struct Row {
+    job: String,
+    worker: String,
+    account: String,
+    generation: i64,
+    made: bool,
+    wanted: Option<bool>,
+    disabled_by_us: bool,
+    enabled: Option<bool>,
+}
+
+impl From<Row> for Link {
+    fn from(row: Row) -> Link {
+        Link {
+            worker: row.worker,
+            account: Anchor(row.account),
+            generation: row.generation,
+            made: row.made,
+            wanted: row.wanted,
+            disabled_by_us: row.disabled_by_us,
+            enabled: row.enabled,
+        }
+    }
+}
+
+pub fn by_workers(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Link>> {
+    let mut found = Vec::new();
+    for page in workers.chunks(super::ROWS) {
+        let rows: Vec<Row> = links::table
+            .filter(links::job.eq(job).and(links::worker.eq_any(page)))
+            .select(Row::as_select())
+            .load(conn)?;
+        found.extend(rows.into_iter().map(Link::from));
+    }
+    Ok(found)
+}
+
+/// Whose these accounts are: (account, worker).
+pub fn owners(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for page in accounts.chunks(super::ROWS) {
+        let rows: Vec<(String, String)> = links::table
+            .filter(links::job.eq(job).and(links::account.eq_any(page)))
+            .select((links::account, links::worker))
+            .load(conn)?;
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
+/// Enabled linked accounts (the guard's N), and whether the job made every one it is linked to (B16).
+pub fn population(conn: &mut Conn, job: &str) -> Result<(u64, bool)> {
+    let enabled: i64 = links::table
+        .filter(links::job.eq(job).and(links::enabled.eq(true)))
+        .count()
+        .get_result(conn)?;
+    let found: Option<String> = links::table
+        .filter(links::job.eq(job).and(links::made.eq(false)))
+        .select(links::worker)
+        .first(conn)
+        .optional()?;
+    Ok((enabled.unsigned_abs(), found.is_none()))
+}
+
+pub fn count(conn: &mut Conn, job: &str) -> Result<i64> {
+    Ok(links::table.filter(links::job.eq(job)).count().get_result(conn)?)
+}
+
+/// Remembers new links. An account that is already somebody's is refused whole.
+pub fn insert(conn: &mut Conn, job: &str, new: &[Link]) -> Result<()> {
+    for page in new.chunks(super::ROWS) {
+        let rows: Vec<Row> = page
+            .iter()
+            .map(|link| Row {
+                job: job.to_string(),
+                worker: link.worker.clone(),
+                account: link.account.0.clone(),
+                generation: link.generation,
+                made: link.made,
+                wanted: link.wanted,
+                disabled_by_us: link.disabled_by_us,
+                enabled: link.enabled,
+            })
+            .collect();
+        native!(conn, c => diesel::insert_into(links::table).values(&rows).execute(c))?;
+    }
+    Ok(())
+}
+
+/// Moves a link on by compare-and-set: `link` holds the new values and the generation they were planned from.
+pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
+    let moved = diesel::update(links::table.find((job, &link.worker)))
+        .filter(links::generation.eq(link.generation))
+        .set((
+            links::generation.eq(link.generation + 1),
+            links::wanted.eq(link.wanted),
+            links::disabled_by_us.eq(link.disabled_by_us),
+            links::enabled.eq(link.enabled),
+        ))
+        .execute(conn)?;
+    match moved {
+        0 => Err(Error::new(Kind::Stale, "the link was changed by somebody else")),
+        _ => Ok(()),
+    }
+}
+
+pub fn delete(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
+    diesel::delete(links::table.find((job, worker))).execute(conn)?;
+    Ok(())
+}
+
+/// Forgets every link of a job: the next cycle matches everybody anew.
+pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
+    diesel::delete(links::table.filter(links::job.eq(job))).execute(conn)?;
+    Ok(())
+}
+
+/// Replaces what a worker's references are waiting for.
+pub fn wait_for(conn: &mut Conn, job: &str, worker: &str, pending: &[Pending]) -> Result<()> {
+    diesel::delete(pending_references::table)
+        .filter(
+            pending_references::job
+                .eq(job)
+                .and(pending_references::worker.eq(worker)),
+        )
+        .execute(conn)?;
+    for one in pending {
+        diesel::insert_into(pending_references::table)
+            .values((
+                pending_references::job.eq(job),
+                pending_references::worker.eq(worker),
+                pending_references::attribute.eq(&one.attribute),
+                pending_references::refers_to.eq(&one.to),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Who waits for any of these workers to get an account.
+pub fn waiting_for(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for page in workers.chunks(super::ROWS) {
+        let rows: Vec<String> = pending_references::table
+            .filter(
+                pending_references::job
+                    .eq(job)
+                    .and(pending_references::refers_to.eq_any(page)),
+            )
+            .select(pending_references::worker)
+            .distinct()
+            .load(conn)?;
+        found.extend(rows);
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}

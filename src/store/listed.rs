@@ -1,0 +1,87 @@
+//! The scratch copy of what a target listed in this cycle, so that a full cycle joins pages of workers with
+//! pages of accounts and memory does not grow with either.
+
+use diesel::prelude::*;
+
+use super::schema::{listed, listed_keys};
+use super::{Conn, from_json, native, to_json};
+use crate::domain::account::Account;
+use crate::error::Result;
+
+pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
+    diesel::delete(listed::table.filter(listed::job.eq(job))).execute(conn)?;
+    diesel::delete(listed_keys::table.filter(listed_keys::job.eq(job))).execute(conn)?;
+    Ok(())
+}
+
+/// Keeps one page, found again by anchor and by the given matching attributes.
+pub fn keep(conn: &mut Conn, job: &str, accounts: &[Account], matching: &[String]) -> Result<()> {
+    for page in accounts.chunks(super::ROWS) {
+        let rows = page
+            .iter()
+            .map(|account| {
+                Ok((
+                    listed::job.eq(job),
+                    listed::anchor.eq(&account.anchor.0),
+                    listed::body.eq(to_json(account)?),
+                ))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        native!(conn, c => diesel::insert_into(listed::table).values(&rows).on_conflict_do_nothing().execute(c))?;
+        let keys: Vec<_> = page
+            .iter()
+            .flat_map(|account| {
+                matching.iter().flat_map(move |attribute| {
+                    account
+                        .values
+                        .get(attribute)
+                        .into_iter()
+                        .flatten()
+                        .map(move |value| {
+                            (
+                                listed_keys::job.eq(job),
+                                listed_keys::attribute.eq(attribute),
+                                listed_keys::value.eq(value.to_lowercase()),
+                                listed_keys::anchor.eq(&account.anchor.0),
+                            )
+                        })
+                })
+            })
+            .collect();
+        native!(conn, c => diesel::insert_into(listed_keys::table).values(&keys).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+pub fn by_anchors(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Account>> {
+    let mut found = Vec::with_capacity(anchors.len());
+    for page in anchors.chunks(super::ROWS) {
+        let bodies: Vec<String> = listed::table
+            .filter(listed::job.eq(job).and(listed::anchor.eq_any(page)))
+            .select(listed::body)
+            .load(conn)?;
+        for body in &bodies {
+            found.push(from_json(body)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The anchors of accounts that hold one of these values: (folded value, anchor).
+pub fn by_values(
+    conn: &mut Conn,
+    job: &str,
+    attribute: &str,
+    values: &[String],
+) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for page in values.chunks(super::ROWS) {
+        let rows: Vec<(String, String)> = listed_keys::table
+            .filter(listed_keys::job.eq(job).and(listed_keys::attribute.eq(attribute)))
+            .filter(listed_keys::value.eq_any(page))
+            .select((listed_keys::value, listed_keys::anchor))
+            .load(conn)?;
+        found.extend(rows);
+    }
+    Ok(found)
+}

@@ -1,0 +1,284 @@
+//! The database: SQLite beside the gateway by default, PostgreSQL when several replicas share one.
+//!
+//! The only room that names Diesel. Queries are plain functions over a [`Conn`], one file a table family;
+//! [`Store::read`] and [`Store::write`] run them off the async threads, a write always as one transaction.
+//! On SQLite one thread owns the write connection and commits many waiting units together, so that a sync to
+//! disk is shared by all who wait for it.
+
+pub mod changes;
+pub mod jobs;
+pub mod links;
+pub mod listed;
+pub mod logs;
+mod schema;
+pub mod settings;
+pub mod uploads;
+pub mod wakes;
+pub mod workers;
+
+mod sqlite;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use diesel::r2d2;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{Error, Kind, Result};
+
+/// One connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    Sqlite(SqliteConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(diesel::PgConnection),
+}
+
+/// Expands one query for each backend, for what the shared dialect cannot say: batch inserts and upserts.
+macro_rules! native {
+    ($conn:expr, $c:ident => $query:expr) => {
+        match $conn {
+            $crate::store::Conn::Sqlite($c) => $query,
+            #[cfg(feature = "postgres")]
+            $crate::store::Conn::Postgres($c) => $query,
+        }
+    };
+}
+pub(crate) use native;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+#[cfg(feature = "postgres")]
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Connections for reading, and more than enough for the few threads that do.
+const READERS: u32 = 4;
+
+#[derive(Clone)]
+pub struct Store {
+    readers: r2d2::Pool<Manager>,
+    writer: Option<Arc<sqlite::Writer>>,
+    location: Location,
+}
+
+/// Where the database is, as `[store] url` says.
+#[derive(Clone)]
+pub enum Location {
+    Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(SecretString),
+}
+
+impl Location {
+    /// Reads `sqlite:PATH` or `postgres://…`.
+    pub fn parse(url: &SecretString) -> Result<Location> {
+        let text = url.expose_secret();
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return Ok(Location::Sqlite(PathBuf::from(path.trim_start_matches("//"))));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            #[cfg(feature = "postgres")]
+            return Ok(Location::Postgres(url.clone()));
+            #[cfg(not(feature = "postgres"))]
+            return Err(Error::invalid(
+                "this muster was built without PostgreSQL: build it with --features postgres, or use sqlite:PATH",
+            ));
+        }
+        Err(Error::invalid(
+            "the store's url must begin with sqlite: or postgres://",
+        ))
+    }
+}
+
+impl Store {
+    /// Opens the database, brings its tables up to date, and starts the writer.
+    pub async fn open(location: Location) -> Result<Store> {
+        blocking(move || {
+            let mut first = connect(&location)?;
+            migrate(&mut first)?;
+            let writer = match &location {
+                Location::Sqlite(_) => Some(Arc::new(sqlite::Writer::start(first)?)),
+                #[cfg(feature = "postgres")]
+                Location::Postgres(_) => None,
+            };
+            let manager = Manager {
+                location: location.clone(),
+            };
+            let readers = r2d2::Pool::builder()
+                .max_size(READERS)
+                .min_idle(Some(1))
+                .build(manager)
+                .map_err(|error| Error::unavailable(format!("the database does not answer: {error}")))?;
+            Ok(Store {
+                readers,
+                writer,
+                location,
+            })
+        })
+        .await
+    }
+
+    pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let pool = self.readers.clone();
+        blocking(move || {
+            let mut connection = pool
+                .get()
+                .map_err(|error| Error::unavailable(error.to_string()))?;
+            query(&mut connection)
+        })
+        .await
+    }
+
+    /// Runs one transaction and answers when it is on disk. Where another replica got in between, it is run
+    /// again, so it must not use up what it captured.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        unit: impl Fn(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if let Some(writer) = &self.writer {
+            return writer.run(unit).await;
+        }
+        let pool = self.readers.clone();
+        blocking(move || {
+            let mut connection = pool
+                .get()
+                .map_err(|error| Error::unavailable(error.to_string()))?;
+            let connection: &mut Conn = &mut connection;
+            for _ in 1..SERIALIZATION_ATTEMPTS {
+                match connection.transaction(|connection| unit(connection)) {
+                    Err(error) if error.code == SERIALIZATION => continue,
+                    outcome => return outcome,
+                }
+            }
+            connection.transaction(|connection| unit(connection))
+        })
+        .await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn).map(drop)?))
+            .await
+    }
+
+    /// The file of an embedded database; its secrets lie beside it.
+    pub fn file(&self) -> Option<&PathBuf> {
+        match &self.location {
+            Location::Sqlite(path) => Some(path),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(_) => None,
+        }
+    }
+}
+
+/// How often a transaction that lost against another replica is tried in all.
+const SERIALIZATION_ATTEMPTS: usize = 10;
+const SERIALIZATION: &str = "SerializationFailure";
+
+fn connect(location: &Location) -> Result<Conn> {
+    match location {
+        Location::Sqlite(path) => {
+            let mut connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| {
+                Error::invalid(format!("cannot open the database {}: {error}", path.display()))
+            })?;
+            for pragma in sqlite::PRAGMAS {
+                diesel::sql_query(*pragma).execute(&mut connection)?;
+            }
+            Ok(Conn::Sqlite(connection))
+        }
+        #[cfg(feature = "postgres")]
+        Location::Postgres(url) => diesel::PgConnection::establish(url.expose_secret())
+            .map(Conn::Postgres)
+            .map_err(|error| Error::unavailable(format!("cannot reach PostgreSQL: {error}"))),
+    }
+}
+
+fn migrate(connection: &mut Conn) -> Result<()> {
+    let outcome = match connection {
+        Conn::Sqlite(connection) => connection.run_pending_migrations(SQLITE).map(drop),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(connection) => connection.run_pending_migrations(POSTGRES).map(drop),
+    };
+    outcome.map_err(|error| {
+        Error::internal(format!(
+            "the database's tables could not be brought up to date: {error}"
+        ))
+    })
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("a database task ended early").because(error))?
+}
+
+struct Manager {
+    location: Location,
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = Error;
+
+    fn connect(&self) -> Result<Conn> {
+        connect(&self.location)
+    }
+
+    fn is_valid(&self, connection: &mut Conn) -> Result<()> {
+        Ok(diesel::sql_query("SELECT 1").execute(connection).map(drop)?)
+    }
+
+    fn has_broken(&self, _: &mut Conn) -> bool {
+        std::thread::panicking()
+    }
+}
+
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Error {
+        let known = match &error {
+            DieselError::NotFound => Error::new(Kind::NotFound, "there is no such record"),
+            DieselError::DatabaseError(kind, details) => match kind {
+                DatabaseErrorKind::UniqueViolation => Error::new(Kind::Conflict, "the record exists already"),
+                DatabaseErrorKind::SerializationFailure => {
+                    Error::unavailable("another replica changed the same rows").code(SERIALIZATION)
+                }
+                DatabaseErrorKind::ClosedConnection => {
+                    Error::unavailable("the database closed the connection")
+                }
+                _ if details.message().contains("locked") || details.message().contains("full") => {
+                    Error::unavailable(format!("the database cannot write: {}", details.message()))
+                }
+                _ => Error::internal("the database refused a statement"),
+            },
+            _ => Error::internal("the database refused a statement"),
+        };
+        known.because(error)
+    }
+}
+
+/// Instants in the database: microseconds since 1970 UTC.
+pub fn micros(instant: jiff::Timestamp) -> i64 {
+    instant.as_microsecond()
+}
+
+pub fn instant(micros: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// Reads a JSON column that this program wrote.
+pub fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal("a stored record cannot be read").because(error))
+}
+
+pub fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal("a record cannot be stored").because(error))
+}
+
+/// Rows in one batch statement: well below the number of parameters either database takes.
+pub(crate) const ROWS: usize = 500;

@@ -1,0 +1,216 @@
+//! The tables as Diesel sees them; `migrations/` makes them.
+
+diesel::table! {
+    systems (id) {
+        id -> Text,
+        sequence -> BigInt,
+        folded -> BigInt,
+        waiting -> BigInt,
+        endpoint -> Nullable<Text>,
+        endpoint_since -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    uploads (system, sequence) {
+        system -> Text,
+        sequence -> BigInt,
+        body -> Binary,
+        operations -> Integer,
+        received -> BigInt,
+    }
+}
+
+diesel::table! {
+    workers (system, anchor) {
+        system -> Text,
+        anchor -> Text,
+        record -> Text,
+        changed -> BigInt,
+    }
+}
+
+diesel::table! {
+    schemas (app, version) {
+        app -> Text,
+        version -> BigInt,
+        body -> Text,
+        hash -> Text,
+        origin -> Text,
+        taken -> BigInt,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Text,
+        app -> Text,
+        template -> Text,
+        source -> Text,
+        target -> Text,
+        state -> Text,
+        created -> BigInt,
+        schema_version -> BigInt,
+        cycle -> Nullable<Text>,
+        status -> Text,
+        holder -> Nullable<Text>,
+        token -> BigInt,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
+    operations (job, sequence, position) {
+        job -> Text,
+        sequence -> BigInt,
+        position -> Integer,
+        anchor -> Text,
+        received -> BigInt,
+    }
+}
+
+diesel::table! {
+    wakes (job, anchor) {
+        job -> Text,
+        anchor -> Text,
+        due -> BigInt,
+        cause -> Text,
+        attempts -> Integer,
+        stamp -> BigInt,
+    }
+}
+
+diesel::table! {
+    links (job, worker) {
+        job -> Text,
+        worker -> Text,
+        account -> Text,
+        generation -> BigInt,
+        made -> Bool,
+        wanted -> Nullable<Bool>,
+        disabled_by_us -> Bool,
+        enabled -> Nullable<Bool>,
+    }
+}
+
+diesel::table! {
+    changes (id) {
+        id -> Text,
+        job -> Text,
+        worker -> Text,
+        cycle -> Text,
+        body -> Text,
+        endpoint -> Text,
+        token -> BigInt,
+        sent -> BigInt,
+    }
+}
+
+diesel::table! {
+    receipts (id) {
+        id -> Text,
+        job -> Text,
+        worker -> Text,
+        cycle -> Text,
+        body -> Text,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    pending_references (job, worker, attribute) {
+        job -> Text,
+        worker -> Text,
+        attribute -> Text,
+        refers_to -> Text,
+    }
+}
+
+diesel::table! {
+    escrows (job, worker) {
+        job -> Text,
+        worker -> Text,
+        code -> Text,
+        since -> BigInt,
+        attempts -> Integer,
+    }
+}
+
+diesel::table! {
+    held (job, worker, action) {
+        job -> Text,
+        worker -> Text,
+        action -> Text,
+        since -> BigInt,
+        released -> Bool,
+    }
+}
+
+diesel::table! {
+    tallies (job, action, hour) {
+        job -> Text,
+        action -> Text,
+        hour -> BigInt,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    logs (id) {
+        id -> Text,
+        at -> BigInt,
+        app -> Text,
+        job -> Text,
+        cycle -> Text,
+        change -> Text,
+        source -> Text,
+        action -> Text,
+        status -> Text,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    listed (job, anchor) {
+        job -> Text,
+        anchor -> Text,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    listed_keys (job, attribute, value, anchor) {
+        job -> Text,
+        attribute -> Text,
+        value -> Text,
+        anchor -> Text,
+    }
+}
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    systems,
+    uploads,
+    workers,
+    schemas,
+    jobs,
+    operations,
+    wakes,
+    links,
+    changes,
+    receipts,
+    pending_references,
+    escrows,
+    held,
+    tallies,
+    logs,
+    listed,
+    listed_keys,
+    settings
+);

@@ -1,0 +1,225 @@
+//! The inbox: an upload is one row, its bytes, until it is folded into workers.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+
+use super::schema::{jobs, operations, systems, uploads};
+use super::workers::{self, Stored};
+use super::{Conn, micros, native};
+use crate::error::{Error, Kind, Result};
+
+/// Makes a system known, once.
+pub fn ensure_system(conn: &mut Conn, system: &str) -> Result<()> {
+    let row = (
+        systems::id.eq(system),
+        systems::sequence.eq(0i64),
+        systems::folded.eq(0i64),
+        systems::waiting.eq(0i64),
+    );
+    native!(conn, c => diesel::insert_into(systems::table).values(row).on_conflict_do_nothing().execute(c))?;
+    Ok(())
+}
+
+/// Takes an upload in and gives it its place in the order in which HR spoke (B2).
+pub fn append(
+    conn: &mut Conn,
+    system: &str,
+    body: &[u8],
+    operations: i32,
+    now: Timestamp,
+    inbox: i64,
+) -> Result<i64> {
+    let taken: Option<i64> = diesel::update(systems::table.find(system))
+        .filter(systems::waiting.le(inbox - i64::from(operations)))
+        .set((
+            systems::sequence.eq(systems::sequence + 1),
+            systems::waiting.eq(systems::waiting + i64::from(operations)),
+        ))
+        .returning(systems::sequence)
+        .get_result(conn)
+        .optional()?;
+    let Some(sequence) = taken else {
+        return Err(Error::new(
+            Kind::Internal,
+            "The bucket that stores the ingested data is full: wait for the job to process it, then send this request again",
+        )
+        .code("InboxFull"));
+    };
+    diesel::insert_into(uploads::table)
+        .values((
+            uploads::system.eq(system),
+            uploads::sequence.eq(sequence),
+            uploads::body.eq(body),
+            uploads::operations.eq(operations),
+            uploads::received.eq(micros(now)),
+        ))
+        .execute(conn)?;
+    Ok(sequence)
+}
+
+/// One upload as it lies in the inbox.
+#[derive(Queryable)]
+pub struct Upload {
+    pub sequence: i64,
+    pub body: Vec<u8>,
+    pub operations: i32,
+    pub received: i64,
+}
+
+/// The oldest uploads, up to a number of operations: at least one, if any waits.
+pub fn oldest(conn: &mut Conn, system: &str, operations: i32) -> Result<Vec<Upload>> {
+    let sizes: Vec<(i64, i32)> = uploads::table
+        .filter(uploads::system.eq(system))
+        .order(uploads::sequence)
+        .select((uploads::sequence, uploads::operations))
+        .limit(i64::from(operations).max(1))
+        .load(conn)?;
+    let mut total = 0;
+    let fits = sizes.iter().take_while(|(_, size)| {
+        let first = total == 0;
+        total += size;
+        first || total <= operations
+    });
+    let Some((last, _)) = fits.last() else {
+        return Ok(Vec::new());
+    };
+    Ok(uploads::table
+        .filter(uploads::system.eq(system).and(uploads::sequence.le(last)))
+        .order(uploads::sequence)
+        .select((
+            uploads::sequence,
+            uploads::body,
+            uploads::operations,
+            uploads::received,
+        ))
+        .load(conn)?)
+}
+
+/// Whether anything waits to be folded.
+pub fn waiting(conn: &mut Conn, system: &str) -> Result<i64> {
+    Ok(systems::table
+        .find(system)
+        .select(systems::waiting)
+        .first(conn)
+        .optional()?
+        .unwrap_or(0))
+}
+
+/// Where one accepted operation stands in the order, and whom it is about.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub sequence: i64,
+    pub position: i32,
+    pub anchor: String,
+    pub received: i64,
+}
+
+/// What folding some uploads came to.
+pub struct Fold {
+    pub sequences: Vec<i64>,
+    pub operations: i64,
+    pub workers: Vec<Stored>,
+    pub places: Vec<Place>,
+}
+
+/// Records a fold: workers, one pending operation for each job that reads the system, and a wake for each
+/// worker. The uploads go (B33). Refused when somebody else folded first.
+pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Result<()> {
+    let (Some(first), Some(last)) = (fold.sequences.first(), fold.sequences.last()) else {
+        return Ok(());
+    };
+    let moved = diesel::update(systems::table.find(system))
+        .filter(systems::folded.lt(first))
+        .set((
+            systems::folded.eq(last),
+            systems::waiting.eq(systems::waiting - fold.operations),
+        ))
+        .execute(conn)?;
+    if moved == 0 {
+        return Err(Error::new(
+            Kind::Stale,
+            "these uploads were folded by somebody else",
+        ));
+    }
+    workers::store(conn, system, &fold.workers, now)?;
+    let readers: Vec<String> = jobs::table
+        .filter(jobs::source.eq(system))
+        .select(jobs::id)
+        .load(conn)?;
+    let anchors: Vec<&str> = fold
+        .workers
+        .iter()
+        .map(|worker| worker.worker.anchor.as_str())
+        .collect();
+    for job in &readers {
+        for page in fold.places.chunks(super::ROWS) {
+            let rows: Vec<_> = page
+                .iter()
+                .map(|place| {
+                    (
+                        operations::job.eq(job),
+                        operations::sequence.eq(place.sequence),
+                        operations::position.eq(place.position),
+                        operations::anchor.eq(&place.anchor),
+                        operations::received.eq(place.received),
+                    )
+                })
+                .collect();
+            native!(conn, c => diesel::insert_into(operations::table).values(&rows).execute(c))?;
+        }
+        super::wakes::wake(conn, job, &anchors, now, super::wakes::Cause::Said)?;
+    }
+    diesel::delete(uploads::table)
+        .filter(
+            uploads::system
+                .eq(system)
+                .and(uploads::sequence.eq_any(&fold.sequences)),
+        )
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The operations of these workers that have no outcome yet, in the order in which HR spoke.
+pub fn pending(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Place>> {
+    let rows: Vec<(i64, i32, String, i64)> = operations::table
+        .filter(operations::job.eq(job).and(operations::anchor.eq_any(anchors)))
+        .order((operations::sequence, operations::position))
+        .select((
+            operations::sequence,
+            operations::position,
+            operations::anchor,
+            operations::received,
+        ))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(sequence, position, anchor, received)| Place {
+            sequence,
+            position,
+            anchor,
+            received,
+        })
+        .collect())
+}
+
+/// How many operations of a job have no outcome yet.
+pub fn pending_count(conn: &mut Conn, job: &str) -> Result<i64> {
+    Ok(operations::table
+        .filter(operations::job.eq(job))
+        .count()
+        .get_result(conn)?)
+}
+
+/// Ends operations whose outcome is in the log.
+pub fn end(conn: &mut Conn, job: &str, anchor: &str, through: (i64, i32)) -> Result<()> {
+    let (sequence, position) = through;
+    diesel::delete(operations::table)
+        .filter(operations::job.eq(job).and(operations::anchor.eq(anchor)))
+        .filter(
+            operations::sequence.lt(sequence).or(operations::sequence
+                .eq(sequence)
+                .and(operations::position.le(position))),
+        )
+        .execute(conn)?;
+    Ok(())
+}

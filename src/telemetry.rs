@@ -1,0 +1,19 @@
+//! What the process says about itself on stderr: `MUSTER_LOG` chooses what (tracing's filter syntax),
+//! `MUSTER_LOG_FORMAT=json` how. Personal data is not part of it; that is what the provisioning log is for.
+
+use tracing_subscriber::EnvFilter;
+
+pub fn start() {
+    let filter =
+        EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let json = std::env::var("MUSTER_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    // A second start in one process keeps the first.
+    let _ = if json {
+        lines.json().try_init()
+    } else {
+        lines.with_target(false).try_init()
+    };
+}
