@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Anchor};
+use super::finding::Weight;
+use super::plan::{Effect, Planned, Receipt};
 
 /// Graph's objectConnection: source anchor ↔ target anchor, within one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +34,10 @@ pub enum Situation {
     Unmatched,
     /// Several carry it, or the one candidate contradicts a matching attribute of higher precedence.
     Disputed { by: String, candidates: Vec<Anchor> },
-    /// The one candidate is another worker's.
+    /// The one candidate is another worker's, or another worker is about to get an account by the same value.
     Claimed {
         by: String,
-        account: Anchor,
+        account: Option<Anchor>,
         owner: String,
     },
     /// Remembered, and not there any more (B10).
@@ -49,4 +51,66 @@ impl Situation {
             _ => None,
         }
     }
+}
+
+impl Link {
+    /// The link as it is to be remembered after a plan and what was written of it; `None` while the worker has no
+    /// account. Its generation is that of `before`: the store moves it on.
+    pub fn next(before: Option<&Link>, planned: &Planned, receipt: Option<&Receipt>) -> Option<Link> {
+        let done = receipt.map(|receipt| receipt.done.as_slice()).unwrap_or_default();
+        let created = done.iter().find_map(|effect| match effect {
+            Effect::Create { enabled, .. } => Some(*enabled),
+            _ => None,
+        });
+        let mut link = match (before, &planned.situation, created, receipt) {
+            (Some(link), ..) => link.clone(),
+            (None, _, Some(enabled), Some(receipt)) => {
+                Link::fresh(planned, &receipt.account, true, Some(enabled))
+            }
+            (None, Situation::Unlinked { account, .. }, ..) if joins(planned) => {
+                Link::fresh(planned, &account.anchor, false, account.enabled)
+            }
+            _ => return None,
+        };
+        if let Some(account) = planned.situation.account() {
+            link.enabled = account.enabled;
+        }
+        for effect in done {
+            let (enabled, ours) = match effect {
+                Effect::Create { enabled, .. } => (*enabled, !enabled),
+                Effect::Disable => (false, true),
+                Effect::Enable => (true, false),
+                _ => continue,
+            };
+            link.enabled = Some(enabled);
+            link.disabled_by_us = ours;
+        }
+        // Somebody else enabled it since: what we once did to it says nothing any more.
+        link.disabled_by_us &= link.enabled == Some(false);
+        if planned.wanted.is_some() && planned.wanted == link.enabled {
+            link.wanted = planned.wanted;
+        }
+        Some(link)
+    }
+
+    fn fresh(planned: &Planned, account: &Anchor, made: bool, enabled: Option<bool>) -> Link {
+        Link {
+            worker: planned.change.worker.clone(),
+            account: account.clone(),
+            generation: 1,
+            made,
+            wanted: None,
+            disabled_by_us: false,
+            enabled,
+        }
+    }
+}
+
+/// Whether planning took the found account for the worker's: not where the scope keeps them apart.
+fn joins(planned: &Planned) -> bool {
+    planned.scope.is_ok()
+        && !planned
+            .findings
+            .iter()
+            .any(|finding| finding.weight == Weight::Skip)
 }

@@ -65,6 +65,13 @@ impl Mapping {
         Ok(match expression.evaluate(context)? {
             Outcome::IgnoreAttribute => Desired::AttributeIgnored,
             Outcome::IgnoreObject => Desired::ObjectIgnored,
+            // A secret would stand in plans and logs, so it is not written at all.
+            Outcome::Value { redacted: true, .. } => {
+                return Err(EvaluationError {
+                    message: "Redact: accounts are given a password of their own, and nothing else is written in secret".into(),
+                    at: None,
+                });
+            }
             Outcome::Value { value, .. } => match texts(value) {
                 values if values.is_empty() => Desired::Nothing,
                 values => Desired::Values(values),

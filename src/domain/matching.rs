@@ -13,7 +13,7 @@ pub struct Found {
     /// The matching attribute that was asked for; `None` when the account was read by its link.
     pub by: Option<String>,
     pub accounts: Vec<Account>,
-    /// The other worker whose account the only candidate already is.
+    /// The other worker to whom the only candidate, or the value itself, already belongs.
     pub owner: Option<String>,
 }
 
@@ -38,10 +38,15 @@ pub fn situation(link: Option<&Link>, found: &Found, keys: &[(&Mapping, String)]
         };
     };
     match (found.accounts.as_slice(), &found.owner) {
-        ([], _) => Situation::Unmatched,
+        ([], None) => Situation::Unmatched,
+        ([], Some(owner)) => Situation::Claimed {
+            by: by.clone(),
+            account: None,
+            owner: owner.clone(),
+        },
         ([account], Some(owner)) => Situation::Claimed {
             by: by.clone(),
-            account: account.anchor.clone(),
+            account: Some(account.anchor.clone()),
             owner: owner.clone(),
         },
         ([account], None) if !contradicts(account, by, keys) => Situation::Unlinked {

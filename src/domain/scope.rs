@@ -6,8 +6,7 @@
 
 use std::borrow::Cow;
 
-use fancy_regex::Regex;
-
+use super::expression::pattern::Pattern;
 use super::schema::Filter;
 use super::value::Value;
 use super::worker::{Attributes, Worker};
@@ -33,7 +32,7 @@ struct Clause {
 #[derive(Clone, Debug)]
 enum Operand {
     Text(String),
-    Pattern(Box<Regex>),
+    Pattern(Box<Pattern>),
 }
 
 /// One row per operator: its name on the wire (case and `_` do not matter) and when it is true.
@@ -156,7 +155,7 @@ fn compile(operator: &str, attribute: &str, values: &[String]) -> Result<Clause,
     let operands = values
         .iter()
         .map(|value| match takes_pattern {
-            true => Regex::new(value)
+            true => Pattern::compile(value)
                 .map(|pattern| Operand::Pattern(Box::new(pattern)))
                 .map_err(|error| format!("the pattern '{value}' on {attribute} does not compile: {error}")),
             false => Ok(Operand::Text(value.clone())),

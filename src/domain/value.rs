@@ -93,6 +93,10 @@ impl From<bool> for Value {
 
 /// `M/d/yyyy h:mm:ss tt` in UTC, the form in which the service prints a DateTime.
 fn time_text(instant: Timestamp) -> String {
+    if instant == Timestamp::MAX {
+        // .NET's last instant, which people use for "never", lies a day beyond ours.
+        return "12/31/9999 11:59:59 PM".into();
+    }
     let time = instant.to_zoned(TimeZone::UTC);
     let (hour, half) = match time.hour() {
         0 => (12, "AM"),

@@ -10,10 +10,9 @@ use super::Runner;
 use super::log::{self, Ending, Origin};
 use super::reconcile::{Page, Subject};
 use crate::connector::{Outcome, Session};
-use crate::domain::finding::Weight;
 use crate::domain::guard::Action;
-use crate::domain::link::{Link, Situation};
-use crate::domain::plan::{ChangeId, Effect, Planned, Receipt};
+use crate::domain::link::Link;
+use crate::domain::plan::{ChangeId, Planned, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::store::changes::{self, Sent};
 use crate::store::jobs;
@@ -232,7 +231,7 @@ fn settle(
         let sent = subject.unknown.iter().map(|sent| sent.change.id.to_string());
         record.settled = sent.chain([planned.change.id.to_string()]).collect();
     }
-    let link = next_link(runner, subject, planned, worked);
+    let link = Link::next(subject.link.as_ref(), planned, worked.ending.done.as_ref());
     match &subject.link {
         None => record.new_link = link,
         Some(before) => record.moved_link = link.filter(|link| link != before),
@@ -334,67 +333,6 @@ fn again(
         (Some(revisit), Some(other)) => Some(if other.due <= revisit.due { other } else { revisit }),
         (revisit, other) => revisit.or(other),
     }
-}
-
-/// The link as it is to be remembered: `None` while the worker has no account.
-fn next_link(runner: &Runner, subject: &Subject, planned: &Planned, worked: &Worked) -> Option<Link> {
-    let done = worked.ending.done.as_ref();
-    let did = |wanted: &dyn Fn(&Effect) -> bool| done.is_some_and(|receipt| receipt.done.iter().any(wanted));
-    let created = done.and_then(|receipt| {
-        receipt.done.iter().find_map(|effect| match effect {
-            Effect::Create { enabled, .. } => Some((receipt.account.clone(), *enabled)),
-            _ => None,
-        })
-    });
-    let mut link = match (&subject.link, &planned.situation, &created) {
-        (Some(link), ..) => link.clone(),
-        (None, _, Some((account, enabled))) => Link {
-            worker: subject.worker.anchor.clone(),
-            account: account.clone(),
-            generation: 1,
-            made: true,
-            wanted: None,
-            disabled_by_us: !enabled,
-            enabled: Some(*enabled),
-        },
-        (None, Situation::Unlinked { account, .. }, None) if is_joined(planned) => Link {
-            worker: subject.worker.anchor.clone(),
-            account: account.anchor.clone(),
-            generation: 1,
-            made: false,
-            wanted: None,
-            disabled_by_us: false,
-            enabled: account.enabled,
-        },
-        _ => return None,
-    };
-    if let Some(account) = planned.situation.account() {
-        link.enabled = account.enabled;
-    } else if let Some((_, enabled)) = created {
-        link.enabled = Some(enabled);
-    }
-    if did(&|effect| *effect == Effect::Disable) {
-        link.enabled = Some(false);
-        link.disabled_by_us = true;
-    }
-    if did(&|effect| *effect == Effect::Enable) {
-        link.enabled = Some(true);
-        link.disabled_by_us = false;
-    }
-    if planned.wanted.is_some() && link.enabled == planned.wanted && runner.policy.schema.flow_types.update {
-        link.wanted = planned.wanted;
-        link.disabled_by_us &= link.enabled == Some(false);
-    }
-    Some(link)
-}
-
-/// Whether planning took the found account for the worker's: not while fences or the scope keep them apart.
-fn is_joined(planned: &Planned) -> bool {
-    planned.scope.is_ok()
-        && !planned
-            .findings
-            .iter()
-            .any(|finding| finding.weight == Weight::Skip)
 }
 
 fn write(

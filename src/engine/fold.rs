@@ -45,7 +45,13 @@ fn fold_in(
     let mut spoken = Vec::new();
     let mut refused = Vec::new();
     for upload in waiting {
-        let read = bulk::statements(&upload.body, instant(upload.received))?;
+        let read = bulk::statements(&upload.body, instant(upload.received)).unwrap_or_else(|error| {
+            // It was read once, before it was acknowledged: say so and go on, rather than stand still for ever.
+            vec![Err(bulk::Refused {
+                code: "InvalidData",
+                message: error.message,
+            })]
+        });
         for (position, statement) in (0i32..).zip(read) {
             match statement {
                 Ok(statement) => spoken.push((upload.sequence, position, upload.received, statement)),

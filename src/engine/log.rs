@@ -446,7 +446,7 @@ fn matching(origin: &Origin, situation: &Situation) -> Json {
             "matching",
             "failure",
             &format!("The account found by {by} belongs to worker {owner}."),
-            json!({ "TargetAnchor": account.to_string() }),
+            json!({ "TargetAnchor": account.as_ref().map(ToString::to_string) }),
         ),
         Situation::Gone(anchor) => step(
             "EntryImportObjectNotFound",

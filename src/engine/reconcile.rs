@@ -1,5 +1,6 @@
 //! A page of workers: facts are gathered for all of them at once, then each is planned.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -167,7 +168,9 @@ pub async fn find(
         }
         round += 1;
     }
-    owners(store, runner, subjects).await
+    owners(store, runner, subjects).await?;
+    rivals(subjects, &keys);
+    Ok(())
 }
 
 impl Accounts<'_> {
@@ -296,6 +299,26 @@ async fn owners(store: &Store, runner: &Runner, subjects: &mut [Subject]) -> Res
     Ok(())
 }
 
+/// Two workers of one page who would both take the same account, or both make one by the same value: the first
+/// goes on, the other is told whose it is.
+fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
+    let mut takers: HashMap<(String, String), String> = HashMap::new();
+    for (subject, keys) in subjects.iter_mut().zip(keys) {
+        if subject.link.is_some() || subject.found.owner.is_some() {
+            continue;
+        }
+        let place = match (subject.found.accounts.as_slice(), keys.first()) {
+            ([account], _) => (String::new(), account.anchor.0.clone()),
+            ([], Some((attribute, value))) => (attribute.clone(), value.to_lowercase()),
+            _ => continue,
+        };
+        match takers.entry(place) {
+            Entry::Vacant(free) => drop(free.insert(subject.worker.anchor.clone())),
+            Entry::Occupied(taken) => subject.found.owner = Some(taken.get().clone()),
+        }
+    }
+}
+
 /// Settles what is known now about changes that were sent and never answered for: what the account shows of
 /// them happened.
 pub fn resume(subjects: &mut [Subject], endpoint: &str, now: Timestamp) {
@@ -304,13 +327,12 @@ pub fn resume(subjects: &mut [Subject], endpoint: &str, now: Timestamp) {
             continue;
         };
         for sent in &subject.unknown {
-            let done: Vec<Effect> = sent
+            let happened = sent
                 .change
                 .effects
                 .iter()
-                .filter(|effect| happened(effect, account))
-                .cloned()
-                .collect();
+                .filter(|effect| happened(effect, account));
+            let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
             if !done.is_empty() {
                 subject.resumed = Some(Receipt {
                     change: sent.change.id,
@@ -322,6 +344,20 @@ pub fn resume(subjects: &mut [Subject], endpoint: &str, now: Timestamp) {
                 });
             }
         }
+    }
+}
+
+/// An account that was made but not enabled before the interruption is remembered as it is.
+fn as_found(effect: &Effect, account: &Account) -> Effect {
+    match effect {
+        Effect::Create {
+            values, container, ..
+        } => Effect::Create {
+            values: values.clone(),
+            container: container.clone(),
+            enabled: account.enabled == Some(true),
+        },
+        other => other.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
-use super::functions::moment::Moment;
+use super::moment::Moment;
 use super::node::{Call, Comparison, Ignore, Node, Operator};
 use super::pattern::Pattern;
 use super::{Context, EvaluationError, Outcome};
@@ -176,26 +176,43 @@ impl<'a> Arguments<'_, 'a> {
 
     /// A whole number; null is an error.
     pub fn integer(&self, index: usize) -> Result<i64, Stop> {
-        let value = self.single(index)?;
-        value.to_integer().ok_or_else(|| {
+        self.optional_integer(index)?.ok_or_else(|| {
             self.fail(format!(
-                "`{}` must be a whole number, not {}",
-                self.name(index),
-                self.shown(&value)
+                "`{}` must be a whole number, not nothing",
+                self.name(index)
             ))
         })
     }
 
+    /// A whole number; `None` for null and `""`.
+    pub fn optional_integer(&self, index: usize) -> Result<Option<i64>, Stop> {
+        let value = self.single(index)?;
+        match value.to_integer() {
+            None if !value.is_empty() => {
+                let (name, shown) = (self.name(index), self.shown(&value));
+                Err(self.fail(format!("`{name}` must be a whole number, not {shown}")))
+            }
+            integer => Ok(integer),
+        }
+    }
+
     /// A point in time, given as one or as text; null is an error.
     pub fn moment(&self, index: usize) -> Result<Moment, Stop> {
+        self.optional_moment(index)?
+            .ok_or_else(|| self.fail(format!("`{}`: there is no date", self.name(index))))
+    }
+
+    /// A point in time, given as one or as text; `None` for null and `""`.
+    pub fn optional_moment(&self, index: usize) -> Result<Option<Moment>, Stop> {
         let value = self.single(index)?;
-        Moment::of(&value).ok_or_else(|| {
-            let reason = match value.is_empty() {
-                true => "there is no date".to_owned(),
-                false => format!("{} is no date", self.shown(&value)),
-            };
-            self.fail(format!("`{}`: {reason}", self.name(index)))
-        })
+        match Moment::of(&value) {
+            None if !value.is_empty() => Err(self.fail(format!(
+                "`{}`: {} is no date",
+                self.name(index),
+                self.shown(&value)
+            ))),
+            moment => Ok(moment),
+        }
     }
 
     /// True or false; null and `""` are false.
@@ -232,10 +249,49 @@ impl<'a> Arguments<'_, 'a> {
         index: usize,
         change: impl Fn(&str) -> Result<Option<String>, Stop>,
     ) -> Evaluated<'a> {
-        let value = self.value(index)?;
-        Ok(match changed(&value, &change)? {
+        self.map_texts_of(self.value(index)?, change)
+    }
+
+    /// The same for a value at hand. An argument must not be evaluated twice: nested calls would double
+    /// the work at every level.
+    pub fn map_texts_of(
+        &self,
+        value: Cow<'a, Value>,
+        change: impl Fn(&str) -> Result<Option<String>, Stop>,
+    ) -> Evaluated<'a> {
+        Ok(match self.changed(&value, &change, &mut 0)? {
             Some(changed) => Cow::Owned(changed),
             None => value,
+        })
+    }
+
+    fn changed(
+        &self,
+        value: &Value,
+        change: &impl Fn(&str) -> Result<Option<String>, Stop>,
+        made: &mut usize,
+    ) -> Result<Option<Value>, Stop> {
+        let text = match value {
+            Value::Null => return Ok(None),
+            Value::List(items) => {
+                let mut results = Vec::with_capacity(items.len());
+                for item in items {
+                    let changed = self.changed(item, change, made)?;
+                    results.push(changed.unwrap_or_else(|| item.clone()));
+                }
+                return Ok((results != *items).then_some(Value::List(results)));
+            }
+            single => single.to_text().unwrap_or_default(),
+        };
+        let changed = change(&text)?;
+        *made += changed.as_ref().map_or(0, String::len);
+        if *made > MAX_TEXT {
+            return Err(self.fail("the result is too large"));
+        }
+        Ok(match (changed, value) {
+            (Some(changed), _) => Some(Value::Text(changed)),
+            (None, Value::Text(_)) => None,
+            (None, _) => Some(Value::Text(text.into_owned())),
         })
     }
 
@@ -302,29 +358,6 @@ impl<'a> Arguments<'_, 'a> {
             .function
             .parameter_of(index, self.count())
             .map_or("", |parameter| parameter.name)
-    }
-}
-
-fn changed(
-    value: &Value,
-    change: &impl Fn(&str) -> Result<Option<String>, Stop>,
-) -> Result<Option<Value>, Stop> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Text(text) => Ok(change(text)?.map(Value::Text)),
-        Value::List(items) => {
-            let mut results = Vec::with_capacity(items.len());
-            for item in items {
-                results.push(changed(item, change)?.unwrap_or_else(|| item.clone()));
-            }
-            Ok((results != *items).then_some(Value::List(results)))
-        }
-        Value::Bool(_) | Value::Integer(_) | Value::Time(_) => {
-            let text = value.to_text().unwrap_or_default();
-            Ok(Some(Value::Text(
-                change(&text)?.unwrap_or_else(|| text.into_owned()),
-            )))
-        }
     }
 }
 

@@ -32,10 +32,15 @@
 //! | `CDate` of null or `""` | an error | the guides always guard it |
 //! | `FormatDateTime`, `NumFromDate`, `DateFromNum` of null | null | a missing date is no mistake |
 //! | `FormatDateTime` of a text with an offset | keeps the written date | what every HR sample expects |
-//! | instants from 9999-12-30T22:00Z on | are one, the end of time, shown as 9999-12-31 | HR systems write "open end" that way |
+//! | instants from 9999-12-30T22:00Z on | are one, the end of time, formatted as 9999-12-31 | HR systems write "open end" that way |
 //! | `Replace` with `${group}` and a partial match | the rest of the text stays | what the platform's regular expressions do |
 //! | `SingleAppRoleAssignment` of several roles | an error | the service calls the result unpredictable |
 //! | `Count`, `Left`, `InStr` … | count Unicode characters | a character is never cut in half |
+//! | `Replace` of a group | the replacement is written as it is | signs such as `$1` mean something only without a group |
+//! | empty texts among `Replace`'s arguments | count as left out, except the replacement | people write `""` for a gap |
+//! | two-digit years | 1950 to 2049 | as the platform has it |
+//! | fractions such as `1.5` | are refused | none was ever seen |
+//! | a backslash in a printed text | is doubled | reads the same under every rule of escaping |
 //! | `a & b` | is `Join("", a, b)` | |
 //! | a nested `SelectUniqueValue` | is refused when parsed | not only for the first worker who needs it |
 
@@ -54,10 +59,12 @@ use crate::domain::value::Value;
 mod evaluator;
 pub mod functions;
 mod lexer;
+mod moment;
 mod node;
 mod parser;
 pub mod pattern;
 mod printer;
+mod time_format;
 pub mod tree;
 
 #[cfg(test)]
@@ -74,6 +81,8 @@ pub struct Expression {
 }
 
 impl Expression {
+    /// Reads and checks a text of at most 10,000 characters. Everything is refused here that cannot work for
+    /// any worker: unknown functions, missing arguments, constants of the wrong kind, broken patterns.
     pub fn parse(text: &str) -> Result<Expression, ParseError> {
         parser::parse(text).map(Expression::from)
     }
@@ -118,6 +127,7 @@ impl Expression {
         self.candidates.as_deref()
     }
 
+    /// The value for one worker. Attributes that are passed on are borrowed from the context.
     pub fn evaluate<'a>(&'a self, context: &Context<'a>) -> Result<Outcome<'a>, EvaluationError> {
         evaluator::evaluate(&self.root, context)
     }

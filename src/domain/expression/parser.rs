@@ -152,15 +152,13 @@ impl Parser {
         }
         loop {
             let at = self.at();
-            let parameter = function.parameter(arguments.len());
-            let node = match (self.peek(), parameter) {
-                (Some(Token::Comma | Token::Close), _) => None,
-                (_, Some(parameter)) => Some(self.expression(parameter.kind)?),
-                (_, None) => {
-                    let most = function.parameters.len();
-                    let message = format!("{} takes at most {most} arguments", function.name);
-                    return Err(ParseError::new(message, at));
-                }
+            let Some(parameter) = function.parameter(arguments.len()) else {
+                let message = format!("this is one argument too many for {}", function.name);
+                return Err(ParseError::new(message, at));
+            };
+            let node = match self.peek() {
+                Some(Token::Comma | Token::Close) => None,
+                _ => Some(self.expression(parameter.kind)?),
             };
             arguments.push(Argument { node, at });
             let at = self.at();
@@ -258,13 +256,6 @@ fn check(
             function.name
         );
         return Err(ParseError::new(message, close));
-    }
-    if count > function.parameters.len() && !function.repeats() {
-        let most = function.parameters.len();
-        return Err(ParseError::new(
-            format!("{} takes at most {most} arguments", function.name),
-            close,
-        ));
     }
     if !function.comes_in_pairs(count) {
         let message = format!(

@@ -1,3 +1,5 @@
+//! One world to evaluate in, and the tests by subject.
+
 mod language;
 mod properties;
 mod published;

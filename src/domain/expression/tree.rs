@@ -16,6 +16,8 @@ use super::node::{Call, Ignore, Node};
 use super::printer::quoted;
 use super::{Expression, ParseError};
 
+/// One part of an expression. Clients may leave out its text; the service always gives it, except for
+/// settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tree {
@@ -49,6 +51,7 @@ const OPERATOR: &str = "two";
 const RIGHT_SIDE: &str = "three";
 
 impl Expression {
+    /// As the service stores it.
     pub fn tree(&self) -> Tree {
         tree(&self.root)
     }
@@ -194,22 +197,19 @@ fn call_text(name: &str, given: &[TreeParameter]) -> Result<String, ParseError> 
     let mut arguments: Vec<String> = Vec::new();
     let mut needed = 0;
     for parameter in function.parameters {
-        let mut found = take(&mut given, parameter.name);
-        loop {
-            let argument = found
-                .map(|tree| argument_text(tree, parameter, &mut given))
-                .transpose()?;
-            let more = argument.is_some() && parameter.repeats != Repeats::Once;
-            if argument.is_some() || parameter.repeats == Repeats::Once {
-                arguments.push(argument.clone().unwrap_or_default());
-            }
-            if argument.is_some() || parameter.required {
-                needed = arguments.len();
-            }
-            if !more {
+        let before = arguments.len();
+        while let Some(tree) = take(&mut given, parameter.name) {
+            arguments.push(argument_text(tree, parameter, &mut given)?);
+            needed = arguments.len();
+            if parameter.repeats == Repeats::Once {
                 break;
             }
-            found = take(&mut given, parameter.name);
+        }
+        if arguments.len() == before && parameter.repeats == Repeats::Once {
+            arguments.push(String::new());
+        }
+        if parameter.required {
+            needed = arguments.len();
         }
     }
     if let Some(unknown) = given.first() {

@@ -103,11 +103,11 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
         Situation::Disputed { by, candidates } => draft.finding(
             Finding::new(Weight::Failure, "DuplicateTargetEntries", disputed(by, candidates)).on(by.clone()),
         ),
-        Situation::Claimed { by, account, owner } => draft.finding(
+        Situation::Claimed { by, owner, .. } => draft.finding(
             Finding::new(
                 Weight::Failure,
                 "DuplicateSourceEntries",
-                format!("the account {account} found by {by} already belongs to worker {owner}: correct one of the two records"),
+                format!("worker {owner} has the same value and the account it finds: correct one of the two records"),
             )
             .on(by.clone()),
         ),

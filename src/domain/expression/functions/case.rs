@@ -52,7 +52,7 @@ pub const LCASE: Function = function(
     &[example(r#"LCase("TeSt")"#, &[], &["test"])],
     |arguments| arguments.map_texts(0, |text| Ok(map(text, lower))),
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 pub const UCASE: Function = function(
     "UCase",
@@ -61,7 +61,7 @@ pub const UCASE: Function = function(
     &[example(r#"UCase("TeSt")"#, &[], &["TEST"])],
     |arguments| arguments.map_texts(0, |text| Ok(map(text, upper))),
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 pub const PCASE: Function = function(
     "PCase",

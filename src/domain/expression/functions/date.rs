@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use super::moment::Moment;
-use super::time_format::TimeFormat;
 use super::{Function, Kind, Nature, Parameter, example, function, parameter};
 use crate::domain::expression::evaluator::{Arguments, Evaluated, Stop};
+use crate::domain::expression::moment::Moment;
+use crate::domain::expression::time_format::TimeFormat;
 use crate::domain::value::Value;
 
 pub const NOW: Function = function(
@@ -20,7 +20,7 @@ pub const NOW: Function = function(
     &[example("Now()", &[], &["7/30/2025 12:00:00 PM"])],
     |arguments| Ok(Cow::Owned(Value::Time(arguments.now()))),
 )
-.of(Nature::Clock);
+.of_nature(Nature::Clock);
 
 pub const CDATE: Function = function(
     "CDate",
@@ -251,14 +251,10 @@ pub const NUM_FROM_DATE: Function = function(
             &["132539615990000000"],
         ),
     ],
-    |arguments| {
-        if arguments.single(0)?.is_empty() {
-            return Ok(Cow::Owned(Value::Null));
-        }
-        match arguments.moment(0)?.file_time() {
-            Some(ticks) => Ok(Cow::Owned(Value::Text(ticks.to_string()))),
-            None => Err(arguments.fail("a file time begins in 1601")),
-        }
+    |arguments| match arguments.optional_moment(0)?.map(Moment::file_time) {
+        None => Ok(Cow::Owned(Value::Null)),
+        Some(Some(ticks)) => Ok(Cow::Owned(Value::Text(ticks.to_string()))),
+        Some(None) => Err(arguments.fail("a file time begins in 1601")),
     },
 );
 
@@ -271,14 +267,10 @@ pub const DATE_FROM_NUM: Function = function(
         &[],
         &["1/1/2012 11:00:00 PM"],
     )],
-    |arguments| {
-        if arguments.single(0)?.is_empty() {
-            return Ok(Cow::Owned(Value::Null));
-        }
-        match Moment::from_file_time(arguments.integer(0)?) {
-            Some(instant) => Ok(time(instant)),
-            None => Err(arguments.fail("the number lies beyond the calendar")),
-        }
+    |arguments| match arguments.optional_integer(0)?.map(Moment::from_file_time) {
+        None => Ok(Cow::Owned(Value::Null)),
+        Some(Some(instant)) => Ok(time(instant)),
+        Some(None) => Err(arguments.fail("the number lies beyond the calendar")),
     },
 );
 

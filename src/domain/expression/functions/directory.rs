@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::{Function, Kind, Origin, Parameter, example, function, parameter};
+use super::{Function, Kind, Origin, Parameter, example, from_zero, function, parameter};
 use crate::domain::expression::evaluator::{Arguments, Evaluated};
 use crate::domain::value::Value;
 
@@ -36,7 +36,7 @@ pub const CREF: Function = function(
     )],
     |arguments| arguments.value(0),
 )
-.from(Origin::CloudSync);
+.known_to(Origin::CloudSync);
 
 pub const DN_COMPONENT: Function = function(
     "DNComponent",
@@ -56,10 +56,7 @@ pub const DN_COMPONENT: Function = function(
         example(r#"DNComponent([dn], 9)"#, &[("dn", &["cn=Joe"])], &[""]),
     ],
     |arguments| {
-        let number = arguments.integer(1)?;
-        let place = usize::try_from(number)
-            .ok()
-            .and_then(|number| number.checked_sub(1));
+        let place = from_zero(arguments.integer(1)?);
         arguments.map_texts(0, |dn| {
             let component = place.and_then(|place| components(dn).into_iter().nth(place));
             let value = component.and_then(|component| Some(component.split_once('=')?.1.trim().to_owned()));
@@ -67,7 +64,7 @@ pub const DN_COMPONENT: Function = function(
         })
     },
 )
-.from(Origin::CloudSync);
+.known_to(Origin::CloudSync);
 
 /// The components between commas that are not escaped, with their escapes undone (`\,` and `\2C`).
 fn components(dn: &str) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! Lists: attributes with several values.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::text::number;
-use super::{Function, Kind, Origin, Parameter, example, function, parameter};
+use super::{Function, Kind, Origin, Parameter, count, example, from_zero, function, parameter};
 use crate::domain::expression::evaluator::{Arguments, Evaluated};
 use crate::domain::value::Value;
 
@@ -21,7 +21,7 @@ pub const COUNT: Function = function(
         ),
         example(r#"Count([proxyAddresses])"#, &[], &["0"]),
     ],
-    |arguments| Ok(Cow::Owned(number(items(arguments.value(0)?.as_ref()).len()))),
+    |arguments| Ok(Cow::Owned(count(items(arguments.value(0)?.as_ref()).len()))),
 );
 
 pub const ITEM: Function = function(
@@ -42,14 +42,13 @@ pub const ITEM: Function = function(
 fn item<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
     let index = arguments.integer(1)?;
     let list = arguments.value(0)?;
-    let count = items(&list).len();
-    let place = usize::try_from(index).ok().and_then(|index| index.checked_sub(1));
-    match (place, list) {
+    let number = items(&list).len();
+    match (from_zero(index), list) {
         (Some(place), Cow::Borrowed(list)) => items(list).get(place).map(Cow::Borrowed),
         (Some(place), Cow::Owned(list)) => items(&list).get(place).cloned().map(Cow::Owned),
         (None, _) => None,
     }
-    .ok_or_else(|| arguments.fail(format!("there is no value {index} among {count}")))
+    .ok_or_else(|| arguments.fail(format!("there is no value {index} among {number}")))
 }
 
 pub const REMOVE_DUPLICATES: Function = function(
@@ -63,7 +62,7 @@ pub const REMOVE_DUPLICATES: Function = function(
     )],
     |arguments| {
         let value = arguments.value(0)?;
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let unique: Vec<Value> = items(&value)
             .iter()
             .filter(|item| seen.insert(*item))
@@ -132,7 +131,7 @@ pub const CONTAINS: Function = function(
         let search = arguments.text(1)?.unwrap_or_default();
         let value = arguments.value(0)?;
         let contains = |item: &Value| item.to_text().is_some_and(|text| text.contains(search.as_ref()));
-        Ok(Cow::Owned(number(
+        Ok(Cow::Owned(count(
             items(&value)
                 .iter()
                 .position(contains)
@@ -140,7 +139,7 @@ pub const CONTAINS: Function = function(
         )))
     },
 )
-.from(Origin::CloudSync);
+.known_to(Origin::CloudSync);
 
 /// The values of a list; any other value is a list of itself, or of nothing if it is empty.
 fn items(value: &Value) -> &[Value] {

@@ -4,6 +4,7 @@
 use std::fmt::{self, Debug, Formatter};
 
 use super::evaluator::{Arguments, Evaluated};
+use crate::domain::value::Value;
 
 mod case;
 mod date;
@@ -11,11 +12,9 @@ mod diacritics;
 mod directory;
 mod list;
 mod logic;
-pub mod moment;
 mod number;
 mod replace;
-pub mod text;
-mod time_format;
+pub(super) mod text;
 mod unique;
 
 /// Sorted by name.
@@ -86,6 +85,7 @@ pub static FUNCTIONS: &[Function] = &[
     text::WORD,
 ];
 
+/// The function of exactly this name.
 pub fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS
         .binary_search_by(|function| function.name.cmp(name))
@@ -93,6 +93,7 @@ pub fn find(name: &str) -> Option<&'static Function> {
         .and_then(|index| FUNCTIONS.get(index))
 }
 
+/// A row of the table.
 pub struct Function {
     pub name: &'static str,
     pub parameters: &'static [Parameter],
@@ -193,12 +194,6 @@ impl Function {
         }
     }
 
-    pub fn repeats(&self) -> bool {
-        self.parameters
-            .last()
-            .is_some_and(|last| last.repeats != Repeats::Once)
-    }
-
     /// Whether no key is without its value in a call with `count` arguments.
     pub fn comes_in_pairs(&self, count: usize) -> bool {
         match self.parameters.split_last() {
@@ -281,11 +276,11 @@ const fn function(
 }
 
 impl Function {
-    const fn of(self, nature: Nature) -> Function {
+    const fn of_nature(self, nature: Nature) -> Function {
         Function { nature, ..self }
     }
 
-    const fn from(self, origin: Origin) -> Function {
+    const fn known_to(self, origin: Origin) -> Function {
         Function { origin, ..self }
     }
 }
@@ -300,4 +295,13 @@ const fn example(
         inputs,
         result,
     }
+}
+
+/// What people count from 1, counted from 0; `None` below 1.
+fn from_zero(place: i64) -> Option<usize> {
+    usize::try_from(place).ok()?.checked_sub(1)
+}
+
+fn count(count: usize) -> Value {
+    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }

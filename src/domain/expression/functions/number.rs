@@ -1,7 +1,6 @@
 //! Numbers, and values in another form: text, Base64, hexadecimal, SIDs.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -90,7 +89,7 @@ pub const CONVERT_FROM_BASE64: Function = function(
     ],
     from_base64,
 )
-.from(Origin::CloudSync);
+.known_to(Origin::CloudSync);
 
 fn from_base64<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
     let encoding = arguments
@@ -117,7 +116,8 @@ fn from_base64<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
                 .iter()
                 .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' })
                 .collect(),
-            _ => String::from_utf8_lossy(&bytes).into_owned(),
+            "utf8" => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => return Err(arguments.fail(format!("`encoding` is one of {}", ENCODINGS.join(", ")))),
         };
         Ok(Some(text))
     })
@@ -134,11 +134,7 @@ pub const CONVERT_TO_UTF8_HEX: Function = function(
     )],
     |arguments| {
         arguments.map_texts(0, |text| {
-            let mut digits = String::with_capacity(text.len() * 2);
-            for byte in text.bytes() {
-                write!(digits, "{byte:02X}").map_err(|error| arguments.fail(error.to_string()))?;
-            }
-            Ok(Some(digits))
+            Ok(Some(text.bytes().map(|byte| format!("{byte:02X}")).collect()))
         })
     },
 );
@@ -163,7 +159,7 @@ pub const STRING_FROM_SID: Function = function(
         })
     },
 )
-.from(Origin::CloudSync);
+.known_to(Origin::CloudSync);
 
 /// Revision, count of sub-authorities, six bytes of authority (high byte first), then the sub-authorities,
 /// four bytes each (low byte first).

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::case::lower;
-use super::{Function, Kind, Origin, Parameter, Repeats, example, function, parameter};
+use super::{Function, Kind, Origin, Parameter, Repeats, count, example, from_zero, function, parameter};
 use crate::domain::expression::evaluator::{Arguments, Evaluated, MAX_TEXT, Stop};
 use crate::domain::value::Value;
 
@@ -43,12 +43,11 @@ fn put_together<'a>(
     addition: usize,
     together: impl Fn(&str, &str) -> String,
 ) -> Evaluated<'a> {
-    let Some(text) = arguments.text(addition)? else {
-        return arguments.value(source);
-    };
-    match arguments.value(source)?.as_ref() {
-        Value::Null => Ok(Cow::Owned(Value::Text(text.into_owned()))),
-        _ => arguments.map_texts(source, |source| Ok(Some(together(source, &text)))),
+    let source = arguments.value(source)?;
+    match (source.as_ref(), arguments.text(addition)?) {
+        (_, None) => Ok(source),
+        (Value::Null, Some(text)) => Ok(Cow::Owned(Value::Text(text.into_owned()))),
+        (_, Some(text)) => arguments.map_texts_of(source, |source| Ok(Some(together(source, &text)))),
     }
 }
 
@@ -86,6 +85,9 @@ fn join<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
 }
 
 fn push_texts(joined: &mut String, separator: &str, value: &Value) {
+    if joined.len() > MAX_TEXT {
+        return;
+    }
     if let Value::List(items) = value {
         return items.iter().for_each(|item| push_texts(joined, separator, item));
     }
@@ -130,7 +132,7 @@ pub const RIGHT: Function = function(
         })
     },
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 pub const MID: Function = function(
     "Mid",
@@ -142,9 +144,7 @@ pub const MID: Function = function(
         example(r#"Mid("O", 2, 64)"#, &[], &[""]),
     ],
     |arguments| {
-        let start = usize::try_from(arguments.integer(1)?)
-            .ok()
-            .and_then(|start| start.checked_sub(1));
+        let start = from_zero(arguments.integer(1)?);
         let length = usize::try_from(arguments.integer(2)?).ok();
         cut(arguments, |text| match (start, length) {
             (Some(start), Some(length)) => until(from(text, start), length),
@@ -171,15 +171,12 @@ pub const WORD: Function = function(
         example(r#"Word("one", 2, " ")"#, &[], &[""]),
     ],
     |arguments| {
-        let number = arguments.integer(1)?;
+        let place = from_zero(arguments.integer(1)?);
         let delimiters = arguments.text(2)?.unwrap_or_default();
         cut(arguments, |text| {
             let mut words = text
                 .split(|char| delimiters.contains(char))
                 .filter(|word| !word.is_empty());
-            let place = usize::try_from(number)
-                .ok()
-                .and_then(|number| number.checked_sub(1));
             place.and_then(|place| words.nth(place)).unwrap_or_default()
         })
     },
@@ -187,13 +184,15 @@ pub const WORD: Function = function(
 
 /// A piece of the first argument; of nothing, an empty text.
 fn cut<'a>(arguments: &Arguments<'_, 'a>, piece: impl Fn(&str) -> &str) -> Evaluated<'a> {
-    match arguments.value(0)?.as_ref() {
-        Value::Null => Ok(Cow::Owned(Value::text(""))),
-        _ => arguments.map_texts(0, |text| {
-            let piece = piece(text);
-            Ok((piece.len() != text.len()).then(|| piece.to_owned()))
-        }),
+    match arguments.value(0)? {
+        null if *null == Value::Null => Ok(Cow::Owned(Value::text(""))),
+        source => arguments.map_texts_of(source, |text| Ok(shorter(text, piece(text)))),
     }
+}
+
+/// The piece of a text, unless it is all of it.
+fn shorter(text: &str, piece: &str) -> Option<String> {
+    (piece.len() != text.len()).then(|| piece.to_owned())
 }
 
 fn until(text: &str, count: usize) -> &str {
@@ -218,7 +217,7 @@ pub const TRIM: Function = function(
         example(r#"Trim(" Test ")"#, &[], &["Test"]),
         example(r#"Trim([phones])"#, &[("phones", &[" 1", "2 "])], &["1", "2"]),
     ],
-    |arguments| cut_or_null(arguments, str::trim),
+    |arguments| arguments.map_texts(0, |text| Ok(shorter(text, text.trim()))),
 );
 
 pub const LTRIM: Function = function(
@@ -226,25 +225,18 @@ pub const LTRIM: Function = function(
     &[SOURCE],
     "Takes white space away from the beginning.",
     &[example(r#"LTrim(" Test ")"#, &[], &["Test "])],
-    |arguments| cut_or_null(arguments, str::trim_start),
+    |arguments| arguments.map_texts(0, |text| Ok(shorter(text, text.trim_start()))),
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 pub const RTRIM: Function = function(
     "RTrim",
     &[SOURCE],
     "Takes white space away from the end.",
     &[example(r#"RTrim(" Test ")"#, &[], &[" Test"])],
-    |arguments| cut_or_null(arguments, str::trim_end),
+    |arguments| arguments.map_texts(0, |text| Ok(shorter(text, text.trim_end()))),
 )
-.from(Origin::Connect);
-
-fn cut_or_null<'a>(arguments: &Arguments<'_, 'a>, piece: impl Fn(&str) -> &str) -> Evaluated<'a> {
-    arguments.map_texts(0, |text| {
-        let piece = piece(text);
-        Ok((piece.len() != text.len()).then(|| piece.to_owned()))
-    })
-}
+.known_to(Origin::Connect);
 
 pub const STRIP_SPACES: Function = function(
     "StripSpaces",
@@ -264,10 +256,10 @@ pub const LEN: Function = function(
     ],
     |arguments| {
         let text = arguments.text(0)?.unwrap_or_default();
-        Ok(Cow::Owned(number(text.chars().count())))
+        Ok(Cow::Owned(count(text.chars().count())))
     },
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 const COMPARE_TYPES: &[&str] = &["vbBinaryCompare", "vbTextCompare"];
 
@@ -288,10 +280,7 @@ pub const IN_STR: Function = function(
     ],
     |arguments| {
         let Searched { text, wanted, start } = searched(arguments)?;
-        let Some(skipped) = usize::try_from(start.unwrap_or(1))
-            .ok()
-            .and_then(|start| start.checked_sub(1))
-        else {
+        let Some(skipped) = from_zero(start.unwrap_or(1)) else {
             return Err(arguments.fail("`start` counts from 1"));
         };
         let place = match text.is_empty() {
@@ -321,7 +310,7 @@ pub const IN_STR_REV: Function = function(
         Ok(Cow::Owned(position(&text, before.rfind(&wanted))))
     },
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 struct Searched {
     text: String,
@@ -331,14 +320,18 @@ struct Searched {
 
 /// Both texts, in lower case if that does not matter, and where to start.
 fn searched(arguments: &Arguments<'_, '_>) -> Result<Searched, Stop> {
-    let start = match arguments.filled(2)? {
-        Some(_) => Some(arguments.integer(2)?),
-        None => None,
+    let start = arguments.optional_integer(2)?;
+    let ignore_case = match arguments.filled(3)? {
+        None => false,
+        Some(compare) if compare.eq_ignore_ascii_case("vbBinaryCompare") => false,
+        Some(compare) if compare.eq_ignore_ascii_case("vbTextCompare") => true,
+        Some(_) => {
+            return Err(arguments.fail(format!("`compareType` is one of {}", COMPARE_TYPES.join(", "))));
+        }
     };
-    let compare = arguments.filled(3)?.unwrap_or(Cow::Borrowed("vbBinaryCompare"));
     let folded = |index| -> Result<String, Stop> {
         let text = arguments.text(index)?.unwrap_or_default();
-        Ok(match compare.eq_ignore_ascii_case("vbTextCompare") {
+        Ok(match ignore_case {
             true => text.chars().map(lower).collect(),
             false => text.into_owned(),
         })
@@ -353,7 +346,7 @@ fn searched(arguments: &Arguments<'_, '_>) -> Result<Searched, Stop> {
 /// The number of the character at an offset in bytes; 0 for nowhere.
 fn position(text: &str, place: Option<usize>) -> Value {
     let before = place.and_then(|place| text.get(..place));
-    number(before.map_or(0, |before| before.chars().count() + 1))
+    count(before.map_or(0, |before| before.chars().count() + 1))
 }
 
 const PAD_CHARACTER: Parameter = parameter("padCharacter", Kind::Text);
@@ -371,7 +364,7 @@ pub const PAD_LEFT: Function = function(
         arguments.map_texts(0, |text| Ok(padding(text).map(|padding| padding + text)))
     },
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 pub const PAD_RIGHT: Function = function(
     "PadRight",
@@ -385,7 +378,7 @@ pub const PAD_RIGHT: Function = function(
         })
     },
 )
-.from(Origin::Connect);
+.known_to(Origin::Connect);
 
 /// What a text lacks to the wanted length, if anything.
 fn padding(arguments: &Arguments<'_, '_>) -> Result<impl Fn(&str) -> Option<String>, Stop> {
@@ -401,8 +394,4 @@ fn padding(arguments: &Arguments<'_, '_>) -> Result<impl Fn(&str) -> Option<Stri
         let missing = length.saturating_sub(text.chars().count());
         (missing > 0).then(|| std::iter::repeat_n(padding, missing).collect())
     })
-}
-
-pub fn number(count: usize) -> Value {
-    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }

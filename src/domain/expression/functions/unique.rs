@@ -23,7 +23,7 @@ pub const GUID: Function = function(
         Ok(Cow::Owned(Value::text(guid.to_string())))
     },
 )
-.of(Nature::Random);
+.of_nature(Nature::Random);
 
 const MAX_LENGTH: i64 = 256;
 
@@ -62,7 +62,7 @@ pub const RANDOM_STRING: Function = function(
     ],
     random_string,
 )
-.of(Nature::Random);
+.of_nature(Nature::Random);
 
 fn random_string<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
     let length = arguments.integer(0)?;
@@ -125,4 +125,4 @@ pub const SELECT_UNIQUE_VALUE: Function = function(
         Err(arguments.fail("every candidate is taken"))
     },
 )
-.of(Nature::Unique);
+.of_nature(Nature::Unique);

@@ -12,7 +12,6 @@
 //!
 //! Conditional and balancing groups, the flag `n` and unknown escapes are refused.
 
-use std::fmt::Write;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -187,7 +186,7 @@ impl Translator<'_> {
 
     fn named_group(&mut self, close: char) -> Result<(), String> {
         let name = self.name(close)?;
-        write!(self.out, "(?<{name}>").map_err(|error| error.to_string())?;
+        self.out.push_str(&format!("(?<{name}>"));
         self.groups.0.push(Some(name));
         Ok(())
     }
@@ -267,7 +266,8 @@ impl Translator<'_> {
         let Some(name) = rest.strip_prefix('{') else {
             return Err(format!("expected `\\{letter}{{…}}`"));
         };
-        write!(self.out, "\\{letter}{{{name}}}").map_err(|error| error.to_string())
+        self.out.push_str(&format!("\\{letter}{{{name}}}"));
+        Ok(())
     }
 
     /// `\k<name>` or `\k'name'`, after the `k`.
@@ -279,7 +279,7 @@ impl Translator<'_> {
         };
         match name.parse() {
             Ok(number) => self.references.push((self.out.len(), number)),
-            Err(_) => write!(self.out, r"\k<{name}>").map_err(|error| error.to_string())?,
+            Err(_) => self.out.push_str(&format!(r"\k<{name}>")),
         }
         Ok(())
     }

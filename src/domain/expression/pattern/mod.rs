@@ -1,7 +1,7 @@
 //! Regular expressions as .NET reads them, on top of `fancy-regex`.
 //!
 //! Administrators bring their patterns from the service, so the pattern is translated first (see
-//! [`dialect`]); what the two engines do differently while matching is settled here:
+//! `dialect.rs`); what the two engines do differently while matching is settled here:
 //!
 //! * `$` also matches before a line break that ends the text. Only texts that end in one need that, so the
 //!   cheap meaning is compiled for all others.
@@ -28,7 +28,7 @@ const MAX_STEPS: usize = 100_000;
 /// Matches replaced in one text.
 const MAX_MATCHES: usize = 10_000;
 /// Size of a compiled pattern, in bytes.
-const MAX_SIZE: usize = 1 << 20;
+const MAX_SIZE: usize = 1 << 23;
 /// Longest text to search, in bytes.
 const MAX_TEXT: usize = 1 << 16;
 /// Longest text to make, in bytes.
@@ -36,7 +36,6 @@ const MAX_RESULT: usize = 1 << 20;
 
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    written: String,
     groups: Groups,
     regex: Regex,
     /// For texts that end in a line break, if the pattern asks for the end of the text.
@@ -54,7 +53,6 @@ impl Pattern {
             false => Some(build(line_break.regex)?),
         };
         Ok(Pattern {
-            written: written.to_owned(),
             groups: plain.groups,
             regex,
             before_line_break,
@@ -156,13 +154,13 @@ impl Pattern {
         };
         regex
             .captures_from_pos(text, from)
-            .map_err(|error| format!("the search for `{}` was given up: {error}", self.written))
+            .map_err(|error| format!("the search was given up: {error}"))
     }
 
     fn group(&self, name: &str) -> Result<usize, String> {
         self.groups
             .find(name)
-            .ok_or_else(|| format!("the pattern `{}` has no group `{name}`", self.written))
+            .ok_or_else(|| format!("the pattern has no group `{name}`"))
     }
 }
 
@@ -170,7 +168,6 @@ fn build(regex: String) -> Result<Regex, String> {
     RegexBuilder::new(&regex)
         .backtrack_limit(MAX_STEPS)
         .delegate_size_limit(MAX_SIZE)
-        .delegate_dfa_size_limit(MAX_SIZE)
         .build()
         .map_err(|error| format!("the regular expression cannot be read: {error}"))
 }

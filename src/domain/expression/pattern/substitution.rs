@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use fancy_regex::Captures;
 
+use super::MAX_RESULT;
 use super::dialect::Groups;
 
 pub struct Substitution(Vec<Piece>);
@@ -34,8 +35,12 @@ impl Substitution {
         Substitution(pieces)
     }
 
+    /// Stops once more is written than may be made at all.
     pub fn write(&self, captures: &Captures<'_, str>, text: &str, found: Range<usize>, out: &mut String) {
         for piece in &self.0 {
+            if out.len() > MAX_RESULT {
+                return;
+            }
             out.push_str(match piece {
                 Piece::Text(text) => text,
                 Piece::Group(index) => captures.get(*index).map_or("", |group| group.as_str()),

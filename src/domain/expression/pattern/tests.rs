@@ -4,12 +4,11 @@ use super::*;
 
 #[track_caller]
 fn check(pattern: &str, text: &str, replacement: &str, expected: Option<&str>) {
-    let pattern = Pattern::compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let compiled = Pattern::compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
     assert_eq!(
-        pattern.replace(text, replacement).unwrap().as_deref(),
+        compiled.replace(text, replacement).unwrap().as_deref(),
         expected,
-        "{}",
-        pattern.written
+        "{pattern}"
     );
 }
 

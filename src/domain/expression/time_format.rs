@@ -7,7 +7,7 @@
 //! Reading is strict: `dd` wants two digits, `d` takes one or two. A `Z` that is read means UTC. Parts of a
 //! date that the format lacks count from its beginning, but a year there must be.
 
-use std::fmt::Write;
+use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 
@@ -204,8 +204,7 @@ fn piece(letter: char, count: usize) -> Result<Piece, String> {
 fn write_piece(piece: Piece, moment: Moment, out: &mut String) {
     let civil = moment.civil;
     let number = |out: &mut String, number: i64, digits: usize| {
-        // Writing into a `String` cannot fail.
-        let _ = write!(out, "{number:0digits$}");
+        out.push_str(&format!("{number:0digits$}"));
     };
     match piece {
         Piece::Year(digits @ (1 | 2)) => number(out, i64::from(civil.year()) % 100, digits),
@@ -253,11 +252,11 @@ fn write_fraction(civil: DateTime, digits: usize, optional: bool, out: &mut Stri
 fn write_offset(seconds: i32, form: usize, out: &mut String) {
     let sign = if seconds < 0 { '-' } else { '+' };
     let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
-    let _ = match form {
-        1 => write!(out, "{sign}{hours}"),
-        2 => write!(out, "{sign}{hours:02}"),
-        _ => write!(out, "{sign}{hours:02}:{minutes:02}"),
-    };
+    out.push_str(&match form {
+        1 => format!("{sign}{hours}"),
+        2 => format!("{sign}{hours:02}"),
+        _ => format!("{sign}{hours:02}:{minutes:02}"),
+    });
 }
 
 /// The name of the `number`-th from 1.
@@ -375,7 +374,7 @@ impl<'t> Reader<'t> {
     }
 
     /// One digit in the format takes one or two, two take two.
-    fn number<T: std::str::FromStr>(&mut self, digits: usize) -> Option<T> {
+    fn number<T: FromStr>(&mut self, digits: usize) -> Option<T> {
         self.digits(digits, 2)?.parse().ok()
     }
 

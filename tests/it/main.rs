@@ -1,0 +1,5 @@
+//! The integration tests: one binary, real servers.
+
+mod api;
+mod gateway;
+mod scenarios;

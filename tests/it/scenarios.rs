@@ -1,0 +1,408 @@
+//! Workers' lives as data: what HR says, what others do to the account, and the plan that must come of it.
+//!
+//! Each `scenarios/*.toml` holds lives; each day of a life is planned with the real planner against an account
+//! kept in memory, the plan is compared with what the file expects, carried out, and planned again, which must
+//! find nothing left to do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use muster::connector::{active_directory, bulk};
+use muster::domain::account::{Account, Anchor, Protection};
+use muster::domain::dn::Dn;
+use muster::domain::link::Link;
+use muster::domain::matching::Found;
+use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
+use muster::domain::policy::{Policy, Settings};
+use muster::domain::schema;
+use muster::domain::worker::Worker;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+const STAFF: &str = "OU=Staff,DC=example,DC=test";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    life: Vec<Life>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Life {
+    name: String,
+    #[serde(default)]
+    switch: Switches,
+    /// An account that is there already.
+    account: Option<BTreeMap<String, String>>,
+    /// Further mappings, target attribute → expression, that flow always.
+    #[serde(default)]
+    mapping: BTreeMap<String, String>,
+    /// A clause `attribute operator value` that admits a worker.
+    scope: Option<[String; 3]>,
+    /// Accounts of other workers, by their externalId.
+    #[serde(default)]
+    others: BTreeMap<String, String>,
+    day: Vec<Day>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Switches {
+    reenable_by_hr: bool,
+    disable_out_of_scope: bool,
+    flow_types: Option<String>,
+    delete_after_days: Option<i64>,
+    may_delete_at_once: bool,
+    move_disabled: bool,
+    managed: Vec<String>,
+    clears: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Day {
+    at: Timestamp,
+    /// SCIM data; the externalId is filled in.
+    says: Option<Json>,
+    #[serde(default)]
+    deletes: bool,
+    /// What somebody else makes of the account.
+    elsewhere: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    vanishes: bool,
+    /// The plan, an effect a line.
+    plan: Vec<String>,
+    /// Codes of the findings.
+    #[serde(default)]
+    findings: Vec<String>,
+    revisit: Option<Timestamp>,
+    #[serde(default)]
+    pending: Vec<String>,
+}
+
+#[test]
+fn every_life_goes_as_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scenarios");
+    let mut lives = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for life in file.life {
+            lives += 1;
+            World::new(&life).live(&life);
+        }
+    }
+    assert!(lives > 10, "the scenarios are there");
+}
+
+struct World {
+    policy: Policy,
+    worker: Worker,
+    account: Option<Account>,
+    link: Option<Link>,
+    others: BTreeMap<String, Anchor>,
+}
+
+impl World {
+    fn new(life: &Life) -> World {
+        World {
+            policy: policy(life),
+            worker: Worker::new("1"),
+            account: life.account.as_ref().map(|values| {
+                let mut account = blank(values.get("cn").map_or("Found", String::as_str));
+                elsewhere(&mut account, values);
+                account
+            }),
+            link: None,
+            others: life
+                .others
+                .iter()
+                .map(|(worker, anchor)| (worker.clone(), Anchor(anchor.clone())))
+                .collect(),
+        }
+    }
+
+    fn live(&mut self, life: &Life) {
+        for day in &life.day {
+            let place = format!("{} on {}", life.name, day.at);
+            self.hear(day);
+            if day.vanishes {
+                self.account = None;
+            }
+            if let (Some(account), Some(values)) = (&mut self.account, &day.elsewhere) {
+                elsewhere(account, values);
+            }
+            let planned = self.plan(day.at);
+            let codes: Vec<&str> = planned
+                .findings
+                .iter()
+                .map(|finding| finding.code.as_ref())
+                .collect();
+            assert_eq!(
+                lines(&planned),
+                day.plan,
+                "{place}: the plan; findings {:?}",
+                planned.findings
+            );
+            assert_eq!(
+                codes, day.findings,
+                "{place}: the findings {:?}",
+                planned.findings
+            );
+            assert_eq!(planned.revisit, day.revisit, "{place}: the revisit");
+            let pending: Vec<&str> = planned.pending.iter().map(|one| one.to.as_str()).collect();
+            assert_eq!(pending, day.pending, "{place}: pending references");
+            assert_eq!(
+                planned,
+                self.plan(day.at),
+                "{place}: planning twice gives the same plan"
+            );
+            self.apply(&planned, day.at);
+            let again = self.plan(day.at);
+            let deleted = planned.change.effects.contains(&Effect::Delete);
+            let left: Vec<&Effect> = again
+                .change
+                .effects
+                .iter()
+                .filter(|effect| !matches!(effect, Effect::Refer { .. }))
+                .collect();
+            assert!(
+                left.is_empty() || deleted,
+                "{place}: planned again, there is nothing left to do: {left:?}"
+            );
+        }
+    }
+
+    fn hear(&mut self, day: &Day) {
+        let mut said = day.says.clone();
+        if day.deletes {
+            said = Some(json!({}));
+        }
+        let Some(mut data) = said else { return };
+        data["externalId"] = json!("1");
+        let request = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+            "Operations": [{ "method": if day.deletes { "DELETE" } else { "POST" }, "path": "/Users", "bulkId": "1", "data": data }],
+        });
+        for statement in bulk::statements(request.to_string().as_bytes(), day.at).unwrap() {
+            self.worker.fold(statement.unwrap());
+        }
+    }
+
+    fn plan(&self, now: Timestamp) -> Planned {
+        let facts = Facts {
+            link: self.link.clone(),
+            found: Found {
+                by: self.link.is_none().then(|| "employeeID".to_string()),
+                accounts: self.account.iter().cloned().collect(),
+                owner: None,
+            },
+            references: self.others.clone(),
+            resumed: false,
+        };
+        plan::plan(
+            &self.policy,
+            &self.worker,
+            &facts,
+            &Moment {
+                now,
+                plan: Uuid::nil(),
+            },
+        )
+    }
+
+    fn apply(&mut self, planned: &Planned, at: Timestamp) {
+        for effect in &planned.change.effects {
+            apply(&mut self.account, effect);
+        }
+        let receipt = (!planned.change.effects.is_empty()).then(|| Receipt {
+            change: planned.change.id,
+            account: Anchor("A".into()),
+            address: String::new(),
+            endpoint: String::new(),
+            done: planned.change.effects.clone(),
+            at,
+        });
+        self.link = Link::next(self.link.as_ref(), planned, receipt.as_ref());
+    }
+}
+
+fn policy(life: &Life) -> Policy {
+    let mut schema = schema::template("API2AD").unwrap().schema().unwrap();
+    let object = &mut schema.synchronization_rules[0].object_mappings[0];
+    if let Some(types) = &life.switch.flow_types {
+        object.flow_types = Some(types.clone());
+    }
+    for (target, expression) in &life.mapping {
+        object
+            .attribute_mappings
+            .retain(|mapping| mapping.target_attribute_name != *target);
+        object.attribute_mappings.push(
+            serde_json::from_value(json!({
+                "targetAttributeName": target, "source": { "expression": expression }, "flowType": "Always",
+            }))
+            .unwrap(),
+        );
+    }
+    for mapping in &mut object.attribute_mappings {
+        if life.switch.clears.contains(&mapping.target_attribute_name) {
+            mapping.flow_null_values = Some(true);
+        }
+    }
+    if let Some([attribute, operator, value]) = &life.scope {
+        object.scope = Some(
+            serde_json::from_value(json!({ "groups": [{ "name": "scope", "clauses": [{
+            "sourceOperandName": attribute, "operatorName": operator, "targetOperand": { "values": [value] },
+        }] }] }))
+            .unwrap(),
+        );
+    }
+    if !life.switch.clears.is_empty() {
+        for attribute in &mut schema.directories[0].objects[0].attributes {
+            attribute.flow_null_values = true;
+        }
+    }
+    let model = active_directory::MODEL;
+    let managed = match life.switch.managed.as_slice() {
+        [] => vec![STAFF.to_string()],
+        several => several.to_vec(),
+    };
+    Policy {
+        version: 1,
+        schema: schema::compile(&schema, schema::Options { model }).unwrap(),
+        model,
+        settings: Settings {
+            container: Some(STAFF.into()),
+            managed: managed.iter().map(|dn| Dn::parse(dn).unwrap()).collect(),
+            default_domain: Some("example.test".into()),
+            reenable_by_hr: life.switch.reenable_by_hr,
+            skip_out_of_scope_deletions: !life.switch.disable_out_of_scope,
+            delete_after: SignedDuration::from_hours(24 * life.switch.delete_after_days.unwrap_or(30)),
+            may_delete_at_once: life.switch.may_delete_at_once,
+            move_disabled: life.switch.move_disabled,
+            never: Vec::new(),
+        },
+    }
+}
+
+fn blank(name: &str) -> Account {
+    let mut account = Account {
+        anchor: Anchor("A".into()),
+        address: format!("CN={name},{STAFF}"),
+        enabled: Some(true),
+        values: BTreeMap::new(),
+        protected: None,
+    };
+    account.values.insert("employeeID".into(), vec!["1".into()]);
+    account.values.insert("cn".into(), vec![name.into()]);
+    account
+        .values
+        .insert("parentDistinguishedName".into(), vec![STAFF.into()]);
+    account
+}
+
+fn elsewhere(account: &mut Account, values: &BTreeMap<String, String>) {
+    for (name, value) in values {
+        match name.as_str() {
+            "accountDisabled" => account.enabled = Some(value != "True"),
+            "parentDistinguishedName" => place(account, value),
+            "protected" => account.protected = Some(Protection::AdminCount),
+            _ => drop(account.values.insert(name.clone(), vec![value.clone()])),
+        }
+    }
+}
+
+fn place(account: &mut Account, container: &str) {
+    let name = account.first("cn").unwrap_or_default().to_string();
+    account.address = format!("CN={name},{container}");
+    account
+        .values
+        .insert("parentDistinguishedName".into(), vec![container.into()]);
+}
+
+fn apply(account: &mut Option<Account>, effect: &Effect) {
+    if let Effect::Create {
+        values,
+        container,
+        enabled,
+    } = effect
+    {
+        let mut made = blank(values["cn"][0].as_str());
+        made.values = values.clone();
+        made.enabled = Some(*enabled);
+        place(&mut made, container.as_deref().unwrap_or(STAFF));
+        *account = Some(made);
+        return;
+    }
+    let Some(held) = account else {
+        panic!("{effect:?} for nobody")
+    };
+    match effect {
+        Effect::Create { .. } => {}
+        Effect::Disable => held.enabled = Some(false),
+        Effect::Enable => held.enabled = Some(true),
+        Effect::Set {
+            attribute,
+            before,
+            after,
+        } => {
+            let now = held.values.get(attribute).cloned().unwrap_or_default();
+            assert_eq!(now, *before, "the precondition of {attribute}");
+            held.values.insert(attribute.clone(), after.clone());
+            held.values.retain(|_, values| !values.is_empty());
+        }
+        Effect::Refer { attribute, after, .. } => {
+            held.values.insert(
+                attribute.clone(),
+                after.iter().map(|anchor| anchor.0.clone()).collect(),
+            );
+        }
+        Effect::Rename { after, .. } => {
+            held.values.insert("cn".into(), vec![after.clone()]);
+        }
+        Effect::Move { after, .. } => place(held, after),
+        Effect::Delete => *account = None,
+    }
+}
+
+fn lines(planned: &Planned) -> Vec<String> {
+    let joined = |values: &[String]| values.join(", ");
+    planned
+        .change
+        .effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::Create {
+                values,
+                container,
+                enabled,
+            } => format!(
+                "create {} in {} {}",
+                joined(&values["cn"]),
+                container.as_deref().unwrap_or("?"),
+                if *enabled { "enabled" } else { "disabled" }
+            ),
+            Effect::Disable => "disable".into(),
+            Effect::Enable => "enable".into(),
+            Effect::Set { attribute, after, .. } if after.is_empty() => format!("clear {attribute}"),
+            Effect::Set {
+                attribute,
+                before,
+                after,
+            } => format!("set {attribute}: {} → {}", joined(before), joined(after)),
+            Effect::Refer { attribute, after, .. } => {
+                format!(
+                    "refer {attribute} → {}",
+                    after.as_ref().map_or("nobody", |anchor| &anchor.0)
+                )
+            }
+            Effect::Rename { before, after } => format!("rename {before} → {after}"),
+            Effect::Move { before, after } => format!("move {before} → {after}"),
+            Effect::Delete => "delete".into(),
+        })
+        .collect()
+}
