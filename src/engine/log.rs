@@ -284,7 +284,8 @@ fn action(planned: &Planned, ending: &Ending) -> &'static str {
     {
         return "stagedDelete";
     }
-    match (&planned.situation, word(&planned.change.effects)) {
+    let held: Vec<Effect> = ending.held.iter().map(|held| held.effect.clone()).collect();
+    match (&planned.situation, word(&planned.change.effects).or(word(&held))) {
         (_, Some(word)) => word,
         (Situation::Unmatched, None) if planned.findings.iter().any(|one| one.weight == Weight::Failure) => {
             "create"

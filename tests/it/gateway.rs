@@ -359,9 +359,13 @@ impl Caller {
 pub fn bulk(people: &[Json]) -> Json {
     let operations: Vec<Json> = people
         .iter()
-        .map(|data| json!({ "method": "POST", "path": "/Users", "bulkId": data["externalId"], "data": data }))
+        .map(|data| json!({ "method": "POST", "path": "/Users", "bulkId": bulk_id(data), "data": data }))
         .collect();
     json!({ "schemas": [BULK_REQUEST], "Operations": operations, "failOnErrors": null })
+}
+
+fn bulk_id(data: &Json) -> &str {
+    data["externalId"].as_str().unwrap_or("nobody")
 }
 
 /// Somebody with everything that creation needs.

@@ -1,8 +1,180 @@
 //! `muster check`: everything wrong with the directory's configuration, at once.
 
-use super::target::ActiveDirectory;
-use crate::connector::Problem;
+use std::collections::HashMap;
 
-pub(super) async fn check(_target: &ActiveDirectory) -> Vec<Problem> {
-    Vec::new()
+use ldap3::Scope;
+
+use super::connection::Search;
+use super::dialect::{Schema, described_names};
+use super::errors::During;
+use super::find::BATCH;
+use super::model;
+use super::target::{ActiveDirectory, DirectorySession};
+use super::wire::Filter;
+use crate::connector::{Problem, Severity};
+use crate::error::{Error, Kind, Result};
+
+/// Attributes people are matched by. A controller walks through the whole domain for each search by one that
+/// is not indexed, and employeeID is not, as AD comes.
+const MATCHED_BY: &[&str] = &[
+    "employeeID",
+    "employeeNumber",
+    "mail",
+    "userPrincipalName",
+    "sAMAccountName",
+    "extensionAttribute1",
+];
+
+/// `searchFlags`: the attribute has an index ([MS-ADTS] 2.2.10).
+const INDEXED: u32 = 1;
+
+pub(super) async fn check(target: &ActiveDirectory) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut answering = None;
+    for controller in &target.controllers {
+        match target.session(controller).await {
+            Ok(session) => drop(answering.get_or_insert(session)),
+            Err(refused) => {
+                let credentials = refused.kind == Kind::Unauthenticated;
+                problems.push(error(refused.message));
+                if credentials {
+                    break;
+                }
+            }
+        }
+    }
+    if let Some(session) = answering {
+        for found in [bases(&session).await, attributes(&session).await] {
+            match found {
+                Ok(mut found) => problems.append(&mut found),
+                Err(failed) => problems.push(error(failed.message)),
+            }
+        }
+        if !session.server.dialect.state {
+            let message = "accounts of this directory cannot be disabled: it has no userAccountControl";
+            problems.push(warning(message.to_string()));
+        }
+    }
+    problems
+}
+
+fn error(message: String) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        message,
+    }
+}
+
+fn warning(message: String) -> Problem {
+    Problem {
+        severity: Severity::Warning,
+        message,
+    }
+}
+
+async fn bases(session: &DirectorySession) -> Result<Vec<Problem>> {
+    let connection = session.controller.connection(0).await?;
+    let shared = &session.shared;
+    let mut bases = vec![("base_dn", &shared.base_dn)];
+    if shared.search_base != shared.base_dn {
+        bases.push(("search_base", &shared.search_base));
+    }
+    let mut problems = Vec::new();
+    for (key, dn) in bases {
+        let found = connection.read(dn, &["1.1".to_string()], Vec::new()).await;
+        if found
+            .map_err(|failure| failure.into_error(During::Search))?
+            .is_none()
+        {
+            let what = "does not exist, or the service account may not read it";
+            problems.push(error(format!("{key}: {dn} {what}")));
+        }
+    }
+    Ok(problems)
+}
+
+/// Mapped attributes that the schema does not know, and slow ones to match by.
+async fn attributes(session: &DirectorySession) -> Result<Vec<Problem>> {
+    let known = described(session).await?;
+    let mapped = session
+        .shared
+        .mapped
+        .spelled
+        .iter()
+        .filter(|name| !model::is_virtual(name));
+    let problem = |name: &String| match known.get(&name.to_lowercase()) {
+        None => Some(error(format!(
+            "{name} is mapped, and the directory's schema has no such attribute: correct the mapping, or extend \
+             the schema"
+        ))),
+        Some(Index::Missing) if MATCHED_BY.iter().any(|it| it.eq_ignore_ascii_case(name)) => {
+            Some(warning(format!(
+                "{name} is not indexed: where people are matched by it, every search walks through the whole \
+                 domain; set bit 0 of its searchFlags in the schema"
+            )))
+        }
+        Some(_) => None,
+    };
+    Ok(mapped.filter_map(problem).collect())
+}
+
+enum Index {
+    Present,
+    Missing,
+    /// The server does not say.
+    Unknown,
+}
+
+/// The attributes that the schema knows, by name in lower case; of AD's, where there are thousands, the
+/// mapped ones only.
+async fn described(session: &DirectorySession) -> Result<HashMap<String, Index>> {
+    let server = &session.server;
+    let schema = server.schema.as_deref().ok_or_else(|| {
+        Error::new(
+            Kind::Forbidden,
+            "the service account may not read where the directory keeps its schema",
+        )
+    })?;
+    let connection = session.controller.connection(0).await?;
+    let failed = |failure: super::connection::Failure| failure.into_error(During::Search);
+    match server.dialect.schema {
+        Schema::Objects => {
+            let attributes = ["lDAPDisplayName".to_string(), "searchFlags".to_string()];
+            let mut known = HashMap::new();
+            for names in session.shared.mapped.spelled.chunks(BATCH) {
+                let filters = names
+                    .iter()
+                    .map(|name| Filter::equal("lDAPDisplayName", name))
+                    .collect();
+                let search = Search {
+                    base: schema,
+                    scope: Scope::OneLevel,
+                    filter: Filter::Any(filters),
+                    attributes: &attributes,
+                    controls: Vec::new(),
+                    page_size: session.shared.page_size,
+                };
+                for entry in connection.search(&search).await.map_err(failed)? {
+                    let indexed = entry
+                        .number("searchFlags")
+                        .is_some_and(|flags| flags & INDEXED != 0);
+                    let index = if indexed { Index::Present } else { Index::Missing };
+                    known.extend(
+                        entry
+                            .text("lDAPDisplayName")
+                            .map(|name| (name.to_lowercase(), index)),
+                    );
+                }
+            }
+            Ok(known)
+        }
+        Schema::Subentry => {
+            let entry = connection
+                .read(schema, &["attributeTypes".to_string()], Vec::new())
+                .await;
+            let entry = entry.map_err(failed)?.unwrap_or_default();
+            let names = entry.texts("attributeTypes").flat_map(described_names);
+            Ok(names.map(|name| (name.to_lowercase(), Index::Unknown)).collect())
+        }
+    }
 }

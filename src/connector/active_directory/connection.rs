@@ -5,6 +5,7 @@
 //! nor reconnects, and panics on malformed answers; all of that is caught here, so that callers see three
 //! things only: an answer, "not sent", or "sent, and no answer".
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub(super) struct Dial {
     bind_dn: String,
     password: SecretString,
     /// Why the credentials were refused. Held across a bind, so that wrong ones are tried once (B25).
-    refused: Mutex<Option<String>>,
+    refused: Mutex<Option<Cause>>,
 }
 
 impl Dial {
@@ -92,6 +93,9 @@ impl Dial {
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection> {
+        if let Some(cause) = &*self.refused.lock().await {
+            return Err(cause.error());
+        }
         let url = &endpoint.0;
         let settings = self.settings.clone();
         let opened = AssertUnwindSafe(LdapConnAsync::with_settings(settings, url))
@@ -124,8 +128,8 @@ impl Dial {
 
     async fn bind(&self, connection: &Connection) -> Result<()> {
         let mut refused = self.refused.lock().await;
-        if let Some(message) = &*refused {
-            return Err(Error::new(Kind::Unauthenticated, message.clone()).code("Unauthorized"));
+        if let Some(cause) = &*refused {
+            return Err(cause.error());
         }
         let mut ldap = connection.ldap.clone();
         let bind = async move {
@@ -141,7 +145,7 @@ impl Dial {
             Err(Failure::Refused(refusal)) => {
                 let error = errors::bind(refusal);
                 if error.kind == Kind::Unauthenticated {
-                    *refused = Some(error.message.clone());
+                    *refused = Some(Cause::of(&error));
                 }
                 Err(error)
             }
@@ -184,7 +188,37 @@ fn encryption(config: &Config) -> Result<ClientConfig> {
 pub(super) struct Controller {
     pub endpoint: Endpoint,
     dial: Arc<Dial>,
-    kept: [Mutex<Option<Connection>>; CONNECTIONS],
+    slots: [Mutex<Slot>; CONNECTIONS],
+}
+
+/// Room for one kept connection.
+#[derive(Default)]
+struct Slot {
+    kept: Option<Connection>,
+    /// When and why the last attempt to connect failed.
+    failed: Option<(Instant, Cause)>,
+}
+
+/// What went wrong once for several who wait for the same.
+#[derive(Clone, Debug)]
+pub(super) struct Cause {
+    kind: Kind,
+    code: Cow<'static, str>,
+    message: String,
+}
+
+impl Cause {
+    pub(super) fn of(error: &Error) -> Cause {
+        Cause {
+            kind: error.kind,
+            code: error.code.clone(),
+            message: error.message.clone(),
+        }
+    }
+
+    pub(super) fn error(&self) -> Error {
+        Error::new(self.kind, self.message.clone()).code(self.code.clone())
+    }
 }
 
 impl Controller {
@@ -192,22 +226,42 @@ impl Controller {
         Controller {
             endpoint: Endpoint(url.to_string()),
             dial,
-            kept: Default::default(),
+            slots: Default::default(),
         }
     }
 
-    /// The kept connection of this number (modulo how many there are), made anew when it died.
+    /// The kept connection of this number (modulo how many there are), made anew when it died. Whoever waits
+    /// while another tries in vain shares his failure, and does not try the same again.
     pub(super) async fn connection(&self, number: usize) -> Result<Connection> {
-        let mut kept = self.kept[number % CONNECTIONS].lock().await;
-        if let Some(connection) = kept.as_ref()
+        let asked = Instant::now();
+        let mut slot = self.slots[number % CONNECTIONS].lock().await;
+        if let Some(connection) = &slot.kept
             && connection.is_alive()
             && (!connection.is_idle() || connection.root(&["1.1"]).await.is_ok())
         {
             return Ok(connection.clone());
         }
-        let made = self.dial.connect(&self.endpoint).await?;
-        *kept = Some(made.clone());
-        Ok(made)
+        if let Some((at, cause)) = &slot.failed
+            && *at > asked
+        {
+            return Err(cause.error());
+        }
+        match self.dial.connect(&self.endpoint).await {
+            Ok(made) => {
+                *slot = Slot {
+                    kept: Some(made.clone()),
+                    failed: None,
+                };
+                Ok(made)
+            }
+            Err(error) => {
+                *slot = Slot {
+                    kept: None,
+                    failed: Some((Instant::now(), Cause::of(&error))),
+                };
+                Err(error)
+            }
+        }
     }
 
     /// A connection of one's own, for a listing: servers keep the state of a paged search by connection.
@@ -331,9 +385,15 @@ impl Connection {
         let call = entries(ldap, search.base, search.scope, &filter, search.attributes);
         let (entries, result) = self.call(call).await?;
         let result = accepted(result)?;
-        let cookie = control(&result, PAGED_RESULTS)
-            .and_then(|raw| parsed::<PagedResults>(raw))
-            .map_or_else(Vec::new, |paged| paged.cookie);
+        // A cookie that cannot be read must not pass for the end: accounts would seem to be gone.
+        let cookie = match control(&result, PAGED_RESULTS) {
+            Some(raw) => {
+                parsed::<PagedResults>(raw)
+                    .ok_or_else(|| Failure::Lost(malformed(&self.url)))?
+                    .cookie
+            }
+            None => Vec::new(),
+        };
         Ok(Page {
             entries: self.complete(entries, &search.controls).await?,
             cookie,
@@ -354,7 +414,12 @@ impl Connection {
     /// Fetches the rest of attributes of which the server gave only the first part.
     async fn complete(&self, mut entries: Vec<Entry>, controls: &[RawControl]) -> Answer<Vec<Entry>> {
         for entry in &mut entries {
+            let mut read = 0;
             while let Some((attribute, next)) = entry.unfinished() {
+                if next <= read {
+                    return Err(Failure::Lost(malformed(&self.url)));
+                }
+                read = next;
                 let part = [format!("{attribute};range={next}-*")];
                 let mut ldap = self.ldap.clone();
                 ldap.with_controls(controls.to_vec());
@@ -380,7 +445,7 @@ impl Connection {
             ldap.with_controls(PostRead::new(vec![attribute]));
         }
         let result = accepted(self.call(async move { ldap.add(dn, attributes).await }).await?)?;
-        let read = control(&result, POST_READ).and_then(|raw| parsed::<ReadEntryResp>(raw));
+        let read = control(&result, POST_READ).and_then(parsed::<ReadEntryResp>);
         Ok(read
             .zip(read_back)
             .and_then(|(mut entry, name)| entry.attrs.remove(name)?.pop()))

@@ -8,8 +8,8 @@
 use crate::error::{Error, Kind};
 
 /// Results that callers tell apart (RFC 4511, appendix A).
-pub(super) const CONSTRAINT_VIOLATION: u32 = 19;
-pub(super) const VALUE_EXISTS: u32 = 20;
+const CONSTRAINT_VIOLATION: u32 = 19;
+const VALUE_EXISTS: u32 = 20;
 const NO_SUCH_OBJECT: u32 = 32;
 
 /// What was being done when the server said no.
@@ -40,6 +40,16 @@ impl Refusal {
     /// The password policy said no, or the account has no password that would let it be enabled.
     pub(super) fn is_password_policy(&self) -> bool {
         matches!(self.result, 19 | 53) && self.windows_code() == Some("0000052D")
+    }
+
+    /// A password was refused, in the words of whatever server.
+    pub(super) fn is_password_refused(&self) -> bool {
+        self.is_password_policy() || self.result == CONSTRAINT_VIOLATION
+    }
+
+    /// An attribute that holds one value was to get another beside it.
+    pub(super) fn is_second_value(&self) -> bool {
+        self.result == VALUE_EXISTS || self.windows_code() == Some("00002081")
     }
 
     /// The entry, or something on the way to it, does not exist.

@@ -1,6 +1,7 @@
 //! The directory as a target: one session on one controller.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -17,7 +18,7 @@ use super::references::Known;
 use super::wire::{self, Filter, Mapped};
 use crate::connector::{Capability, Endpoint, Lookup, Outcome, Problem, Session, Target};
 use crate::domain::account::{Account, Anchor};
-use crate::domain::dn::Dn;
+use crate::domain::dn::{self, Dn};
 use crate::domain::plan::{Change, ChangeId};
 use crate::error::{Error, Kind, Result};
 
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     pub bind_dn: String,
     pub page_size: u32,
     pub mapped: Mapped,
+    /// Deleted objects can be brought back whole, as the last session saw it.
+    pub recycle_bin: AtomicBool,
 }
 
 impl ActiveDirectory {
@@ -76,6 +79,7 @@ impl ActiveDirectory {
             mapped: Mapped {
                 spelled: attributes.to_vec(),
             },
+            recycle_bin: AtomicBool::new(false),
         };
         Ok(ActiveDirectory {
             shared: Arc::new(shared),
@@ -95,6 +99,9 @@ impl ActiveDirectory {
             known: Known::default(),
         };
         session.own = session.own_accounts().await?;
+        self.shared
+            .recycle_bin
+            .store(session.has_recycle_bin().await?, Ordering::Relaxed);
         Ok(session)
     }
 }
@@ -105,7 +112,7 @@ impl Target for ActiveDirectory {
         Capability {
             model: MODEL,
             find_batch: BATCH,
-            recoverable_delete: false,
+            recoverable_delete: self.shared.recycle_bin.load(Ordering::Relaxed),
         }
     }
 
@@ -197,6 +204,23 @@ impl DirectorySession {
             });
         }
         controls
+    }
+
+    /// Whether the forest's Recycle Bin is on ([MS-ADTS] 3.1.1.9.1).
+    async fn has_recycle_bin(&self) -> Result<bool> {
+        let Some(configuration) = &self.server.configuration else {
+            return Ok(false);
+        };
+        let connection = self.controller.connection(0).await?;
+        let features = ["msDS-EnabledFeature".to_string()];
+        let partitions = connection
+            .read(&format!("CN=Partitions,{configuration}"), &features, Vec::new())
+            .await;
+        let partitions = partitions
+            .map_err(|failure| failure.into_error(During::Search))?
+            .unwrap_or_default();
+        let is_bin = |dn: &str| dn::own_name(dn).is_some_and(|name| name == "Recycle Bin Feature");
+        Ok(partitions.texts("msDS-EnabledFeature").any(is_bin))
     }
 
     /// Whoever the configured name may stand for: a DN, a user principal name (`name@domain` also stands

@@ -241,6 +241,15 @@ pub(super) fn is_enabled(entry: &Entry) -> bool {
         .is_none_or(|control| control & ACCOUNT_DISABLE == 0)
 }
 
+/// The same control bits, but for the one that disables.
+pub(super) fn with_state(control: u32, enabled: bool) -> u32 {
+    if enabled {
+        control & !ACCOUNT_DISABLE
+    } else {
+        control | ACCOUNT_DISABLE
+    }
+}
+
 /// The anchors an attribute points to.
 pub(super) fn anchors(
     entry: &Entry,
@@ -372,4 +381,164 @@ pub(super) fn is_attribute_name(name: &str) -> bool {
         && name
             .chars()
             .all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialect::{ACTIVE_DIRECTORY, WITH_USERS};
+    use super::*;
+
+    const GUID: &str = "aabbccdd-eeff-1122-3344-556677889900";
+
+    fn mapped(names: &[&str]) -> Mapped {
+        Mapped {
+            spelled: names.iter().map(|it| it.to_string()).collect(),
+        }
+    }
+
+    fn entry(values: &[(&str, &str)]) -> Entry {
+        let mut entry = Entry::of("CN=Ada\\, Countess,OU=Staff,DC=x", values);
+        let stored = GUID.parse::<Uuid>().unwrap().to_bytes_le().to_vec();
+        entry.values.insert("objectguid".to_string(), vec![stored]);
+        entry
+    }
+
+    fn account(names: &[&str], values: &[(&str, &str)]) -> Account {
+        mapped(names)
+            .account(&entry(values), &ACTIVE_DIRECTORY, &HashMap::new(), &[])
+            .unwrap()
+    }
+
+    #[test]
+    fn a_guid_is_stored_with_its_first_groups_turned() {
+        let filter = Filter::anchor(&ACTIVE_DIRECTORY, &Anchor(GUID.to_string()));
+        assert_eq!(
+            filter.to_string(),
+            "(objectGUID=\\dd\\cc\\bb\\aa\\ff\\ee\\22\\113DUfw\\88\\99\\00)"
+        );
+        assert_eq!(account(&[], &[]).anchor.0, GUID);
+        assert_eq!(guid_dn(&Anchor(GUID.to_string())), format!("<GUID={GUID}>"));
+        let filter = Filter::anchor(&WITH_USERS, &Anchor(GUID.to_string()));
+        assert_eq!(filter.to_string(), format!("(entryUUID={GUID})"));
+    }
+
+    #[test]
+    fn names_are_spelled_as_the_policy_spells_them() {
+        let account = account(
+            &["Title", "CN", "parentDistinguishedName"],
+            &[("title", "Countess"), ("sn", "King")],
+        );
+        let shown: Vec<_> = account
+            .values
+            .iter()
+            .map(|(name, held)| (name.as_str(), held[0].as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("CN", "Ada, Countess"),
+                ("Title", "Countess"),
+                ("parentDistinguishedName", "OU=Staff,DC=x")
+            ]
+        );
+    }
+
+    #[test]
+    fn state_is_one_bit_and_the_others_stay() {
+        let disabled = account(&["accountDisabled"], &[("userAccountControl", "66050")]);
+        assert_eq!(
+            (disabled.enabled, disabled.first("accountDisabled")),
+            (Some(false), Some("True"))
+        );
+        let enabled = account(&["accountDisabled"], &[("userAccountControl", "66048")]);
+        assert_eq!(
+            (enabled.enabled, enabled.first("accountDisabled")),
+            (Some(true), Some("False"))
+        );
+        assert_eq!(
+            (with_state(66050, true), with_state(66048, false)),
+            (66048, 66050)
+        );
+        assert_eq!(
+            entry(&[("userAccountControl", "-2147483136")]).number("userAccountControl"),
+            Some(0x8000_0200)
+        );
+    }
+
+    #[test]
+    fn references_are_anchors() {
+        let extended = format!("<GUID={GUID}>;<SID=S-1-5-21-1>;CN=Boss,DC=x");
+        assert_eq!(
+            account(&["manager"], &[("manager", &extended)]).first("manager"),
+            Some(GUID)
+        );
+        assert_eq!(Reference::parse(&extended).dn, "CN=Boss,DC=x");
+
+        let known = HashMap::from([("cn=boss,dc=x".to_string(), Anchor("boss".into()))]);
+        let two = entry(&[("manager", "CN=Boss,DC=x"), ("manager", "CN=Gone,DC=x")]);
+        assert_eq!(
+            anchors(&two, "manager", &WITH_USERS, &known),
+            ["boss", "CN=Gone,DC=x"]
+        );
+    }
+
+    #[test]
+    fn who_is_protected() {
+        let protected = |values: &[(&str, &str)]| account(&[], values).protected;
+        assert_eq!(protected(&[("adminCount", "0")]), None);
+        assert_eq!(protected(&[("adminCount", "1")]), Some(Protection::AdminCount));
+        assert_eq!(
+            protected(&[("isCriticalSystemObject", "TRUE")]),
+            Some(Protection::CriticalSystemObject)
+        );
+        let own = [Anchor(GUID.to_string())];
+        let account = mapped(&[]).account(&entry(&[]), &ACTIVE_DIRECTORY, &HashMap::new(), &own);
+        assert_eq!(account.unwrap().protected, Some(Protection::OwnAccount));
+    }
+
+    #[test]
+    fn values_in_text_form() {
+        let held = entry(&[
+            ("msExchHideFromAddressLists", "TRUE"),
+            ("jpegPhoto", "abc"),
+            ("title", "TRUE"),
+        ]);
+        assert_eq!(texts(&held, "msExchHideFromAddressLists"), ["True"]);
+        assert_eq!(texts(&held, "jpegPhoto"), ["YWJj"]);
+        assert_eq!(texts(&held, "title"), ["TRUE"]);
+        assert_eq!(texts(&held, "objectGUID"), [GUID]);
+    }
+
+    #[test]
+    fn a_password_is_quoted_utf_16() {
+        assert_eq!(
+            unicode_password("aé").as_slice(),
+            [0x22, 0, 0x61, 0, 0xe9, 0, 0x22, 0]
+        );
+    }
+
+    #[test]
+    fn filters_hold_values_and_no_syntax() {
+        let filter = Filter::All(vec![
+            Filter::equal("objectClass", "user"),
+            Filter::Any(vec![Filter::equal("cn", "*)(a\\é\0"), Filter::equal("cn", "b")]),
+        ]);
+        assert_eq!(
+            filter.to_string(),
+            "(&(objectClass=user)(|(cn=\\2a\\29\\28a\\5c\\c3\\a9\\00)(cn=b)))"
+        );
+        assert_eq!(Filter::Any(vec![Filter::equal("cn", "b")]).to_string(), "(cn=b)");
+        assert!(is_attribute_name("msDS-cloudExtensionAttribute1") && !is_attribute_name("cn)(x"));
+    }
+
+    #[test]
+    fn parts_of_a_long_attribute_are_joined() {
+        let mut first = Entry::of("", &[("member;range=0-1", "a"), ("member;range=0-1", "b")]);
+        assert_eq!(first.unfinished(), Some(("member".to_string(), 2)));
+        first.join("member", Entry::of("", &[("member;range=2-2", "c")]));
+        assert_eq!(first.unfinished(), Some(("member".to_string(), 3)));
+        first.join("member", Entry::of("", &[("member;range=3-*", "d")]));
+        assert_eq!(first.unfinished(), None);
+        assert_eq!(texts(&first, "member"), ["a", "b", "c", "d"]);
+    }
 }

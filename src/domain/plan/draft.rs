@@ -427,8 +427,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Without what finds and names an account, nobody makes one.
     fn is_required(&self, mapping: &Mapping) -> bool {
-        mapping.matching.is_some() || self.policy.model.required.contains(&mapping.target.as_str())
+        let target = mapping.target.as_str();
+        let model = &self.policy.model;
+        mapping.matching.is_some() || model.required.contains(&target) || model.identifying.contains(&target)
     }
 
     fn ignore_object(&mut self) {
