@@ -462,6 +462,15 @@ impl Reader<'_> {
             }
         }
         let system = systems.get(&file.target);
+        let in_tree = system
+            .and_then(System::model)
+            .is_some_and(|model| model.container.is_some());
+        if in_tree && managed.is_empty() {
+            self.problem(
+                &place,
+                "no fence: set `container`, or list in `managed` the containers it may write in",
+            );
+        }
         let delete_after = self
             .text(&place, file.delete_after)?
             .unwrap_or_else(|| "30d".into());
@@ -508,7 +517,6 @@ impl Reader<'_> {
                 delete_after,
                 may_delete_at_once: file.allow_unrecoverable,
                 move_disabled: file.move_disabled,
-                never: Vec::new(),
             },
             limits,
         })

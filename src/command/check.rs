@@ -89,22 +89,13 @@ async fn systems(config: &Config) -> Vec<Line> {
 
 /// Settings that leave Entra's behaviour, and gaps that only the whole app shows.
 fn switches(place: &str, policy: &crate::domain::policy::Policy) -> Vec<Line> {
-    use crate::domain::mapping::{Flow, Role};
+    use crate::domain::mapping::Role;
     let warn = |message: &str| Line {
         severity: "warning",
         place: place.to_string(),
         message: message.to_string(),
     };
     let mut lines = Vec::new();
-    let moves = policy
-        .mapping(Role::Container)
-        .is_some_and(|mapping| mapping.flow == Flow::Always);
-    if moves && policy.settings.managed.is_empty() {
-        lines.push(error(
-            place,
-            "parentDistinguishedName flows always: name the containers it may use in `managed`".into(),
-        ));
-    }
     if policy.mapping(Role::Container).is_none()
         && policy.settings.container.is_none()
         && policy.model.container.is_some()

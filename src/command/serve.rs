@@ -42,6 +42,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> crate::error::Result<()> {
     let store = Store::open(Location::parse(&config.store.url)?).await?;
+    let _claim = store.claim().await?;
     let tls = config.server.tls.clone();
     let engine = Engine::prepare(config, store, Clock::system()).await?;
     let gateway = Gateway::new(engine.clone()).await?;

@@ -8,6 +8,7 @@ pub mod active_directory;
 pub mod bulk;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -74,6 +75,14 @@ impl System {
         }
     }
 
+    /// How long one call to this system may take.
+    pub fn call_timeout(&self) -> std::time::Duration {
+        match self {
+            System::Bulk(_) => std::time::Duration::ZERO,
+            System::ActiveDirectory(config) => config.timeout,
+        }
+    }
+
     /// Builds the connector of a target, which will ask for these attributes.
     pub fn target(&self, attributes: &[String]) -> Result<Box<dyn Target>> {
         match self {
@@ -90,8 +99,6 @@ impl System {
 #[derive(Clone, Copy, Debug)]
 pub struct Capability {
     pub model: Model,
-    /// How many lookups one [`Session::find`] takes best.
-    pub find_batch: usize,
     /// A deleted account can be brought back.
     pub recoverable_delete: bool,
 }
@@ -136,9 +143,13 @@ pub trait Session: Send + Sync {
     /// Every account that the matching search could find, in pages.
     fn list(&self) -> BoxStream<'_, Result<Vec<Account>>>;
 
-    /// Applies changes, several at a time, and reports each as it ends, every one exactly once.
-    fn apply(&self, changes: Vec<Change>) -> BoxStream<'_, (ChangeId, Outcome)>;
+    /// Applies changes, several at a time, and reports each as it ends, every one exactly once. A change that
+    /// has not begun when `may_start` says no is refused as unavailable.
+    fn apply(&self, changes: Vec<Change>, may_start: MayStart) -> BoxStream<'_, (ChangeId, Outcome)>;
 }
+
+/// Whether another write may be begun: somebody else may have taken over.
+pub type MayStart = Arc<dyn Fn() -> bool + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The immutable key of an account in its target: an objectGUID in dashed text form, an entryUUID, a Graph
 /// object id. Never a DN: DNs move.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Anchor(pub String);
 
@@ -68,6 +68,22 @@ pub struct Model {
     pub required: &'static [&'static str],
     /// The target's own rule for one value: length, characters, form.
     pub check: fn(attribute: &str, value: &str) -> Result<(), Violation>,
+}
+
+impl Model {
+    /// How this model spells a name that it treats specially, whatever case a schema writes it in.
+    pub fn spelling(&self, name: &str) -> Option<&'static str> {
+        let special = [Some(self.state.name), self.container, self.name]
+            .into_iter()
+            .flatten();
+        let lists = [self.references, self.identifying, self.required]
+            .into_iter()
+            .flatten()
+            .copied();
+        special
+            .chain(lists)
+            .find(|known| known.eq_ignore_ascii_case(name))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -90,6 +90,11 @@ impl<'a> Budget<'a> {
         }
     }
 
+    /// What has been done, with everything judged since counted as done.
+    pub fn history(self) -> History {
+        self.history
+    }
+
     /// Takes out of a plan what exceeds a limit. Released actions pass and are not counted: a person has
     /// answered for them.
     pub fn judge(&mut self, planned: &mut Planned, released: &[Action]) -> Vec<Held> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Anchor};
-use super::finding::Weight;
+use super::finding::{Finding, Weight};
 use super::plan::{Effect, Planned, Receipt};
 
 /// Graph's objectConnection: source anchor ↔ target anchor, within one job.
@@ -63,6 +63,9 @@ impl Link {
             _ => None,
         });
         let mut link = match (before, &planned.situation, created, receipt) {
+            _ if receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete)) => {
+                return None;
+            }
             (Some(link), ..) => link.clone(),
             (None, _, Some(enabled), Some(receipt)) => {
                 Link::fresh(planned, &receipt.account, true, Some(enabled))
@@ -106,11 +109,8 @@ impl Link {
     }
 }
 
-/// Whether planning took the found account for the worker's: not where the scope keeps them apart.
+/// Whether planning took the found account for the worker's: not where the scope or a filter keeps them apart.
 fn joins(planned: &Planned) -> bool {
-    planned.scope.is_ok()
-        && !planned
-            .findings
-            .iter()
-            .any(|finding| finding.weight == Weight::Skip)
+    let skipped = |finding: &Finding| finding.weight == Weight::Skip;
+    planned.scope.is_ok() && !planned.findings.iter().any(skipped)
 }

@@ -111,14 +111,18 @@ impl Mapping {
     }
 }
 
-/// Empty texts are no values: a directory refuses them, and HR means nothing by them.
+/// Empty texts are no values: a directory refuses them, and HR means nothing by them. Nor is a value there twice.
 fn texts(value: Cow<'_, Value>) -> Vec<String> {
     match value {
         Cow::Owned(Value::Text(text)) if !text.is_empty() => vec![text],
-        value => value
-            .to_texts()
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect(),
+        value => {
+            let mut texts: Vec<String> = Vec::new();
+            for text in value.to_texts() {
+                if !text.is_empty() && !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+            texts
+        }
     }
 }

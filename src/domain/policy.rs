@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::account::{Anchor, Model};
+use super::account::Model;
 use super::dn::Dn;
 use super::mapping::{Mapping, Role};
 use super::schema::Compiled;
@@ -31,12 +31,10 @@ pub struct Settings {
     pub skip_out_of_scope_deletions: bool,
     /// B15: from *gone at the source* to the deletion of the account.
     pub delete_after: SignedDuration,
-    /// The target can bring a deleted account back, or the administrator does without.
+    /// The administrator does without being able to bring a deleted account back.
     pub may_delete_at_once: bool,
     /// B21: disabled accounts follow their container mapping.
     pub move_disabled: bool,
-    /// Accounts that are never written, whoever they are matched with.
-    pub never: Vec<Anchor>,
 }
 
 impl Policy {

@@ -6,25 +6,29 @@ use std::collections::{BTreeMap, HashMap};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Runner;
-use super::log::{self, Ending, Origin};
+use super::Context;
+use super::log::{self, Ending};
 use super::reconcile::{Page, Subject};
-use crate::connector::{Outcome, Session};
+use crate::connector::{MayStart, Outcome, Session};
 use crate::domain::guard::Action;
 use crate::domain::link::Link;
-use crate::domain::plan::{ChangeId, Planned, Receipt};
+use crate::domain::plan::{ChangeId, Effect, Moment, Pending, Planned, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::store::changes::{self, Sent};
-use crate::store::jobs;
+use crate::store::escrows::{self, Escrow};
 use crate::store::logs::{self, Entry};
-use crate::store::wakes::{self, Again, Cause};
-use crate::store::{Conn, Store, links, uploads};
+use crate::store::wakes::{self, Again, Cause, Wake};
+use crate::store::{Conn, guard, jobs, links, uploads};
 
 /// B25: hours from one refusal to the next attempt; the last one repeats, daily, for four weeks.
 const LADDER: &[i64] = &[6, 6, 12, 24];
 const ATTEMPTS: i32 = 31;
 
-/// How soon a worker whose change could not be sent, or held, is looked at again.
+/// A change whose outcome nobody knows is read again after a wait that doubles each time; after so many tries
+/// it is a refusal like any other.
+const UNKNOWN_TRIES: i32 = 6;
+
+/// How soon a worker whose change could not be sent, or was held, is looked at again.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
@@ -40,22 +44,20 @@ pub enum Fate {
     Over,
     /// The world moved between reading and writing: plan it anew.
     Again,
-    /// The target did not answer: it stays queued, and nothing is said of the person.
+    /// The target did not answer and nothing was written: it stays queued, and nothing is said of the person.
     Waits,
-    /// It was sent, and nobody knows: the mark stays.
+    /// It was sent, and nobody knows: the mark stays, and the next look finds out.
     Unknown,
 }
 
 /// Marks the page's changes as sent and sends them. Every subject gets an ending.
 pub async fn send(
-    store: &Store,
+    cx: &Context<'_>,
     session: &dyn Session,
-    lease: (&str, &str, i64),
+    may_start: MayStart,
     subjects: &[Subject],
-    now: Timestamp,
+    moment: &Moment,
 ) -> Result<Vec<Worked>> {
-    let (job, cycle, token) = lease;
-    let (job, cycle) = (job.to_string(), cycle.to_string());
     let planned = subjects.iter().filter_map(|subject| subject.planned.as_ref());
     let changes: Vec<_> = planned
         .filter(|one| !one.change.effects.is_empty())
@@ -63,21 +65,26 @@ pub async fn send(
         .collect();
     let mut outcomes: HashMap<ChangeId, Outcome> = HashMap::with_capacity(changes.len());
     if !changes.is_empty() {
-        let endpoint = session.endpoint().0.clone();
-        let sent: Vec<Sent> = changes
-            .iter()
-            .map(|change| Sent {
-                change: change.clone(),
-                endpoint: endpoint.clone(),
-            })
-            .collect();
-        store
+        let sent = |change| Sent {
+            change,
+            endpoint: session.endpoint().0.clone(),
+            plan: moment.plan,
+            policy: cx.runner.policy.version,
+        };
+        let sent: Vec<Sent> = changes.iter().cloned().map(sent).collect();
+        let (job, cycle, token, now) = (
+            cx.origin.job.clone(),
+            cx.origin.cycle.clone(),
+            cx.token,
+            cx.clock.now(),
+        );
+        cx.store
             .write(move |conn| {
                 jobs::fence(conn, &job, token)?;
                 changes::mark_sent(conn, &job, &cycle, token, &sent, now)
             })
             .await?;
-        let mut running = session.apply(changes);
+        let mut running = session.apply(changes, may_start);
         while let Some((id, outcome)) = running.next().await {
             outcomes.insert(id, outcome);
         }
@@ -85,47 +92,76 @@ pub async fn send(
     Ok(subjects
         .iter()
         .map(|subject| {
-            let planned = subject.planned.as_ref();
-            let outcome = planned.and_then(|planned| outcomes.remove(&planned.change.id));
+            let outcome = subject
+                .planned
+                .as_ref()
+                .and_then(|planned| outcomes.remove(&planned.change.id));
             worked(subject, outcome)
         })
         .collect())
 }
 
 fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
-    let resumed = subject.resumed.clone();
-    let (receipt, error, unknown) = match outcome {
-        None => (None, None, false),
-        Some(Outcome::Done(receipt)) => (Some(receipt), None, false),
-        Some(Outcome::Partial(receipt, error)) => (Some(receipt), Some(error), false),
-        Some(Outcome::Refused(error)) => (None, Some(error), false),
-        Some(Outcome::Unknown(receipt, error)) => (receipt, Some(error), true),
+    let has_effects = subject
+        .planned
+        .as_ref()
+        .is_some_and(|planned| !planned.change.effects.is_empty());
+    let (receipt, error, fate) = match outcome {
+        None if has_effects => (
+            None,
+            Some(Error::unavailable("the connector gave no outcome")),
+            Fate::Unknown,
+        ),
+        None => (None, None, Fate::Over),
+        Some(Outcome::Done(receipt)) => (Some(receipt), None, Fate::Over),
+        Some(Outcome::Refused(error)) => {
+            let fate = if log::is_passing(&error) {
+                Fate::Waits
+            } else {
+                refusal(&error)
+            };
+            (None, Some(error), fate)
+        }
+        Some(Outcome::Partial(receipt, error)) => {
+            let fate = if log::is_passing(&error) {
+                Fate::Unknown
+            } else {
+                refusal(&error)
+            };
+            (Some(receipt), Some(error), fate)
+        }
+        Some(Outcome::Unknown(receipt, error)) => (receipt, Some(error), Fate::Unknown),
     };
-    let fate = match &error {
-        _ if unknown => Fate::Unknown,
-        None => Fate::Over,
-        Some(error) if log::is_passing(error) => Fate::Waits,
-        Some(error) if matches!(error.kind, Kind::Stale | Kind::Conflict) => Fate::Again,
-        Some(_) => Fate::Over,
+    let gives_up = fate == Fate::Unknown && subject.wake.attempts >= UNKNOWN_TRIES;
+    let error = if gives_up {
+        error.map(|error| error.code("Timeout"))
+    } else {
+        error
     };
     let ending = Ending {
-        resumed: resumed.is_some(),
-        done: together(resumed, receipt),
+        resumed: subject.earlier.is_some(),
+        done: together(subject.earlier.clone(), receipt),
         error,
         held: subject.held.clone(),
     };
-    Worked { ending, fate }
+    Worked {
+        ending,
+        fate: if gives_up { Fate::Over } else { fate },
+    }
 }
 
-/// What an interrupted cycle did and what this one did is one receipt for the log.
-pub fn together(earlier: Option<Receipt>, now: Option<Receipt>) -> Option<Receipt> {
-    match (earlier, now) {
-        (Some(mut earlier), Some(now)) => {
-            earlier.done.extend(now.done);
-            earlier.address = now.address;
-            Some(earlier)
-        }
-        (earlier, now) => earlier.or(now),
+fn refusal(error: &Error) -> Fate {
+    match error.kind {
+        Kind::Stale | Kind::Conflict => Fate::Again,
+        _ => Fate::Over,
+    }
+}
+
+/// One receipt for what several attempts did.
+pub fn together(earlier: Option<Receipt>, later: Option<Receipt>) -> Option<Receipt> {
+    match (earlier, later) {
+        (Some(earlier), Some(later)) => Some(earlier.then(later)),
+        (earlier, later) => earlier.or(later),
     }
 }
 
@@ -136,36 +172,39 @@ pub struct Counts {
     pub unchanged: u64,
     pub exported: u64,
     pub refused: u64,
+    /// Links to accounts that are enabled, and to accounts that this job did not make.
+    pub newly_enabled: u64,
+    pub found: u64,
 }
 
 /// Everything that one commit writes about one worker.
 #[derive(Default)]
 struct Record {
     worker: String,
-    wake: Option<wakes::Wake>,
+    wake: Option<Wake>,
     again: Option<Again>,
     new_link: Option<Link>,
     moved_link: Option<Link>,
+    unlinks: bool,
     receipt: Option<Receipt>,
     settled: Vec<String>,
-    pending: Option<Vec<crate::domain::plan::Pending>>,
-    held: Option<Vec<Action>>,
-    refused: Option<String>,
-    ends: Option<(i64, i32)>,
+    outcome: Option<Settled>,
     entries: Vec<Entry>,
 }
 
+/// What is known once the work on a worker has an outcome.
+#[derive(Default)]
+struct Settled {
+    pending: Vec<Pending>,
+    held: Vec<Action>,
+    escrow: Option<Escrow>,
+    /// The last operation that this outcome answers.
+    ends: Option<(i64, i32)>,
+}
+
 /// Records how a page ended, in one commit.
-pub async fn record(
-    store: &Store,
-    runner: &Runner,
-    origin: &Origin,
-    token: i64,
-    page: Page,
-    worked: Vec<Worked>,
-    began: Timestamp,
-    now: Timestamp,
-) -> Result<Counts> {
+pub async fn record(cx: &Context<'_>, page: Page, worked: Vec<Worked>, began: Timestamp) -> Result<Counts> {
+    let now = cx.clock.now();
     let mut counts = Counts {
         seen: page.subjects.len() as u64,
         ..Counts::default()
@@ -174,32 +213,38 @@ pub async fn record(
     let mut records = Vec::with_capacity(page.subjects.len());
     for (subject, worked) in page.subjects.into_iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
-        if let Some(receipt) = &worked.ending.done {
-            let released: Vec<&Action> = subject
-                .held_before
-                .iter()
-                .filter(|(_, released)| *released)
-                .map(|(action, _)| action)
-                .collect();
+        let record = settle(cx, &subject, planned, &worked, now.duration_since(began), now);
+        if let Some(receipt) = &record.receipt {
+            let released = |action: &Action| {
+                subject
+                    .held_before
+                    .iter()
+                    .any(|(held, released)| held == action && *released)
+            };
             let actions = receipt
                 .done
                 .iter()
-                .filter_map(|effect| Action::of(effect, &runner.policy.model));
-            for action in actions.filter(|action| !released.contains(&action)) {
+                .filter_map(|effect| Action::of(effect, &cx.runner.policy.model));
+            for action in actions.filter(|action| !released(action)) {
                 *tallies.entry(action).or_default() += 1;
             }
         }
-        let took = now.duration_since(began);
-        let record = settle(runner, origin, &subject, planned, &worked, took, now);
-        counts.exported += u64::from(worked.ending.done.is_some());
-        counts.refused += u64::from(record.refused.is_some());
-        counts.unchanged +=
-            u64::from(worked.ending.done.is_none() && worked.fate == Fate::Over && record.refused.is_none());
+        let refused = record
+            .outcome
+            .as_ref()
+            .is_some_and(|settled| settled.escrow.is_some());
+        counts.exported += u64::from(record.receipt.is_some());
+        counts.refused += u64::from(refused);
+        counts.unchanged += u64::from(record.receipt.is_none() && worked.fate == Fate::Over && !refused);
+        if let Some(link) = &record.new_link {
+            counts.newly_enabled += u64::from(link.enabled == Some(true));
+            counts.found += u64::from(!link.made);
+        }
         records.push(record);
     }
-    let (job, cycle) = (runner.app.job.clone(), origin.cycle.clone());
+    let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
     let vanished = page.vanished;
-    store
+    cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
             write(conn, &job, &cycle, &records, &tallies, now)?;
@@ -213,8 +258,7 @@ pub async fn record(
 }
 
 fn settle(
-    runner: &Runner,
-    origin: &Origin,
+    cx: &Context<'_>,
     subject: &Subject,
     planned: &Planned,
     worked: &Worked,
@@ -224,115 +268,139 @@ fn settle(
     let mut record = Record {
         worker: subject.worker.anchor.clone(),
         wake: Some(subject.wake.clone()),
-        receipt: worked.ending.done.clone(),
         ..Record::default()
     };
-    if worked.fate != Fate::Unknown {
-        let sent = subject.unknown.iter().map(|sent| sent.change.id.to_string());
-        record.settled = sent.chain([planned.change.id.to_string()]).collect();
+    let attempts = subject.wake.attempts;
+    let later = |wait: SignedDuration| now.saturating_add(wait).unwrap_or(now);
+    match worked.fate {
+        Fate::Waits => {
+            record.settled = vec![planned.change.id.to_string()];
+            record.again = Some(Again {
+                due: later(SOON),
+                cause: subject.wake.cause,
+                attempts,
+            });
+            return record;
+        }
+        Fate::Unknown => {
+            let wait = SOON * (1 << attempts.clamp(0, UNKNOWN_TRIES));
+            record.again = Some(Again {
+                due: later(wait),
+                cause: subject.wake.cause,
+                attempts: attempts + 1,
+            });
+            return record;
+        }
+        Fate::Over | Fate::Again => {}
     }
-    let link = Link::next(subject.link.as_ref(), planned, worked.ending.done.as_ref());
+    let unknown = subject.unknown.iter().map(|sent| sent.change.id.to_string());
+    record.settled = unknown
+        .chain(subject.marks.iter().cloned())
+        .chain([planned.change.id.to_string()])
+        .collect();
+    record.receipt = worked.ending.done.clone();
+    record.unlinks = record
+        .receipt
+        .as_ref()
+        .is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete));
+    let link = Link::next(subject.link.as_ref(), planned, record.receipt.as_ref());
     match &subject.link {
         None => record.new_link = link,
         Some(before) => record.moved_link = link.filter(|link| link != before),
     }
-    if matches!(worked.fate, Fate::Waits | Fate::Unknown) {
-        let attempts = subject.wake.attempts;
-        record.again = Some(Again {
-            due: now.saturating_add(SOON).unwrap_or(now),
-            cause: subject.wake.cause,
-            attempts,
+    let status = log::status(planned, &worked.ending);
+    let escrow = (status.word == "failure").then(|| {
+        let code = status.code.clone().unwrap_or_default();
+        refused(subject, code, now)
+    });
+    record.again = again(planned, &worked.ending, escrow.as_ref(), now);
+    let news = subject.escrow.as_ref() != escrow.as_ref()
+        || worked.ending.held.iter().any(|held| {
+            !subject
+                .held_before
+                .iter()
+                .any(|(action, _)| *action == held.action)
         });
-        return record;
+    let entry = || {
+        log::entry(
+            cx.origin,
+            &cx.runner.policy.model,
+            &subject.worker,
+            planned,
+            &worked.ending,
+            took,
+            now,
+        )
+    };
+    if let Some((_, earlier)) = subject.places.split_last() {
+        let superseded = |_| log::superseded(cx.origin, &subject.worker, &planned.change.id, now);
+        record.entries = earlier.iter().map(superseded).collect();
+        record.entries.push(entry());
+    } else if record.receipt.is_some() || (news && (escrow.is_some() || !worked.ending.held.is_empty())) {
+        record.entries.push(entry());
     }
-    record.pending = Some(planned.pending.clone());
-    record.held = Some(
-        worked
+    record.outcome = Some(Settled {
+        pending: planned.pending.clone(),
+        held: worked
             .ending
             .held
             .iter()
             .map(|held| held.action.clone())
             .collect(),
-    );
-    let status = log::status(planned, &worked.ending);
-    let refused = status.word == "failure";
-    record.refused = refused.then(|| status.code.clone().unwrap_or_default());
-    record.again = again(subject, planned, worked, refused, now);
-    let model = &runner.policy.model;
-    let new_hold = worked.ending.held.iter().any(|held| {
-        !subject
-            .held_before
-            .iter()
-            .any(|(action, _)| *action == held.action)
+        escrow,
+        ends: subject.places.last().map(|last| (last.sequence, last.position)),
     });
-    if let Some((last, earlier)) = subject.places.split_last() {
-        record.ends = Some((last.sequence, last.position));
-        record.entries = earlier
-            .iter()
-            .map(|_| log::superseded(origin, &subject.worker, &planned.change.id, now))
-            .collect();
-        record.entries.push(log::entry(
-            origin,
-            model,
-            &subject.worker,
-            planned,
-            &worked.ending,
-            took,
-            now,
-        ));
-    } else if worked.ending.done.is_some() || refused || new_hold {
-        record.entries.push(log::entry(
-            origin,
-            model,
-            &subject.worker,
-            planned,
-            &worked.ending,
-            took,
-            now,
-        ));
-    }
     record
 }
 
-/// When this worker is to be looked at again, if no one wakes them before.
-fn again(
-    subject: &Subject,
-    planned: &Planned,
-    worked: &Worked,
-    refused: bool,
-    now: Timestamp,
-) -> Option<Again> {
+/// The refusal as it is kept. One that is met again before its time counts as the same attempt.
+fn refused(subject: &Subject, code: String, now: Timestamp) -> Escrow {
+    match &subject.escrow {
+        Some(before) if before.code == code && now < before.next && subject.places.is_empty() => {
+            before.clone()
+        }
+        before => {
+            let attempts = before.as_ref().map_or(0, |before| before.attempts) + 1;
+            let step = usize::try_from(attempts - 1).unwrap_or(0).min(LADDER.len() - 1);
+            let next = now
+                .saturating_add(SignedDuration::from_hours(LADDER[step]))
+                .unwrap_or(now);
+            Escrow {
+                worker: subject.worker.anchor.clone(),
+                code,
+                attempts,
+                next,
+            }
+        }
+    }
+}
+
+/// When this worker is to be looked at again, if nobody wakes them before.
+fn again(planned: &Planned, ending: &Ending, escrow: Option<&Escrow>, now: Timestamp) -> Option<Again> {
     let revisit = planned.revisit.map(|due| Again {
         due,
         cause: Cause::Revisit,
         attempts: 0,
     });
-    let attempts = subject.wake.attempts + 1;
-    let other = if refused && attempts < ATTEMPTS {
-        let step = usize::try_from(subject.wake.attempts)
-            .unwrap_or(0)
-            .min(LADDER.len() - 1);
-        let due = now
-            .saturating_add(SignedDuration::from_hours(LADDER[step]))
-            .unwrap_or(now);
-        Some(Again {
-            due,
+    let retry = escrow
+        .filter(|escrow| escrow.attempts < ATTEMPTS)
+        .map(|escrow| Again {
+            due: escrow.next,
             cause: Cause::Retry,
-            attempts,
-        })
-    } else if !worked.ending.held.is_empty() {
-        Some(Again {
-            due: now.saturating_add(HELD_AGAIN).unwrap_or(now),
+            attempts: 0,
+        });
+    let held = (!ending.held.is_empty()).then(|| {
+        let due = now.saturating_add(HELD_AGAIN).unwrap_or(now);
+        Again {
+            due,
             cause: Cause::Held,
             attempts: 0,
-        })
-    } else {
-        None
-    };
-    match (revisit, other) {
-        (Some(revisit), Some(other)) => Some(if other.due <= revisit.due { other } else { revisit }),
-        (revisit, other) => revisit.or(other),
-    }
+        }
+    });
+    [revisit, retry, held]
+        .into_iter()
+        .flatten()
+        .min_by_key(|again| again.due)
 }
 
 fn write(
@@ -347,14 +415,7 @@ fn write(
         .iter()
         .filter_map(|record| record.new_link.clone())
         .collect();
-    links::insert(conn, job, &new).map_err(|error| match error.kind {
-        Kind::Conflict => Error::new(
-            Kind::Stale,
-            "an account was linked by somebody else in the meantime",
-        )
-        .because(error),
-        _ => error,
-    })?;
+    links::insert(conn, job, &new)?;
     let receipts: Vec<(String, Receipt)> = records
         .iter()
         .filter_map(|one| Some((one.worker.clone(), one.receipt.clone()?)))
@@ -365,41 +426,107 @@ fn write(
         .flat_map(|record| record.settled.iter().cloned())
         .collect();
     changes::settle(conn, &settled)?;
-    changes::tally(conn, job, tallies, now)?;
+    guard::tally(conn, job, tallies, now)?;
     let entries: Vec<Entry> = records
         .iter()
         .flat_map(|record| record.entries.iter().cloned())
         .collect();
     logs::append(conn, &entries)?;
-    let healed: Vec<&str> = records
-        .iter()
-        .filter(|record| record.refused.is_none() && record.pending.is_some())
-        .map(|record| record.worker.as_str())
+    let outcomes = || {
+        records
+            .iter()
+            .filter_map(|record| Some((record, record.outcome.as_ref()?)))
+    };
+    let healed: Vec<&str> = outcomes()
+        .filter(|(_, settled)| settled.escrow.is_none())
+        .map(|(record, _)| record.worker.as_str())
         .collect();
-    changes::unescrow(conn, job, &healed)?;
-    for record in records {
-        if let Some(link) = &record.moved_link {
-            links::advance(conn, job, link)?;
+    escrows::end(conn, job, &healed)?;
+    for (record, settled) in outcomes() {
+        links::wait_for(conn, job, &record.worker, &settled.pending)?;
+        guard::hold(conn, job, &record.worker, &settled.held, now)?;
+        if let Some(escrow) = &settled.escrow {
+            escrows::keep(conn, job, escrow, now)?;
         }
-        if let Some(pending) = &record.pending {
-            links::wait_for(conn, job, &record.worker, pending)?;
-        }
-        if let Some(held) = &record.held {
-            changes::hold(conn, job, &record.worker, held, now)?;
-        }
-        if let Some(code) = &record.refused {
-            changes::escrow(conn, job, &record.worker, code, now)?;
-        }
-        if let Some(through) = record.ends {
+        if let Some(through) = settled.ends {
             uploads::end(conn, job, &record.worker, through)?;
+        }
+    }
+    for record in records {
+        if record.unlinks {
+            links::delete(conn, job, &record.worker)?;
+        } else if let Some(link) = &record.moved_link {
+            links::advance(conn, job, link)?;
         }
         if let Some(wake) = &record.wake {
             wakes::finish(conn, job, wake, record.again.as_ref())?;
         }
     }
-    // Whoever waited for one of these accounts has a reason to be looked at again.
+    let pending: Vec<(&str, &Pending)> = outcomes()
+        .flat_map(|(record, settled)| settled.pending.iter().map(|one| (record.worker.as_str(), one)))
+        .collect();
+    wake_referrers(conn, job, &new, &pending, now)
+}
+
+/// Whoever refers to an account that is there now has a reason to be looked at again.
+fn wake_referrers(
+    conn: &mut Conn,
+    job: &str,
+    new: &[Link],
+    pending: &[(&str, &Pending)],
+    now: Timestamp,
+) -> Result<()> {
     let appeared: Vec<&str> = new.iter().map(|link| link.worker.as_str()).collect();
-    let waiting = links::waiting_for(conn, job, &appeared)?;
-    let waiting: Vec<&str> = waiting.iter().map(String::as_str).collect();
-    wakes::wake(conn, job, &waiting, now, Cause::Reference)
+    let mut woken = links::waiting_for(conn, job, &appeared)?;
+    let wanted: Vec<&str> = pending.iter().map(|(_, pending)| pending.to.as_str()).collect();
+    let there: Vec<String> = links::by_workers(conn, job, &wanted)?
+        .into_iter()
+        .map(|link| link.worker)
+        .collect();
+    let ready = pending.iter().filter(|(_, pending)| there.contains(&pending.to));
+    woken.extend(ready.map(|(worker, _)| (*worker).to_string()));
+    woken.sort_unstable();
+    woken.dedup();
+    let woken: Vec<&str> = woken.iter().map(String::as_str).collect();
+    wakes::wake(conn, job, &woken, now, Cause::Reference)
+}
+
+/// Ends the wake of a worker who cannot be looked at at all: a failure of their own, in the log and in escrow.
+pub async fn give_up(cx: &Context<'_>, wake: &Wake, error: &Error) -> Result<()> {
+    let now = cx.clock.now();
+    let escrow = Escrow {
+        worker: wake.anchor.clone(),
+        code: error.code.to_string(),
+        attempts: wake.attempts + 1,
+        next: now
+            .saturating_add(SignedDuration::from_hours(LADDER[0]))
+            .unwrap_or(now),
+    };
+    let again = Again {
+        due: escrow.next,
+        cause: Cause::Retry,
+        attempts: wake.attempts + 1,
+    };
+    let entry = log::unplanned(cx.origin, &wake.anchor, error, now);
+    let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
+    cx.store
+        .write(move |conn| {
+            jobs::fence(conn, &job, token)?;
+            let places = uploads::pending(conn, &job, &[&wake.anchor])?;
+            let entries: Vec<Entry> = places.iter().map(|_| entry.clone().renewed()).collect();
+            logs::append(
+                conn,
+                if entries.is_empty() {
+                    std::slice::from_ref(&entry)
+                } else {
+                    &entries
+                },
+            )?;
+            if let Some(last) = places.last() {
+                uploads::end(conn, &job, &wake.anchor, (last.sequence, last.position))?;
+            }
+            escrows::keep(conn, &job, &escrow, now)?;
+            wakes::finish(conn, &job, &wake, Some(&again))
+        })
+        .await
 }

@@ -3,91 +3,144 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use super::log::{self, Origin};
-use crate::connector::bulk;
-use crate::domain::worker::Worker;
-use crate::error::Result;
-use crate::store::jobs;
+use super::Context;
+use super::log;
+use crate::connector::bulk::{self, Refused};
+use crate::domain::worker::{Statement, Worker};
+use crate::error::{Error, Kind, Result};
 use crate::store::uploads::{self, Fold, Place, Upload};
 use crate::store::workers::{self, Stored};
-use crate::store::{Conn, Store, instant, logs};
+use crate::store::{Conn, instant, jobs, logs};
 
-/// Operations taken into one fold.
+/// Operations and bytes taken into one fold.
 const OPERATIONS: i32 = 1000;
+const BYTES: i64 = 32 << 20;
 
-/// Folds the oldest uploads; answers how many operations that were. Everything happens in one transaction:
-/// the workers, their wakes, a pending operation for each job that reads them, and the end of the uploads.
-pub async fn fold(store: &Store, origin: &Origin, job: &str, token: i64, now: Timestamp) -> Result<i64> {
-    let system = origin.source.clone();
-    let waiting = store
-        .read(move |conn| uploads::oldest(conn, &system, OPERATIONS))
+/// An upload as read: what each of its operations says, or why it says nothing.
+struct Read {
+    sequence: i64,
+    operations: i32,
+    received: i64,
+    statements: Vec<Result<Statement, Refused>>,
+}
+
+/// Folds the oldest uploads; answers how many operations that were.
+pub async fn fold(cx: &Context<'_>) -> Result<i64> {
+    let system = cx.origin.source.clone();
+    let waiting = cx
+        .store
+        .read(move |conn| uploads::oldest(conn, &system, OPERATIONS, BYTES))
         .await?;
     if waiting.is_empty() {
         return Ok(0);
     }
-    let (origin, job) = (origin.clone(), job.to_string());
-    store
-        .write(move |conn| fold_in(conn, &waiting, &origin, &job, token, now))
+    let uploads = tokio::task::spawn_blocking(move || waiting.into_iter().map(read).collect::<Vec<_>>())
         .await
+        .map_err(|error| Error::internal("reading uploads ended early").because(error))?;
+    match keep(cx, &uploads).await {
+        Err(error) if is_about_the_data(&error) => one_by_one(cx, uploads).await,
+        outcome => outcome,
+    }
 }
 
-fn fold_in(
-    conn: &mut Conn,
-    waiting: &[Upload],
-    origin: &Origin,
-    job: &str,
-    token: i64,
-    now: Timestamp,
-) -> Result<i64> {
-    jobs::fence(conn, job, token)?;
-    let mut spoken = Vec::new();
+/// Something in one of them cannot be stored: the others go on, and that one's operations are said to have failed.
+async fn one_by_one(cx: &Context<'_>, uploads: Vec<Read>) -> Result<i64> {
+    let mut folded = 0;
+    for mut upload in uploads {
+        folded += match keep(cx, std::slice::from_ref(&upload)).await {
+            Err(error) if is_about_the_data(&error) => {
+                tracing::error!(sequence = upload.sequence, %error, "an upload could not be folded");
+                let refused = || Refused {
+                    code: "InvalidData",
+                    message: format!("the upload could not be stored: {error}"),
+                };
+                upload.statements = upload.statements.iter().map(|_| Err(refused())).collect();
+                keep(cx, std::slice::from_ref(&upload)).await?
+            }
+            outcome => outcome?,
+        };
+    }
+    Ok(folded)
+}
+
+fn is_about_the_data(error: &Error) -> bool {
+    !log::is_passing(error) && error.kind != Kind::Stale
+}
+
+fn read(upload: Upload) -> Read {
+    let statements = bulk::statements(&upload.body, instant(upload.received)).unwrap_or_else(|error| {
+        // It was read once, before it was acknowledged: say so and go on, rather than stand still for ever.
+        vec![Err(Refused {
+            code: "InvalidData",
+            message: error.message,
+        })]
+    });
+    Read {
+        sequence: upload.sequence,
+        operations: upload.operations,
+        received: upload.received,
+        statements,
+    }
+}
+
+/// Everything happens in one transaction: the workers, their wakes, a pending operation for each job that reads
+/// them, and the end of the uploads.
+async fn keep(cx: &Context<'_>, uploads: &[Read]) -> Result<i64> {
+    let now = cx.clock.now();
+    let mut spoken: Vec<(Place, Statement)> = Vec::new();
     let mut refused = Vec::new();
-    for upload in waiting {
-        let read = bulk::statements(&upload.body, instant(upload.received)).unwrap_or_else(|error| {
-            // It was read once, before it was acknowledged: say so and go on, rather than stand still for ever.
-            vec![Err(bulk::Refused {
-                code: "InvalidData",
-                message: error.message,
-            })]
-        });
-        for (position, statement) in (0i32..).zip(read) {
+    for upload in uploads {
+        for (position, statement) in (0i32..).zip(&upload.statements) {
             match statement {
-                Ok(statement) => spoken.push((upload.sequence, position, upload.received, statement)),
-                Err(reason) => refused.push(log::unreadable(origin, &reason, now)),
+                Err(reason) => refused.push(log::unreadable(cx.origin, reason, now)),
+                Ok(statement) => {
+                    let anchor = statement.anchor.clone();
+                    let place = Place {
+                        sequence: upload.sequence,
+                        position,
+                        anchor,
+                        received: upload.received,
+                    };
+                    spoken.push((place, statement.clone()));
+                }
             }
         }
     }
-    let anchors: Vec<&str> = spoken
-        .iter()
-        .map(|(.., statement)| statement.anchor.as_str())
-        .collect();
-    let mut known: BTreeMap<String, Worker> = workers::load(conn, &origin.source, &anchors)?
+    let sequences: Vec<i64> = uploads.iter().map(|upload| upload.sequence).collect();
+    let operations = uploads.iter().map(|upload| i64::from(upload.operations)).sum();
+    let (system, readers) = (cx.origin.source.clone(), cx.readers.to_vec());
+    let (job, token) = (cx.origin.job.clone(), cx.token);
+    cx.store
+        .write(move |conn| {
+            jobs::fence(conn, &job, token)?;
+            let fold = Fold {
+                sequences: sequences.clone(),
+                operations,
+                workers: lay_over(conn, &system, &spoken)?,
+                places: spoken.iter().map(|(place, _)| place.clone()).collect(),
+                readers: readers.clone(),
+            };
+            uploads::fold(conn, &system, &fold, now)?;
+            logs::append(conn, &refused)?;
+            Ok(operations)
+        })
+        .await
+}
+
+fn lay_over(conn: &mut Conn, system: &str, spoken: &[(Place, Statement)]) -> Result<Vec<Stored>> {
+    let mut anchors: Vec<&str> = spoken.iter().map(|(place, _)| place.anchor.as_str()).collect();
+    anchors.sort_unstable();
+    anchors.dedup();
+    let known = workers::load(conn, system, &anchors)?;
+    let mut known: BTreeMap<String, Worker> = known
         .into_iter()
         .map(|worker| (worker.anchor.clone(), worker))
         .collect();
-    let mut places = Vec::with_capacity(spoken.len());
-    for (sequence, position, received, statement) in spoken {
-        places.push(Place {
-            sequence,
-            position,
-            anchor: statement.anchor.clone(),
-            received,
-        });
+    for (place, statement) in spoken {
         known
-            .entry(statement.anchor.clone())
-            .or_insert_with(|| Worker::new(statement.anchor.clone()))
-            .fold(statement);
+            .entry(place.anchor.clone())
+            .or_insert_with(|| Worker::new(place.anchor.clone()))
+            .fold(statement.clone());
     }
-    let operations: i64 = waiting.iter().map(|upload| i64::from(upload.operations)).sum();
-    let fold = Fold {
-        sequences: waiting.iter().map(|upload| upload.sequence).collect(),
-        operations,
-        workers: known.into_values().map(Stored::new).collect::<Result<Vec<_>>>()?,
-        places,
-    };
-    uploads::fold(conn, &origin.source, &fold, now)?;
-    logs::append(conn, &refused)?;
-    Ok(operations)
+    known.into_values().map(Stored::new).collect()
 }

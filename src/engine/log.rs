@@ -128,29 +128,31 @@ pub fn superseded(origin: &Origin, worker: &Worker, change: &Uuid, at: Timestamp
 
 /// The entry of an operation that says nothing about anybody.
 pub fn unreadable(origin: &Origin, refused: &bulk::Refused, at: Timestamp) -> Entry {
-    let status = Status {
-        word: "failure",
-        code: Some(refused.code.into()),
-        reason: Some(refused.message.clone()),
-    };
+    failed(origin, "", refused.code, &refused.message, at)
+}
+
+/// The entry of a worker who could not be looked at at all.
+pub fn unplanned(origin: &Origin, worker: &str, error: &Error, at: Timestamp) -> Entry {
+    failed(origin, worker, &error.code, &error.to_string(), at)
+}
+
+fn failed(origin: &Origin, worker: &str, code: &str, reason: &str, at: Timestamp) -> Entry {
     let body = Body {
         action: "other",
         change: Uuid::now_v7().to_string(),
         took: SignedDuration::ZERO,
-        source_id: "",
-        source_name: "",
+        source_id: worker,
+        source_name: worker,
         target_id: String::new(),
         target_name: String::new(),
         target_details: None,
-        steps: vec![step(
-            "EntryImportAdd",
-            "import",
-            "failure",
-            &refused.message,
-            json!({}),
-        )],
+        steps: vec![step("EntryImport", "import", "failure", reason, json!({}))],
         modified: Vec::new(),
-        status,
+        status: Status {
+            word: "failure",
+            code: Some(code.into()),
+            reason: Some(reason.into()),
+        },
     };
     body.entry(origin, at)
 }
@@ -253,15 +255,15 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
     if let Some(finding) = found(Weight::Warning) {
         return of("warning", &finding.code, &describe(finding));
     }
-    if let Some(finding) = found(Weight::Skip) {
-        return of("skipped", &finding.code, &describe(finding));
-    }
     if wrote || ending.resumed {
         return Status {
             word: "success",
             code: None,
             reason: None,
         };
+    }
+    if let Some(finding) = found(Weight::Skip) {
+        return of("skipped", &finding.code, &describe(finding));
     }
     of(
         "skipped",
@@ -344,7 +346,7 @@ fn steps(
             "Scoping filter evaluation passed": if scoped { "True" } else { "False" },
         }),
     ));
-    for pending in &planned.pending {
+    for pending in planned.pending.iter().filter(|pending| !pending.ready) {
         steps.push(step(
             "EntrySynchronizationReference",
             "referenceResolution",

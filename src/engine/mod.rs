@@ -7,6 +7,7 @@
 mod apply;
 mod clock;
 mod fold;
+mod lease;
 mod log;
 mod reconcile;
 mod run;
@@ -17,6 +18,7 @@ pub use setup::compile;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +32,7 @@ use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Job, Quarantine, State};
 use crate::store::wakes::{self, Cause};
-use crate::store::{Store, changes, links, uploads};
+use crate::store::{Store, escrows, guard, links, uploads};
 
 /// The running gateway, without its HTTP side.
 #[derive(Clone)]
@@ -53,8 +55,21 @@ struct Runner {
     app: App,
     policy: Arc<Policy>,
     target: Box<dyn Target>,
-    replication_delay: std::time::Duration,
+    replication_delay: Duration,
+    call_timeout: Duration,
     wake: Notify,
+}
+
+/// What every step of one cycle needs.
+struct Context<'c> {
+    store: &'c Store,
+    clock: &'c Clock,
+    runner: &'c Runner,
+    origin: &'c log::Origin,
+    /// The jobs that read the same source.
+    readers: &'c [String],
+    /// The lease's: every write is conditional on it.
+    token: i64,
 }
 
 /// A job with what is known about it right now.
@@ -161,12 +176,13 @@ impl Engine {
                     links::clear(conn, &id)?;
                 }
                 if restart.escrows {
-                    changes::clear_escrows(conn, &id)?;
-                    wakes::hurry(conn, &id, Cause::Retry, now)?;
+                    let refused = escrows::clear(conn, &id)?;
+                    wakes::wake(conn, &id, &texts(&refused), now, Cause::Retry)?;
                 }
                 if restart.force_deletes {
-                    changes::release(conn, &id, &[Action::Disable, Action::Delete])?;
-                    wakes::hurry(conn, &id, Cause::Held, now)?;
+                    guard::release(conn, &id, &[Action::Disable, Action::Delete])?;
+                    let held = guard::held_workers(conn, &id)?;
+                    wakes::wake(conn, &id, &texts(&held), now, Cause::Held)?;
                 }
                 jobs::update_status(conn, &id, |status| {
                     status.full_due |= restart.watermark || restart.links;
@@ -201,6 +217,15 @@ impl Engine {
         }
     }
 
+    /// The jobs that read a system.
+    fn readers(&self, system: &str) -> Vec<String> {
+        let runners = self.shared.runners.iter();
+        runners
+            .filter(|(_, runner)| runner.app.source == system)
+            .map(|(job, _)| job.clone())
+            .collect()
+    }
+
     fn wake_readers(&self, system: &str) {
         for runner in self
             .shared
@@ -218,8 +243,12 @@ impl Engine {
     }
 }
 
+fn texts(owned: &[String]) -> Vec<&str> {
+    owned.iter().map(String::as_str).collect()
+}
+
 fn report(conn: &mut crate::store::Conn, job: Job, most_disables: u64) -> Result<JobReport> {
-    let held: Vec<_> = changes::held_counts(conn, &job.id)?
+    let held: Vec<_> = guard::held_counts(conn, &job.id)?
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .collect();
@@ -243,7 +272,7 @@ fn report(conn: &mut crate::store::Conn, job: Job, most_disables: u64) -> Result
         links: links::count(conn, &job.id)?.unsigned_abs(),
         pending_operations: uploads::pending_count(conn, &job.id)?.unsigned_abs()
             + uploads::waiting(conn, &job.source)?.unsigned_abs(),
-        escrows: changes::escrow_count(conn, &job.id)?.unsigned_abs(),
+        escrows: escrows::count(conn, &job.id)?.unsigned_abs(),
         quarantine,
         most_disables,
         job,

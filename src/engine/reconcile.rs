@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Runner;
+use super::Context;
 use crate::connector::{Lookup, Session};
-use crate::domain::account::{Account, Anchor};
+use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
-use crate::domain::guard::{Action, Budget, Held, History};
+use crate::domain::guard::{Action, Budget, Held, History, Limits};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
@@ -18,9 +18,19 @@ use crate::domain::policy::Policy;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::changes::{self, Sent};
-use crate::store::uploads::Place;
+use crate::store::escrows::{self, Escrow};
+use crate::store::uploads::{self, Place};
 use crate::store::wakes::{Cause, Wake};
-use crate::store::{Conn, Store, links, listed, uploads, workers};
+use crate::store::{Conn, guard, links, listed, workers};
+
+/// Where a job stands at the beginning of a cycle, as far as its limits depend on it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Enabled linked accounts: the guard's N.
+    pub population: u64,
+    /// The job made every account that it is linked to.
+    pub all_made_here: bool,
+}
 
 /// One worker on the way through a cycle.
 pub struct Subject {
@@ -31,10 +41,14 @@ pub struct Subject {
     pub places: Vec<Place>,
     /// What limits held when this worker was looked at last: (action, released).
     pub held_before: Vec<(Action, bool)>,
+    /// The refusal that this worker's last change met.
+    pub escrow: Option<Escrow>,
     /// Changes that were sent and never answered for (B26).
     pub unknown: Vec<Sent>,
-    /// What of them turned out to have happened.
-    pub resumed: Option<Receipt>,
+    /// Marks of attempts in this cycle that were answered, to be taken off when the outcome is recorded.
+    pub marks: Vec<String>,
+    /// What earlier attempts turned out to have done.
+    pub earlier: Option<Receipt>,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
     pub planned: Option<Planned>,
@@ -42,6 +56,7 @@ pub struct Subject {
 }
 
 /// A page with what the guard needs to judge it.
+#[derive(Default)]
 pub struct Page {
     pub subjects: Vec<Subject>,
     pub history: History,
@@ -58,16 +73,30 @@ pub enum Accounts<'s> {
 }
 
 /// Reads what the store knows of everybody on the page.
-pub async fn load(store: &Store, job: &str, system: &str, due: Vec<Wake>, now: Timestamp) -> Result<Page> {
-    let (job, system) = (job.to_string(), system.to_string());
-    store
-        .read(move |conn| load_in(conn, &job, &system, &due, now))
+pub async fn load(cx: &Context<'_>, due: Vec<Wake>, standing: &Standing) -> Result<Page> {
+    let (job, system, now) = (cx.origin.job.clone(), cx.origin.source.clone(), cx.clock.now());
+    let standing = standing.clone();
+    cx.store
+        .read(move |conn| load_in(conn, &job, &system, &due, &standing, now))
         .await
 }
 
-fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], now: Timestamp) -> Result<Page> {
+fn load_in(
+    conn: &mut Conn,
+    job: &str,
+    system: &str,
+    due: &[Wake],
+    standing: &Standing,
+    now: Timestamp,
+) -> Result<Page> {
     let anchors: Vec<&str> = due.iter().map(|wake| wake.anchor.as_str()).collect();
-    let mut known: HashMap<String, Worker> = workers::load(conn, system, &anchors)?
+    // Operations before workers: what is said in between is planned now and answered for later.
+    let mut places: HashMap<String, Vec<Place>> = HashMap::new();
+    for place in uploads::pending(conn, job, &anchors)? {
+        places.entry(place.anchor.clone()).or_default().push(place);
+    }
+    let known = workers::load(conn, system, &anchors)?;
+    let mut known: HashMap<String, Worker> = known
         .into_iter()
         .map(|worker| (worker.anchor.clone(), worker))
         .collect();
@@ -75,23 +104,19 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], now: Timestam
         .into_iter()
         .map(|link| (link.worker.clone(), link))
         .collect();
-    let mut places: HashMap<String, Vec<Place>> = HashMap::new();
-    for place in uploads::pending(conn, job, &anchors)? {
-        places.entry(place.anchor.clone()).or_default().push(place);
-    }
     let mut held: HashMap<String, Vec<(Action, bool)>> = HashMap::new();
-    for (worker, action, released) in changes::held(conn, job, &anchors)? {
+    for (worker, action, released) in guard::held(conn, job, &anchors)? {
         held.entry(worker).or_default().push((action, released));
     }
+    let mut escrows: HashMap<String, Escrow> = escrows::of(conn, job, &anchors)?
+        .into_iter()
+        .map(|escrow| (escrow.worker.clone(), escrow))
+        .collect();
     let mut unknown: HashMap<String, Vec<Sent>> = HashMap::new();
     for sent in changes::unknown(conn, job, &anchors)? {
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
-    let mut page = Page {
-        subjects: Vec::with_capacity(due.len()),
-        history: History::default(),
-        vanished: Vec::new(),
-    };
+    let mut page = Page::default();
     for wake in due {
         match known.remove(&wake.anchor) {
             None => page.vanished.push(wake.clone()),
@@ -100,8 +125,10 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], now: Timestam
                 link: linked.remove(&wake.anchor),
                 places: places.remove(&wake.anchor).unwrap_or_default(),
                 held_before: held.remove(&wake.anchor).unwrap_or_default(),
+                escrow: escrows.remove(&wake.anchor),
                 unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
-                resumed: None,
+                marks: Vec::new(),
+                earlier: None,
                 found: Found::default(),
                 references: BTreeMap::new(),
                 planned: None,
@@ -110,26 +137,24 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], now: Timestam
             }),
         }
     }
-    let (population, all_made_here) = links::population(conn, job)?;
     page.history = History {
-        day: changes::tallies(conn, job, 24, now)?,
-        week: changes::tallies(conn, job, 7 * 24, now)?,
-        population,
-        all_made_here,
+        day: guard::tallies(conn, job, 24, now)?,
+        week: guard::tallies(conn, job, 7 * 24, now)?,
+        population: standing.population,
+        all_made_here: standing.all_made_here,
     };
     Ok(page)
 }
 
 /// Finds everybody's account: by link, else by matching attribute, the most trusted first.
 pub async fn find(
-    store: &Store,
-    runner: &Runner,
+    cx: &Context<'_>,
     accounts: &Accounts<'_>,
     subjects: &mut [Subject],
     moment: &Moment,
 ) -> Result<()> {
-    let policy = &runner.policy;
-    references(store, runner, subjects, moment).await?;
+    let policy = &cx.runner.policy;
+    references(cx, subjects, moment).await?;
     let keys: Vec<Vec<(String, String)>> = subjects
         .iter()
         .map(|subject| match subject.link {
@@ -162,37 +187,110 @@ pub async fn find(
         if lookups.is_empty() {
             break;
         }
-        let answers = accounts.find(store, runner, &lookups).await?;
+        let answers = accounts.find(cx, &lookups).await?;
         for (at, found) in asked.into_iter().zip(answers) {
             subjects[at].found.accounts = found;
         }
         round += 1;
     }
-    owners(store, runner, subjects).await?;
+    unfinished(cx, accounts, subjects).await?;
+    owners(cx, subjects).await?;
     rivals(subjects, &keys);
     Ok(())
 }
 
-impl Accounts<'_> {
-    async fn find(&self, store: &Store, runner: &Runner, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
-        match self {
-            Accounts::Asked(session) => session.find(lookups).await,
-            Accounts::Listed(session) => {
-                let (job, wanted) = (runner.app.job.clone(), lookups.to_vec());
-                let mut answers = store.read(move |conn| find_listed(conn, &job, &wanted)).await?;
-                // A linked account that is not in the list may live outside the search base, or be gone.
-                let missing: Vec<usize> = (0..lookups.len())
-                    .filter(|at| answers[*at].is_empty() && matches!(lookups[*at], Lookup::Anchor(_)))
-                    .collect();
-                let again: Vec<Lookup> = missing.iter().map(|at| lookups[*at].clone()).collect();
-                if !again.is_empty() {
-                    for (at, found) in missing.into_iter().zip(session.find(&again).await?) {
-                        answers[at] = found;
-                    }
-                }
-                Ok(answers)
+/// A create that was sent and never answered for may have made the account under the values of its day: it is
+/// looked for by every one of them that can tell accounts apart (B26).
+async fn unfinished(cx: &Context<'_>, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
+    let policy = &cx.runner.policy;
+    let mut asked = Vec::new();
+    let mut lookups = Vec::new();
+    for (at, subject) in subjects.iter().enumerate() {
+        if subject.link.is_some() || !subject.found.accounts.is_empty() {
+            continue;
+        }
+        for values in subject.unknown.iter().filter_map(created) {
+            for (attribute, value) in telling(policy, values) {
+                asked.push(at);
+                lookups.push(Lookup::Match {
+                    attribute: attribute.to_string(),
+                    value: value.to_string(),
+                });
             }
         }
+    }
+    if lookups.is_empty() {
+        return Ok(());
+    }
+    for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
+        let subject = &mut subjects[at];
+        let ours = found.into_iter().find(|account| {
+            subject
+                .unknown
+                .iter()
+                .filter_map(created)
+                .any(|values| is_made_by(policy, values, account))
+        });
+        if let (Some(account), true) = (ours, subject.found.accounts.is_empty()) {
+            subject.found.accounts.push(account);
+        }
+    }
+    Ok(())
+}
+
+fn created(sent: &Sent) -> Option<&Values> {
+    sent.change.effects.iter().find_map(|effect| match effect {
+        Effect::Create { values, .. } => Some(values),
+        _ => None,
+    })
+}
+
+/// The values by which one account can be told from every other: those it is matched by, and its names.
+fn telling<'v>(policy: &'v Policy, values: &'v Values) -> impl Iterator<Item = (&'v str, &'v str)> {
+    let matching = policy.matching().map(|mapping| mapping.target.as_str());
+    let names = policy.model.identifying.iter().copied();
+    let mut attributes: Vec<&str> = matching.chain(names).collect();
+    attributes.sort_unstable();
+    attributes.dedup();
+    attributes
+        .into_iter()
+        .filter_map(|name| Some((name, values.get(name)?.first()?.as_str())))
+}
+
+/// Whether an account carries every telling value that a create gave it.
+fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
+    telling(policy, values).all(|(name, value)| {
+        account
+            .first(name)
+            .is_some_and(|held| held.to_lowercase() == value.to_lowercase())
+    })
+}
+
+impl Accounts<'_> {
+    fn session(&self) -> &dyn Session {
+        match self {
+            Accounts::Asked(session) | Accounts::Listed(session) => *session,
+        }
+    }
+
+    async fn find(&self, cx: &Context<'_>, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
+        let Accounts::Listed(session) = self else {
+            return self.session().find(lookups).await;
+        };
+        let (job, wanted) = (cx.origin.job.clone(), lookups.to_vec());
+        let mut answers = cx
+            .store
+            .read(move |conn| find_listed(conn, &job, &wanted))
+            .await?;
+        // Whoever is not in the list may have come since, or live outside the search base.
+        let missing: Vec<usize> = (0..lookups.len()).filter(|at| answers[*at].is_empty()).collect();
+        let again: Vec<Lookup> = missing.iter().map(|at| lookups[*at].clone()).collect();
+        if !again.is_empty() {
+            for (at, found) in missing.into_iter().zip(session.find(&again).await?) {
+                answers[at] = found;
+            }
+        }
+        Ok(answers)
     }
 }
 
@@ -238,17 +336,18 @@ fn find_listed(conn: &mut Conn, job: &str, lookups: &[Lookup]) -> Result<Vec<Vec
 }
 
 /// The accounts of everybody that somebody on the page refers to.
-async fn references(store: &Store, runner: &Runner, subjects: &mut [Subject], moment: &Moment) -> Result<()> {
+async fn references(cx: &Context<'_>, subjects: &mut [Subject], moment: &Moment) -> Result<()> {
     let wanted: Vec<Vec<String>> = subjects
         .iter()
-        .map(|subject| plan::references(&runner.policy, &subject.worker, moment))
+        .map(|subject| plan::references(&cx.runner.policy, &subject.worker, moment))
         .collect();
     let all: BTreeSet<String> = wanted.iter().flatten().cloned().collect();
     if all.is_empty() {
         return Ok(());
     }
-    let job = runner.app.job.clone();
-    let accounts: HashMap<String, Anchor> = store
+    let job = cx.origin.job.clone();
+    let accounts: HashMap<String, Anchor> = cx
+        .store
         .read(move |conn| {
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
             links::by_workers(conn, &job, &all)
@@ -267,7 +366,7 @@ async fn references(store: &Store, runner: &Runner, subjects: &mut [Subject], mo
 }
 
 /// Whose the only candidates are, where somebody else's.
-async fn owners(store: &Store, runner: &Runner, subjects: &mut [Subject]) -> Result<()> {
+async fn owners(cx: &Context<'_>, subjects: &mut [Subject]) -> Result<()> {
     let candidates: Vec<String> = subjects
         .iter()
         .filter(|subject| subject.link.is_none())
@@ -279,8 +378,9 @@ async fn owners(store: &Store, runner: &Runner, subjects: &mut [Subject]) -> Res
     if candidates.is_empty() {
         return Ok(());
     }
-    let job = runner.app.job.clone();
-    let owners: HashMap<String, String> = store
+    let job = cx.origin.job.clone();
+    let owners: HashMap<String, String> = cx
+        .store
         .read(move |conn| {
             let candidates: Vec<&str> = candidates.iter().map(String::as_str).collect();
             links::owners(conn, &job, &candidates)
@@ -319,49 +419,54 @@ fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
     }
 }
 
-/// Settles what is known now about changes that were sent and never answered for: what the account shows of
-/// them happened.
-pub fn resume(subjects: &mut [Subject], endpoint: &str, now: Timestamp) {
+/// Finds out what became of changes that were sent and never answered for: what the account shows of them
+/// happened, and a deletion whose account is gone did.
+pub fn resume(policy: &Policy, subjects: &mut [Subject], endpoint: &str, now: Timestamp) {
     for subject in subjects.iter_mut() {
-        let [account] = subject.found.accounts.as_slice() else {
-            continue;
-        };
-        for sent in &subject.unknown {
+        for sent in std::mem::take(&mut subject.unknown) {
+            let account = match subject.found.accounts.as_slice() {
+                [account] => Some(account),
+                _ => None,
+            };
             let happened = sent
                 .change
                 .effects
                 .iter()
-                .filter(|effect| happened(effect, account));
+                .filter(|effect| happened(policy, effect, account));
             let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
             if !done.is_empty() {
-                subject.resumed = Some(Receipt {
+                let receipt = Receipt {
                     change: sent.change.id,
-                    account: account.anchor.clone(),
-                    address: account.address.clone(),
+                    account: account
+                        .map(|one| one.anchor.clone())
+                        .or(sent.change.account.clone())
+                        .unwrap_or_default(),
+                    address: account.map(|one| one.address.clone()).unwrap_or_default(),
                     endpoint: endpoint.to_string(),
                     done,
                     at: now,
-                });
+                };
+                subject.earlier = match subject.earlier.take() {
+                    Some(earlier) => Some(earlier.then(receipt)),
+                    None => Some(receipt),
+                };
             }
+            subject.unknown.push(sent);
+        }
+        if subject
+            .earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.has(|effect| *effect == Effect::Delete))
+        {
+            subject.link = None;
         }
     }
 }
 
-/// An account that was made but not enabled before the interruption is remembered as it is.
-fn as_found(effect: &Effect, account: &Account) -> Effect {
-    match effect {
-        Effect::Create {
-            values, container, ..
-        } => Effect::Create {
-            values: values.clone(),
-            container: container.clone(),
-            enabled: account.enabled == Some(true),
-        },
-        other => other.clone(),
-    }
-}
-
-fn happened(effect: &Effect, account: &Account) -> bool {
+fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool {
+    let Some(account) = account else {
+        return *effect == Effect::Delete;
+    };
     let held = |attribute: &str| {
         account
             .values
@@ -370,11 +475,7 @@ fn happened(effect: &Effect, account: &Account) -> bool {
             .unwrap_or_default()
     };
     match effect {
-        // Found by its matching value and carrying every value we gave it: that is our own account.
-        Effect::Create { values, .. } => values.iter().all(|(name, values)| {
-            let held = held(name);
-            held.len() == values.len() && values.iter().all(|value| held.contains(value))
-        }),
+        Effect::Create { values, .. } => is_made_by(policy, values, account),
         Effect::Disable => account.enabled == Some(false),
         Effect::Enable => account.enabled == Some(true),
         Effect::Set { attribute, after, .. } => held(attribute) == after,
@@ -389,38 +490,68 @@ fn happened(effect: &Effect, account: &Account) -> bool {
     }
 }
 
+/// An account that was made but not enabled before the interruption is remembered as it is.
+fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
+    match effect {
+        Effect::Create {
+            values, container, ..
+        } => Effect::Create {
+            values: values.clone(),
+            container: container.clone(),
+            enabled: account.is_some_and(|account| account.enabled == Some(true)),
+        },
+        other => other.clone(),
+    }
+}
+
 /// Plans and judges everybody on the page.
-pub fn plan_page(policy: &Policy, limits: &crate::domain::guard::Limits, page: &mut Page, moment: &Moment) {
+pub fn plan_page(policy: &Policy, limits: &Limits, page: &mut Page, moment: &Moment, recoverable: bool) {
     for subject in &mut page.subjects {
         let facts = Facts {
             link: subject.link.clone(),
             found: subject.found.clone(),
             references: subject.references.clone(),
-            resumed: subject.resumed.is_some(),
+            recoverable,
+            resumed: subject
+                .earlier
+                .as_ref()
+                .is_some_and(|earlier| earlier.has(Effect::is_create)),
         };
-        subject.planned = Some(plan::plan(policy, &subject.worker, &facts, moment));
+        let mut planned = plan::plan(policy, &subject.worker, &facts, moment);
+        keep_first_names(policy, subject, &mut planned);
+        subject.planned = Some(planned);
     }
-    let matched = page.subjects.iter().filter_map(|subject| subject.planned.as_ref()).filter(|planned| {
-        matches!(&planned.situation, Situation::Unlinked { account, .. } if account.enabled == Some(true))
-    });
-    let mut history = page.history.clone();
-    history.population += matched.count() as u64;
-    history.all_made_here &= !page.subjects.iter().any(|subject| {
-        matches!(
-            subject.planned.as_ref().map(|one| &one.situation),
-            Some(Situation::Unlinked { .. })
-        ) && subject.resumed.is_none()
-    });
+    let mut history = std::mem::take(&mut page.history);
+    for subject in &page.subjects {
+        if let (Some(Situation::Unlinked { account, .. }), None) = (
+            subject.planned.as_ref().map(|planned| &planned.situation),
+            &subject.earlier,
+        ) {
+            history.population += u64::from(account.enabled == Some(true));
+            history.all_made_here = false;
+        }
+    }
     let mut budget = Budget::new(limits, history, &policy.model);
     for subject in &mut page.subjects {
-        let released: Vec<Action> = subject
-            .held_before
-            .iter()
-            .filter(|(_, released)| *released)
-            .map(|(action, _)| action.clone())
-            .collect();
+        let released = subject.held_before.iter().filter(|(_, released)| *released);
+        let released: Vec<Action> = released.map(|(action, _)| action.clone()).collect();
         if let Some(planned) = &mut subject.planned {
             subject.held = budget.judge(planned, &released);
+        }
+    }
+    page.history = budget.history();
+}
+
+/// A create is repeated only with the names of its first try (B26).
+fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planned) {
+    let Some(first) = subject.unknown.iter().find_map(created) else {
+        return;
+    };
+    for effect in &mut planned.change.effects {
+        if let Effect::Create { values, .. } = effect {
+            for (name, value) in telling(policy, first) {
+                values.insert(name.to_string(), vec![value.to_string()]);
+            }
         }
     }
 }

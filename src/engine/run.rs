@@ -2,7 +2,7 @@
 //! left to do.
 //!
 //! A cycle of uploads (B6) begins with the first that waits and ends when the inbox has been empty for half a
-//! minute, after fifteen minutes at the latest.
+//! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::apply::{self, Counts, Fate, Worked};
-use super::log::Origin;
-use super::reconcile::{self, Accounts, Page};
-use super::{Engine, Runner, fold};
+use super::lease::Lease;
+use super::log::{self, Origin};
+use super::reconcile::{self, Accounts, Page, Standing};
+use super::{Context, Engine, Runner, fold};
 use crate::connector::{Endpoint, Session};
-use crate::domain::mapping::Mapping;
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Execution, Job, Lease, Quarantine, State};
-use crate::store::wakes::{self, Cause};
-use crate::store::{listed, uploads};
+use crate::store::jobs::{self, Execution, Job, Quarantine, State};
+use crate::store::wakes::{self, Cause, Wake};
+use crate::store::{links, listed, systems, uploads};
 
 /// Workers planned, sent and recorded together.
 const PAGE: i64 = 250;
@@ -35,9 +35,6 @@ const LIST_FROM: i64 = 1_000;
 
 const QUIET: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
-
-/// How long a lease lasts without being extended; far longer than any one call to a target.
-const LEASE: SignedDuration = SignedDuration::from_secs(120);
 
 /// How often a job without a wake-up looks for work that another replica took in.
 const POLL: Duration = Duration::from_secs(1);
@@ -70,23 +67,25 @@ impl Driver {
         };
         let mut pause = FIRST_PAUSE;
         while !self.stop.is_cancelled() {
-            let turn = self.turn(&runner).await.unwrap_or_else(Turn::Outage);
-            let wait = match turn {
+            match self.turn(&runner).await.unwrap_or_else(Turn::Outage) {
                 Turn::Idle => {
                     pause = FIRST_PAUSE;
-                    POLL
+                    tokio::select! {
+                        () = self.stop.cancelled() => {}
+                        () = runner.wake.notified() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                    }
                 }
+                // Uploads do not cut the pause short: they would find the same silence.
                 Turn::Outage(error) => {
                     tracing::warn!(job = %self.job, code = %error.code, %error, "the cycle stopped and will be tried again");
                     let wait = error.retry_after.unwrap_or(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    wait
+                    tokio::select! {
+                        () = self.stop.cancelled() => {}
+                        () = tokio::time::sleep(wait) => {}
+                    }
                 }
-            };
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = runner.wake.notified() => {}
-                () = tokio::time::sleep(wait) => {}
             }
         }
     }
@@ -94,8 +93,11 @@ impl Driver {
     /// Runs a cycle if there is a reason for one.
     async fn turn(&self, runner: &Arc<Runner>) -> Result<Turn> {
         let store = self.engine.store();
-        let (id, now) = (self.job.clone(), self.engine.clock().now());
-        let source = runner.app.source.clone();
+        let (id, now, source) = (
+            self.job.clone(),
+            self.engine.clock().now(),
+            runner.app.source.clone(),
+        );
         let reason = store
             .read(move |conn| {
                 let Some(job) = jobs::find(conn, &id)? else {
@@ -103,74 +105,82 @@ impl Driver {
                 };
                 let busy = job.status.full_due
                     || uploads::waiting(conn, &source)? > 0
-                    || wakes::next_due(conn, &id)?.is_some_and(|due| due <= now);
+                    || wakes::any_due(conn, &id, now)?;
                 Ok((job.state == State::Active && busy).then_some(job))
             })
             .await?;
         let Some(job) = reason else { return Ok(Turn::Idle) };
-        let (id, holder) = (self.job.clone(), self.engine.shared.holder.clone());
-        let until = now.saturating_add(LEASE).unwrap_or(now);
-        let lease = store
-            .write(move |conn| jobs::lease(conn, &id, &holder, now, until))
-            .await?;
-        let Some(lease) = lease else { return Ok(Turn::Idle) };
-        let outcome = Cycle::begin(self, runner, job, lease).await;
+        let Some(lease) = Lease::take(&self.engine, &self.job, runner.call_timeout).await? else {
+            return Ok(Turn::Idle);
+        };
+        let outcome = self.cycle(runner, &job, &lease).await;
         let (id, token) = (self.job.clone(), lease.token);
+        drop(lease);
         store.write(move |conn| jobs::release(conn, &id, token)).await?;
+        match outcome {
+            Err(error) if error.code == "LeaseLost" => Ok(Turn::Idle),
+            Err(error) => Ok(Turn::Outage(error)),
+            Ok(()) => Ok(Turn::Idle),
+        }
+    }
+
+    async fn cycle(&self, runner: &Runner, job: &Job, lease: &Lease) -> Result<()> {
+        let origin = origin(&self.engine, runner, job);
+        let readers = self.engine.readers(&runner.app.source);
+        let cx = Context {
+            store: self.engine.store(),
+            clock: self.engine.clock(),
+            runner,
+            origin: &origin,
+            readers: &readers,
+            token: lease.token,
+        };
+        let id = self.job.clone();
+        let (population, all_made_here) = cx.store.read(move |conn| links::population(conn, &id)).await?;
+        let mut cycle = Cycle {
+            cx: &cx,
+            lease,
+            stop: &self.stop,
+            session: None,
+            standing: Standing {
+                population,
+                all_made_here,
+            },
+            counts: Counts::default(),
+            listed: false,
+        };
+        let began = cx.clock.now();
+        let outcome = cycle.pages(job.status.full_due).await;
+        cycle.finish(began, outcome.as_ref().err()).await?;
         outcome
     }
 }
 
 /// One pass of a job.
-struct Cycle<'d> {
-    driver: &'d Driver,
-    runner: &'d Runner,
-    origin: Origin,
-    lease: Lease,
-    began: Timestamp,
+struct Cycle<'c> {
+    cx: &'c Context<'c>,
+    lease: &'c Lease,
+    stop: &'c CancellationToken,
+    session: Option<Box<dyn Session>>,
+    standing: Standing,
     counts: Counts,
     /// What the target holds has been listed in this cycle.
     listed: bool,
 }
 
-impl<'d> Cycle<'d> {
-    async fn begin(driver: &'d Driver, runner: &'d Runner, job: Job, lease: Lease) -> Result<Turn> {
-        let began = driver.engine.clock().now();
-        let mut cycle = Cycle {
-            origin: origin(driver, runner, &job),
-            driver,
-            runner,
-            lease,
-            began,
-            counts: Counts::default(),
-            listed: false,
-        };
-        let outcome = cycle.pages(&job).await;
-        cycle.finish(outcome.as_ref().err()).await?;
-        outcome
-            .map(|()| Turn::Idle)
-            .or_else(|error| match error.code.as_ref() {
-                "LeaseLost" => Ok(Turn::Idle),
-                _ => Ok(Turn::Outage(error)),
-            })
-    }
-
-    async fn pages(&mut self, job: &Job) -> Result<()> {
-        if job.status.full_due {
+impl Cycle<'_> {
+    async fn pages(&mut self, full: bool) -> Result<()> {
+        if full {
             self.wake_everybody().await?;
         }
         let started = Instant::now();
         let mut last_work = Instant::now();
-        let mut session: Option<Box<dyn Session>> = None;
         while self.may_go_on().await? {
             let folded = self.fold().await?;
             let due = self.due().await?;
+            let full_page = reconcile::may_use_list(&due);
             if !due.is_empty() {
-                let open = match session.take() {
-                    Some(open) => open,
-                    None => self.open().await?,
-                };
-                self.page(session.insert(open).as_ref(), due).await?;
+                self.page(due).await?;
                 last_work = Instant::now();
             } else if folded == 0 {
                 let nothing_came = self.counts.seen == 0 || last_work.elapsed() >= QUIET;
@@ -178,7 +188,7 @@ impl<'d> Cycle<'d> {
                     break;
                 }
             }
-            if started.elapsed() >= LONGEST {
+            if started.elapsed() >= LONGEST && !full_page {
                 break;
             }
         }
@@ -188,45 +198,31 @@ impl<'d> Cycle<'d> {
     /// Waits for more; `false` when it is time to stop.
     async fn quiet(&self) -> bool {
         tokio::select! {
-            () = self.driver.stop.cancelled() => false,
-            () = self.runner.wake.notified() => true,
+            () = self.stop.cancelled() => false,
+            () = self.cx.runner.wake.notified() => true,
             () = tokio::time::sleep(POLL) => true,
         }
     }
 
-    /// Whether this cycle may go on: nobody asked it to stop, the job still runs, and the lease is ours.
-    async fn may_go_on(&mut self) -> Result<bool> {
-        if self.driver.stop.is_cancelled() {
+    /// Whether nobody asked this job to stop.
+    async fn may_go_on(&self) -> Result<bool> {
+        if self.stop.is_cancelled() {
             return Ok(false);
         }
-        let id = self.driver.job.clone();
-        let store = self.driver.engine.store();
-        let job = store.read(move |conn| jobs::find(conn, &id)).await?;
-        let now = self.driver.engine.clock().now();
-        if self.lease.until.duration_since(now) < LEASE / 2 {
-            let (id, token, until) = (
-                self.driver.job.clone(),
-                self.lease.token,
-                now.saturating_add(LEASE).unwrap_or(now),
-            );
-            store
-                .write(move |conn| jobs::extend(conn, &id, token, until))
-                .await?;
-            self.lease.until = until;
-        }
+        let id = self.cx.origin.job.clone();
+        let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
         Ok(job.is_some_and(|job| job.state == State::Active))
     }
 
     async fn wake_everybody(&self) -> Result<()> {
         let (id, source, token) = (
-            self.driver.job.clone(),
-            self.runner.app.source.clone(),
-            self.lease.token,
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.token,
         );
-        let now = self.driver.engine.clock().now();
-        self.driver
-            .engine
-            .store()
+        let now = self.cx.clock.now();
+        self.cx
+            .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
                 wakes::wake_all(conn, &id, &source, now)?;
@@ -236,9 +232,10 @@ impl<'d> Cycle<'d> {
     }
 
     async fn fold(&self) -> Result<i64> {
-        let store = self.driver.engine.store();
-        let (id, source) = (self.driver.job.clone(), self.runner.app.source.clone());
-        let (waiting, pending) = store
+        let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
+        let (waiting, pending) = self
+            .cx
+            .store
             .read(move |conn| {
                 Ok((
                     uploads::waiting(conn, &source)?,
@@ -249,93 +246,79 @@ impl<'d> Cycle<'d> {
         if waiting == 0 || pending > BACKLOG {
             return Ok(0);
         }
-        let now = self.driver.engine.clock().now();
-        match fold::fold(store, &self.origin, &self.driver.job, self.lease.token, now).await {
+        match fold::fold(self.cx).await {
             // Another job that reads this system was quicker; its fold is ours as well.
             Err(error) if error.kind == Kind::Stale && error.code != "LeaseLost" => Ok(1),
             outcome => outcome,
         }
     }
 
-    async fn due(&self) -> Result<Vec<wakes::Wake>> {
-        let (id, now) = (self.driver.job.clone(), self.driver.engine.clock().now());
-        self.driver
-            .engine
-            .store()
+    async fn due(&self) -> Result<Vec<Wake>> {
+        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        self.cx
+            .store
             .read(move |conn| wakes::due(conn, &id, now, PAGE))
             .await
     }
 
-    /// Opens the controller that this system uses; if it is gone, the next, for everybody (B23).
-    async fn open(&self) -> Result<Box<dyn Session>> {
-        let store = self.driver.engine.store();
-        let system = self.runner.app.target.clone();
-        let pinned = store
-            .read(move |conn| jobs::endpoint(conn, &system))
-            .await?
-            .map(|(endpoint, _)| endpoint);
-        let session = self
-            .runner
-            .target
-            .open(pinned.clone().map(Endpoint).as_ref())
-            .await?;
-        let chosen = session.endpoint().0.clone();
-        if pinned.as_ref() != Some(&chosen) {
-            let (system, now) = (self.runner.app.target.clone(), self.driver.engine.clock().now());
-            let from = pinned.clone();
-            let switched = store
-                .write(move |conn| jobs::switch_endpoint(conn, &system, from.as_deref(), &chosen, now))
-                .await?;
-            if !switched {
-                return Err(Error::unavailable(
-                    "another job moved this system to another controller: following it",
-                ));
+    /// One page, from facts to the log. An error that is about somebody's data is narrowed down to that one
+    /// worker, who is given up; the others go on.
+    async fn page(&mut self, due: Vec<Wake>) -> Result<()> {
+        let mut pages = vec![due];
+        while let Some(due) = pages.pop() {
+            let error = match self.try_page(due.clone()).await {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            if log::is_passing(&error) || error.kind == Kind::Stale {
+                return Err(error);
             }
-            tracing::info!(system = %self.runner.app.target, from = ?pinned, to = %session.endpoint().0, "controller in use");
+            match due.as_slice() {
+                [alone] => {
+                    tracing::error!(job = %self.cx.origin.job, code = %error.code, %error, "a worker could not be looked at");
+                    apply::give_up(self.cx, alone, &error).await?;
+                }
+                several => {
+                    let (left, right) = several.split_at(several.len() / 2);
+                    pages.extend([right.to_vec(), left.to_vec()]);
+                }
+            }
         }
-        Ok(session)
+        Ok(())
     }
 
-    /// One page, from facts to the log.
-    async fn page(&mut self, session: &dyn Session, due: Vec<wakes::Wake>) -> Result<()> {
-        let engine = &self.driver.engine;
-        let store = engine.store();
-        let began = engine.clock().now();
-        let use_list = reconcile::may_use_list(&due) && self.list(session).await?;
-        let page = reconcile::load(store, &self.driver.job, &self.runner.app.source, due, began).await?;
-        let accounts = if use_list {
-            Accounts::Listed(session)
-        } else {
-            Accounts::Asked(session)
+    async fn try_page(&mut self, due: Vec<Wake>) -> Result<()> {
+        let began = self.cx.clock.now();
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => self.open().await?,
         };
-        let (mut page, mut worked) = self.attempt(session, &accounts, page).await?;
+        let use_list = reconcile::may_use_list(&due) && self.list(session.as_ref()).await?;
+        let page = reconcile::load(self.cx, due, &self.standing).await?;
+        let accounts = if use_list {
+            Accounts::Listed(session.as_ref())
+        } else {
+            Accounts::Asked(session.as_ref())
+        };
+        let (mut page, mut worked) = self.attempt(session.as_ref(), &accounts, page).await?;
         // B25: what conflicted is planned anew, once, from what the target holds now.
         if worked.iter().any(|one| one.fate == Fate::Again) {
-            (page, worked) = self.again(session, page, worked).await?;
+            (page, worked) = self.again(session.as_ref(), page, worked).await?;
         }
-        let outage = worked.iter().find_map(|one| match (&one.ending.error, one.fate) {
-            (Some(error), Fate::Waits | Fate::Unknown) => Some(outage(error)),
-            _ => None,
-        });
-        let now = engine.clock().now();
-        let counts = apply::record(
-            store,
-            self.runner,
-            &self.origin,
-            self.lease.token,
-            page,
-            worked,
-            began,
-            now,
-        )
-        .await?;
+        let outage = outage(&worked);
+        let counts = apply::record(self.cx, page, worked, began).await?;
+        self.standing.population += counts.newly_enabled;
+        self.standing.all_made_here &= counts.found == 0;
         self.counts.seen += counts.seen;
         self.counts.unchanged += counts.unchanged;
         self.counts.exported += counts.exported;
         self.counts.refused += counts.refused;
         match outage {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => {
+                self.session = Some(session);
+                Ok(())
+            }
         }
     }
 
@@ -345,130 +328,149 @@ impl<'d> Cycle<'d> {
         accounts: &Accounts<'_>,
         mut page: Page,
     ) -> Result<(Page, Vec<Worked>)> {
-        let engine = &self.driver.engine;
-        let moment = reconcile::moment(engine.clock().now());
-        reconcile::find(engine.store(), self.runner, accounts, &mut page.subjects, &moment).await?;
-        reconcile::resume(&mut page.subjects, &session.endpoint().0, moment.now);
-        self.wait_for_replication(&mut page).await?;
-        let (policy, limits) = (Arc::clone(&self.runner.policy), self.runner.app.limits.clone());
+        let moment = reconcile::moment(self.cx.clock.now());
+        reconcile::find(self.cx, accounts, &mut page.subjects, &moment).await?;
+        self.wait_for_replication(session, &mut page).await?;
+        reconcile::resume(
+            &self.cx.runner.policy,
+            &mut page.subjects,
+            &session.endpoint().0,
+            moment.now,
+        );
+        let (policy, limits) = (
+            Arc::clone(&self.cx.runner.policy),
+            self.cx.runner.app.limits.clone(),
+        );
+        let recoverable = self.cx.runner.target.capability().recoverable_delete;
         let page = tokio::task::spawn_blocking(move || {
-            reconcile::plan_page(&policy, &limits, &mut page, &moment);
+            reconcile::plan_page(&policy, &limits, &mut page, &moment, recoverable);
             page
         })
         .await
         .map_err(|error| Error::internal("planning ended early").because(error))?;
-        let lease = (
-            self.driver.job.as_str(),
-            self.origin.cycle.as_str(),
-            self.lease.token,
-        );
-        let worked = apply::send(
-            engine.store(),
-            session,
-            lease,
-            &page.subjects,
-            engine.clock().now(),
-        )
-        .await?;
+        let worked = apply::send(self.cx, session, self.lease.may_start(), &page.subjects, &moment).await?;
         Ok((page, worked))
     }
 
-    /// Reads and plans those again whose preconditions no longer held; the second answer stands.
+    /// Reads and plans those again whose preconditions no longer held; the second answer stands. What the first
+    /// attempt wrote goes along with its worker, and its mark stays until the page is recorded.
     async fn again(
         &self,
         session: &dyn Session,
         page: Page,
         worked: Vec<Worked>,
     ) -> Result<(Page, Vec<Worked>)> {
-        let (mut settled, mut settled_worked) = (Vec::new(), Vec::new());
-        let mut retried = Vec::new();
-        let mut first_done = Vec::new();
-        for (mut subject, one) in page.subjects.into_iter().zip(worked) {
-            if one.fate == Fate::Again {
-                subject.found = Default::default();
-                subject.held = Vec::new();
-                first_done.push(one.ending.done);
-                retried.push(subject);
-            } else {
-                settled.push(subject);
-                settled_worked.push(one);
-            }
-        }
-        let marks: Vec<String> = retried
-            .iter()
-            .filter_map(|one| one.planned.as_ref())
-            .map(|one| one.change.id.to_string())
-            .collect();
-        let store = self.driver.engine.store();
-        store
-            .write(move |conn| crate::store::changes::settle(conn, &marks))
-            .await?;
-        let retry = Page {
-            subjects: retried,
-            history: page.history.clone(),
-            vanished: Vec::new(),
+        let mut settled = Page {
+            history: page.history,
+            vanished: page.vanished,
+            ..Page::default()
         };
-        let (retried, mut retried_worked) = self.attempt(session, &Accounts::Asked(session), retry).await?;
-        for (one, first) in retried_worked.iter_mut().zip(first_done) {
-            if one.fate == Fate::Again {
-                one.fate = Fate::Over;
+        let mut settled_worked = Vec::new();
+        let mut retry = Page {
+            history: settled.history.clone(),
+            ..Page::default()
+        };
+        for (mut subject, one) in page.subjects.into_iter().zip(worked) {
+            if one.fate != Fate::Again {
+                settled.subjects.push(subject);
+                settled_worked.push(one);
+                continue;
             }
-            if let Some(first) = first {
-                one.ending.done = apply::together(Some(first), one.ending.done.take());
-            }
+            let mark = subject
+                .planned
+                .take()
+                .map(|planned| planned.change.id.to_string());
+            subject.marks.extend(mark);
+            subject.found = Default::default();
+            subject.earlier = one.ending.done;
+            subject.held = Vec::new();
+            retry.subjects.push(subject);
         }
-        settled.extend(retried.subjects);
+        let (retried, mut retried_worked) = self.attempt(session, &Accounts::Asked(session), retry).await?;
+        for one in retried_worked.iter_mut().filter(|one| one.fate == Fate::Again) {
+            one.fate = Fate::Over;
+        }
+        settled.subjects.extend(retried.subjects);
         settled_worked.extend(retried_worked);
-        Ok((
-            Page {
-                subjects: settled,
-                history: page.history,
-                vanished: page.vanished,
-            },
-            settled_worked,
-        ))
+        Ok((settled, settled_worked))
     }
 
-    /// B23: after a switch of controllers, whoever may have been created or deleted on the old one is not
-    /// touched until the two had time to agree.
-    async fn wait_for_replication(&self, page: &mut Page) -> Result<()> {
-        let system = self.runner.app.target.clone();
-        let since = self
-            .driver
-            .engine
-            .store()
-            .read(move |conn| jobs::endpoint(conn, &system))
+    /// Opens the controller that this system uses; if it is gone, the next, for everybody (B23).
+    async fn open(&self) -> Result<Box<dyn Session>> {
+        let system = self.cx.origin.target.clone();
+        let pinned = self
+            .cx
+            .store
+            .read(move |conn| systems::endpoint(conn, &system))
             .await?;
-        let Some((endpoint, since)) = since else {
+        let pinned = pinned.map(|(endpoint, _)| endpoint);
+        let session = self
+            .cx
+            .runner
+            .target
+            .open(pinned.clone().map(Endpoint).as_ref())
+            .await?;
+        let chosen = session.endpoint().0.clone();
+        if pinned.as_ref() != Some(&chosen) {
+            let (system, now, from) = (self.cx.origin.target.clone(), self.cx.clock.now(), pinned.clone());
+            let switched = self
+                .cx
+                .store
+                .write(move |conn| systems::switch_endpoint(conn, &system, from.as_deref(), &chosen, now))
+                .await?;
+            if !switched {
+                return Err(Error::unavailable(
+                    "another job moved this system to another controller: following it",
+                ));
+            }
+            tracing::info!(system = %self.cx.origin.target, from = ?pinned, to = %session.endpoint().0, "controller in use");
+        }
+        Ok(session)
+    }
+
+    /// B23: all write a system in one place; and after a switch of controllers, whoever may have been created or
+    /// deleted on the old one is not touched until the two had time to agree.
+    async fn wait_for_replication(&self, session: &dyn Session, page: &mut Page) -> Result<()> {
+        let system = self.cx.origin.target.clone();
+        let current = self
+            .cx
+            .store
+            .read(move |conn| systems::endpoint(conn, &system))
+            .await?;
+        let Some((endpoint, since)) = current else {
             return Ok(());
         };
-        let delay = SignedDuration::try_from(self.runner.replication_delay).unwrap_or(SignedDuration::ZERO);
+        if endpoint != session.endpoint().0 {
+            return Err(Error::unavailable(
+                "this system moved to another controller: following it",
+            ));
+        }
+        let delay =
+            SignedDuration::try_from(self.cx.runner.replication_delay).unwrap_or(SignedDuration::ZERO);
         let settled = since.saturating_add(delay).unwrap_or(since);
-        if self.driver.engine.clock().now() >= settled {
+        if self.cx.clock.now() >= settled {
             return Ok(());
         }
         let waits = |subject: &reconcile::Subject| {
             let sent_elsewhere = subject.unknown.iter().any(|sent| sent.endpoint != endpoint);
-            let missing = subject.found.accounts.is_empty();
-            missing && (sent_elsewhere || subject.link.is_some())
+            subject.found.accounts.is_empty() && (sent_elsewhere || subject.link.is_some())
         };
         let waiting: Vec<_> = page.subjects.extract_if(.., |subject| waits(subject)).collect();
         if waiting.is_empty() {
             return Ok(());
         }
-        let (id, token) = (self.driver.job.clone(), self.lease.token);
-        self.driver
-            .engine
-            .store()
+        let (id, token) = (self.cx.origin.job.clone(), self.cx.token);
+        self.cx
+            .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
-                for subject in &waiting {
+                for wake in waiting.iter().map(|subject| &subject.wake) {
                     let again = wakes::Again {
                         due: settled,
-                        cause: subject.wake.cause,
-                        attempts: subject.wake.attempts,
+                        cause: wake.cause,
+                        attempts: wake.attempts,
                     };
-                    wakes::finish(conn, &id, &subject.wake, Some(&again))?;
+                    wakes::finish(conn, &id, wake, Some(&again))?;
                 }
                 Ok(())
             })
@@ -480,40 +482,49 @@ impl<'d> Cycle<'d> {
         if self.listed {
             return Ok(true);
         }
-        let store = self.driver.engine.store();
-        let (id, now) = (self.driver.job.clone(), self.driver.engine.clock().now());
-        let due = store
-            .read(move |conn| wakes::due_count(conn, &id, now, Some(Cause::Full)))
+        let (id, now, token) = (self.cx.origin.job.clone(), self.cx.clock.now(), self.cx.token);
+        let due = self
+            .cx
+            .store
+            .read(move |conn| wakes::due_count(conn, &id, now, Cause::Full))
             .await?;
         if due < LIST_FROM {
             return Ok(false);
         }
-        let id = self.driver.job.clone();
-        store.write(move |conn| listed::clear(conn, &id)).await?;
+        let id = self.cx.origin.job.clone();
+        let cleared = move |conn: &mut _| {
+            jobs::fence(conn, &id, token)?;
+            listed::clear(conn, &id)
+        };
+        self.cx.store.write(cleared).await?;
         let matching: Vec<String> = self
+            .cx
             .runner
             .policy
             .matching()
-            .map(|mapping: &Mapping| mapping.target.clone())
+            .map(|mapping| mapping.target.clone())
             .collect();
         let mut pages = session.list();
         while let Some(page) = pages.next().await {
-            let (id, page, matching) = (self.driver.job.clone(), page?, matching.clone());
-            store
-                .write(move |conn| listed::keep(conn, &id, &page, &matching))
+            let (id, page, matching) = (self.cx.origin.job.clone(), page?, matching.clone());
+            self.cx
+                .store
+                .write(move |conn| {
+                    jobs::fence(conn, &id, token)?;
+                    listed::keep(conn, &id, &page, &matching)
+                })
                 .await?;
-            self.may_go_on().await?;
         }
         self.listed = true;
         Ok(true)
     }
 
     /// Writes down how the cycle went.
-    async fn finish(&self, error: Option<&Error>) -> Result<()> {
-        let now = self.driver.engine.clock().now();
+    async fn finish(&self, began: Timestamp, error: Option<&Error>) -> Result<()> {
+        let now = self.cx.clock.now();
         let execution = Execution {
-            cycle: self.origin.cycle.clone(),
-            began: self.began,
+            cycle: self.cx.origin.cycle.clone(),
+            began,
             ended: now,
             failed: error.map(|error| error.code.to_string()),
             seen: self.counts.seen,
@@ -521,39 +532,22 @@ impl<'d> Cycle<'d> {
             exported: self.counts.exported,
             refused: self.counts.refused,
         };
-        let quarantine = error
-            .filter(|error| error.kind == Kind::Unauthenticated)
-            .map(|error| Quarantine {
-                reason: "EncounteredQuarantineException".into(),
-                since: now,
-                message: error.to_string(),
-            });
-        let (id, token) = (self.driver.job.clone(), self.lease.token);
-        let listed = self.listed;
+        let locked_out = error.filter(|error| error.kind == Kind::Unauthenticated);
+        let quarantine = locked_out.map(|error| Quarantine {
+            reason: "EncounteredQuarantineException".into(),
+            since: now,
+            message: error.to_string(),
+        });
+        let (id, token, listed) = (self.cx.origin.job.clone(), self.cx.token, self.listed);
         let finished = self
-            .driver
-            .engine
-            .store()
+            .cx
+            .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
                 if listed {
                     listed::clear(conn, &id)?;
                 }
-                jobs::update_status(conn, &id, |status| {
-                    status.last = Some(execution.clone());
-                    status.quarantine = quarantine.clone();
-                    if execution.failed.is_none() {
-                        status.failures_in_a_row = 0;
-                        status.last_steady = Some(execution.ended);
-                        status.first_steady.get_or_insert(execution.ended);
-                        status.last_successful = Some(execution.clone());
-                        if execution.exported > 0 {
-                            status.last_with_exports = Some(execution.clone());
-                        }
-                    } else {
-                        status.failures_in_a_row += 1;
-                    }
-                })
+                jobs::update_status(conn, &id, |status| status.after(&execution, quarantine.as_ref()))
             })
             .await;
         match finished {
@@ -563,10 +557,10 @@ impl<'d> Cycle<'d> {
     }
 }
 
-fn origin(driver: &Driver, runner: &Runner, job: &Job) -> Origin {
+fn origin(engine: &Engine, runner: &Runner, job: &Job) -> Origin {
     let schema = &runner.policy.schema;
     Origin {
-        tenant: driver.engine.config().server.tenant,
+        tenant: engine.config().server.tenant,
         app: runner.app.id,
         app_name: runner.app.name.clone(),
         job: job.id.clone(),
@@ -580,11 +574,21 @@ fn origin(driver: &Driver, runner: &Runner, job: &Job) -> Origin {
     }
 }
 
-/// One cause for everybody on the page whom it hit.
-fn outage(error: &Error) -> Error {
+/// One cause for everybody on the page whom it hit. A change of unknown outcome among others that were answered is
+/// that worker's own affair.
+fn outage(worked: &[Worked]) -> Option<Error> {
+    let answered = worked
+        .iter()
+        .any(|one| one.fate == Fate::Over && one.ending.done.is_some());
+    let hit = worked.iter().find(|one| match one.fate {
+        Fate::Waits => true,
+        Fate::Unknown => !answered,
+        Fate::Over | Fate::Again => false,
+    })?;
+    let error = hit.ending.error.as_ref()?;
     let cause = Error::new(error.kind, error.message.clone()).code(error.code.clone());
-    match error.retry_after {
+    Some(match error.retry_after {
         Some(wait) => cause.retry_after(wait),
         None => cause,
-    }
+    })
 }

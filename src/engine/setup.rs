@@ -12,8 +12,9 @@ use crate::domain::account::Model;
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Schema};
 use crate::error::{Error, Result};
-use crate::store::jobs::{self, Job, SchemaVersion, State, Status};
-use crate::store::{Conn, Store, to_json, uploads};
+use crate::store::jobs::{self, Job, State, Status, Taken};
+use crate::store::schemas::{self, SchemaVersion};
+use crate::store::{Store, links, systems, to_json};
 
 pub(super) async fn runners(
     config: &Config,
@@ -25,9 +26,11 @@ pub(super) async fn runners(
         let version = take_in(app, store, clock).await?;
         let policy = policy(config, app, version)?;
         let system = target(config, app)?;
+        let target = system.target(&policy.target_attributes())?;
         let runner = Runner {
-            target: system.target(&policy.target_attributes())?,
+            target,
             replication_delay: system.replication_delay(),
+            call_timeout: system.call_timeout(),
             policy: Arc::new(policy),
             app: app.clone(),
             wake: Notify::new(),
@@ -96,13 +99,20 @@ async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<i64> {
     let (app, now) = (app.clone(), clock.now());
     store
         .write(move |conn| {
-            uploads::ensure_system(conn, &app.source)?;
-            uploads::ensure_system(conn, &app.target)?;
-            jobs::ensure(conn, &first_job(&app, now))?;
+            systems::ensure(conn, &app.source)?;
+            systems::ensure(conn, &app.target)?;
+            let taken = jobs::take_in(conn, &first_job(&app, now))?;
+            if taken == Taken::Target {
+                links::clear(conn, &app.job)?;
+            }
             let id = app.id.to_string();
-            let last = jobs::latest_schema(conn, &id)?;
+            let last = schemas::latest(conn, &id)?;
+            let is_new = schemas::last_hash(conn, &id, origin)?.as_ref() != Some(&hash);
+            if is_new || matches!(taken, Taken::Source | Taken::Target) {
+                jobs::update_status(conn, &app.job, |status| status.full_due = true)?;
+            }
             match last {
-                Some(last) if last.hash == hash => Ok(last.version),
+                Some(last) if !is_new => Ok(last.version),
                 last => {
                     let version = last.map_or(1, |last| last.version + 1);
                     let schema = SchemaVersion {
@@ -110,17 +120,12 @@ async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<i64> {
                         body: body.clone(),
                         hash: hash.clone(),
                     };
-                    jobs::add_schema(conn, &id, &schema, origin, now)?;
-                    everybody_again(conn, &app.job)?;
+                    schemas::add(conn, &id, &schema, origin, now)?;
                     Ok(version)
                 }
             }
         })
         .await
-}
-
-fn everybody_again(conn: &mut Conn, job: &str) -> Result<()> {
-    jobs::update_status(conn, job, |status| status.full_due = true)
 }
 
 fn first_job(app: &App, now: jiff::Timestamp) -> Job {
@@ -133,7 +138,6 @@ fn first_job(app: &App, now: jiff::Timestamp) -> Job {
         state: if app.start { State::Active } else { State::Disabled },
         created: now,
         schema_version: 0,
-        cycle: None,
         status: Status::default(),
     }
 }

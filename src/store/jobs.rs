@@ -1,10 +1,10 @@
-//! Jobs: the long-lived processes that keep a target in step with a source, their schemas and their leases.
+//! Jobs: the long-lived processes that keep a target in step with a source, and their leases.
 
 use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{jobs, schemas, systems};
+use super::schema::jobs;
 use super::{Conn, from_json, instant, micros, native, to_json};
 use crate::error::{Error, Kind, Result};
 
@@ -18,7 +18,6 @@ pub struct Job {
     pub state: State,
     pub created: Timestamp,
     pub schema_version: i64,
-    pub cycle: Option<String>,
     pub status: Status,
 }
 
@@ -43,6 +42,29 @@ pub struct Status {
     pub last_steady: Option<Timestamp>,
     pub failures_in_a_row: u64,
     pub quarantine: Option<Quarantine>,
+}
+
+impl Status {
+    /// Takes a cycle's end into account.
+    pub fn after(&mut self, execution: &Execution, quarantine: Option<&Quarantine>) {
+        self.last = Some(execution.clone());
+        self.quarantine = match (self.quarantine.take(), quarantine) {
+            // The same reason goes on: it began when it began.
+            (Some(before), Some(now)) if before.reason == now.reason => Some(before),
+            (_, now) => now.cloned(),
+        };
+        if execution.failed.is_some() {
+            self.failures_in_a_row += 1;
+            return;
+        }
+        self.failures_in_a_row = 0;
+        self.last_steady = Some(execution.ended);
+        self.first_steady.get_or_insert(execution.ended);
+        self.last_successful = Some(execution.clone());
+        if execution.exported > 0 {
+            self.last_with_exports = Some(execution.clone());
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,7 +101,6 @@ struct Row {
     state: String,
     created: i64,
     schema_version: i64,
-    cycle: Option<String>,
     status: String,
 }
 
@@ -97,7 +118,6 @@ impl TryFrom<Row> for Job {
             source: row.source,
             target: row.target,
             schema_version: row.schema_version,
-            cycle: row.cycle,
         })
     }
 }
@@ -131,28 +151,61 @@ macro_rules! columns {
             jobs::state,
             jobs::created,
             jobs::schema_version,
-            jobs::cycle,
             jobs::status,
         )
     };
 }
 
-/// Makes a job, unless there is one with this id.
-pub fn ensure(conn: &mut Conn, job: &Job) -> Result<()> {
-    let row = (
-        jobs::id.eq(&job.id),
-        jobs::app.eq(&job.app),
-        jobs::template.eq(&job.template),
-        jobs::source.eq(&job.source),
-        jobs::target.eq(&job.target),
-        jobs::state.eq(job.state.name()),
-        jobs::created.eq(micros(job.created)),
-        jobs::schema_version.eq(job.schema_version),
-        jobs::status.eq(to_json(&job.status)?),
-        jobs::token.eq(0i64),
-        jobs::until.eq(0i64),
-    );
-    native!(conn, c => diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing().execute(c))?;
+/// What taking a job in from the config came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    New,
+    AsItWas,
+    /// Another source: everybody it knows is to be looked at.
+    Source,
+    /// Another target: nothing remembered of accounts holds any more.
+    Target,
+}
+
+/// Makes a job, or brings the one with this id in line with the config.
+pub fn take_in(conn: &mut Conn, job: &Job) -> Result<Taken> {
+    let Some(known) = find(conn, &job.id)? else {
+        let row = (
+            jobs::id.eq(&job.id),
+            jobs::app.eq(&job.app),
+            jobs::template.eq(&job.template),
+            jobs::source.eq(&job.source),
+            jobs::target.eq(&job.target),
+            jobs::state.eq(job.state.name()),
+            jobs::created.eq(micros(job.created)),
+            jobs::schema_version.eq(job.schema_version),
+            jobs::status.eq(to_json(&job.status)?),
+            jobs::token.eq(0i64),
+            jobs::until.eq(0i64),
+        );
+        native!(conn, c => diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing().execute(c))?;
+        return Ok(Taken::New);
+    };
+    diesel::update(jobs::table.find(&job.id))
+        .set((
+            jobs::app.eq(&job.app),
+            jobs::template.eq(&job.template),
+            jobs::source.eq(&job.source),
+            jobs::target.eq(&job.target),
+        ))
+        .execute(conn)?;
+    Ok(match () {
+        () if known.target != job.target => Taken::Target,
+        () if known.source != job.source => Taken::Source,
+        () => Taken::AsItWas,
+    })
+}
+
+/// Frees every lease: for an embedded database, which only one gateway opens at a time.
+pub fn free_leases(conn: &mut Conn) -> Result<()> {
+    diesel::update(jobs::table)
+        .set(jobs::until.eq(0i64))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -192,22 +245,15 @@ pub fn update_status(conn: &mut Conn, id: &str, change: impl FnOnce(&mut Status)
     Ok(())
 }
 
-/// A lease on a job for one cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    pub token: i64,
-    pub until: Timestamp,
-}
-
-/// Takes the lease if nobody holds it.
+/// Takes a job's lease if nobody holds it; answers the token that tells this holder from every other.
 pub fn lease(
     conn: &mut Conn,
     id: &str,
     holder: &str,
     now: Timestamp,
     until: Timestamp,
-) -> Result<Option<Lease>> {
-    let token: Option<i64> = diesel::update(jobs::table.find(id))
+) -> Result<Option<i64>> {
+    Ok(diesel::update(jobs::table.find(id))
         .filter(jobs::until.le(micros(now)))
         .set((
             jobs::holder.eq(holder),
@@ -216,8 +262,7 @@ pub fn lease(
         ))
         .returning(jobs::token)
         .get_result(conn)
-        .optional()?;
-    Ok(token.map(|token| Lease { token, until }))
+        .optional()?)
 }
 
 /// Makes every write of a cycle conditional on its lease: refused as soon as somebody else took over.
@@ -246,84 +291,4 @@ pub fn release(conn: &mut Conn, id: &str, token: i64) -> Result<()> {
         .set((jobs::until.eq(0i64), jobs::holder.eq(None::<String>)))
         .execute(conn)?;
     Ok(())
-}
-
-pub fn begin_cycle(conn: &mut Conn, id: &str, cycle: Option<&str>) -> Result<()> {
-    diesel::update(jobs::table.find(id))
-        .set(jobs::cycle.eq(cycle))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// A schema as it was taken in.
-pub struct SchemaVersion {
-    pub version: i64,
-    pub body: String,
-    pub hash: String,
-}
-
-pub fn latest_schema(conn: &mut Conn, app: &str) -> Result<Option<SchemaVersion>> {
-    let row: Option<(i64, String, String)> = schemas::table
-        .filter(schemas::app.eq(app))
-        .order(schemas::version.desc())
-        .select((schemas::version, schemas::body, schemas::hash))
-        .first(conn)
-        .optional()?;
-    Ok(row.map(|(version, body, hash)| SchemaVersion { version, body, hash }))
-}
-
-/// Adds a version; `origin` says where it came from: template, file or api.
-pub fn add_schema(
-    conn: &mut Conn,
-    app: &str,
-    schema: &SchemaVersion,
-    origin: &str,
-    now: Timestamp,
-) -> Result<()> {
-    diesel::insert_into(schemas::table)
-        .values((
-            schemas::app.eq(app),
-            schemas::version.eq(schema.version),
-            schemas::body.eq(&schema.body),
-            schemas::hash.eq(&schema.hash),
-            schemas::origin.eq(origin),
-            schemas::taken.eq(micros(now)),
-        ))
-        .execute(conn)?;
-    diesel::update(jobs::table.filter(jobs::app.eq(app)))
-        .set(jobs::schema_version.eq(schema.version))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// The controller in use by a system, and since when.
-pub fn endpoint(conn: &mut Conn, system: &str) -> Result<Option<(String, Timestamp)>> {
-    let row: Option<(Option<String>, Option<i64>)> = systems::table
-        .find(system)
-        .select((systems::endpoint, systems::endpoint_since))
-        .first(conn)
-        .optional()?;
-    Ok(row.and_then(|(endpoint, since)| Some((endpoint?, instant(since?)))))
-}
-
-/// Moves a system to another controller by compare-and-set (B23); answers whether this call did it.
-pub fn switch_endpoint(
-    conn: &mut Conn,
-    system: &str,
-    from: Option<&str>,
-    to: &str,
-    now: Timestamp,
-) -> Result<bool> {
-    let values = (systems::endpoint.eq(to), systems::endpoint_since.eq(micros(now)));
-    let moved = match from {
-        Some(from) => diesel::update(systems::table.find(system))
-            .filter(systems::endpoint.eq(from))
-            .set(values)
-            .execute(conn)?,
-        None => diesel::update(systems::table.find(system))
-            .filter(systems::endpoint.is_null())
-            .set(values)
-            .execute(conn)?,
-    };
-    Ok(moved > 0)
 }

@@ -6,12 +6,16 @@
 //! disk is shared by all who wait for it.
 
 pub mod changes;
+pub mod escrows;
+pub mod guard;
 pub mod jobs;
 pub mod links;
 pub mod listed;
 pub mod logs;
 mod schema;
+pub mod schemas;
 pub mod settings;
+pub mod systems;
 pub mod uploads;
 pub mod wakes;
 pub mod workers;
@@ -53,8 +57,10 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 #[cfg(feature = "postgres")]
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Connections for reading, and more than enough for the few threads that do.
+/// Connections of a pool. SQLite's only reads; PostgreSQL's does everything.
 const READERS: u32 = 4;
+#[cfg(feature = "postgres")]
+const REPLICA: u32 = 12;
 
 #[derive(Clone)]
 pub struct Store {
@@ -107,7 +113,7 @@ impl Store {
                 location: location.clone(),
             };
             let readers = r2d2::Pool::builder()
-                .max_size(READERS)
+                .max_size(pool_size(&location))
                 .min_idle(Some(1))
                 .build(manager)
                 .map_err(|error| Error::unavailable(format!("the database does not answer: {error}")))?;
@@ -160,8 +166,9 @@ impl Store {
         .await
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, to readers and to the writer.
     pub async fn ping(&self) -> Result<()> {
+        self.write(|_| Ok(())).await?;
         self.read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn).map(drop)?))
             .await
     }
@@ -176,9 +183,39 @@ impl Store {
     }
 }
 
+/// The right to run jobs on an embedded database; held by one process at a time and let go with it.
+pub struct Claim(#[expect(dead_code, reason = "the lock is held by keeping the file open")] std::fs::File);
+
+impl Store {
+    /// Claims an embedded database for this process, and frees what leases a crashed one left behind. With
+    /// PostgreSQL there is nothing to claim: replicas share it, and leases run out by themselves.
+    pub async fn claim(&self) -> Result<Option<Claim>> {
+        let Some(path) = self.file() else { return Ok(None) };
+        let path = path.with_extension("lock");
+        let held = |error: &dyn std::fmt::Display| {
+            Error::invalid(format!(
+                "cannot lock {}: {error}: is another muster running on this database?",
+                path.display()
+            ))
+        };
+        let file = std::fs::File::create(&path).map_err(|error| held(&error))?;
+        file.try_lock().map_err(|error| held(&error))?;
+        self.write(|conn| jobs::free_leases(conn)).await?;
+        Ok(Some(Claim(file)))
+    }
+}
+
 /// How often a transaction that lost against another replica is tried in all.
 const SERIALIZATION_ATTEMPTS: usize = 10;
 const SERIALIZATION: &str = "SerializationFailure";
+
+fn pool_size(location: &Location) -> u32 {
+    match location {
+        Location::Sqlite(_) => READERS,
+        #[cfg(feature = "postgres")]
+        Location::Postgres(_) => REPLICA,
+    }
+}
 
 fn connect(location: &Location) -> Result<Conn> {
     match location {
@@ -249,6 +286,9 @@ impl From<DieselError> for Error {
                 }
                 DatabaseErrorKind::ClosedConnection => {
                     Error::unavailable("the database closed the connection")
+                }
+                _ if details.message().contains("deadlock") => {
+                    Error::unavailable("two replicas waited for each other's rows").code(SERIALIZATION)
                 }
                 _ if details.message().contains("locked") || details.message().contains("full") => {
                     Error::unavailable(format!("the database cannot write: {}", details.message()))

@@ -16,6 +16,7 @@ diesel::table! {
         system -> Text,
         sequence -> BigInt,
         body -> Binary,
+        bytes -> BigInt,
         operations -> Integer,
         received -> BigInt,
     }
@@ -51,7 +52,6 @@ diesel::table! {
         state -> Text,
         created -> BigInt,
         schema_version -> BigInt,
-        cycle -> Nullable<Text>,
         status -> Text,
         holder -> Nullable<Text>,
         token -> BigInt,
@@ -73,6 +73,7 @@ diesel::table! {
     wakes (job, anchor) {
         job -> Text,
         anchor -> Text,
+        rank -> Integer,
         due -> BigInt,
         cause -> Text,
         attempts -> Integer,
@@ -99,6 +100,8 @@ diesel::table! {
         job -> Text,
         worker -> Text,
         cycle -> Text,
+        plan -> Text,
+        policy -> BigInt,
         body -> Text,
         endpoint -> Text,
         token -> BigInt,
@@ -133,6 +136,7 @@ diesel::table! {
         code -> Text,
         since -> BigInt,
         attempts -> Integer,
+        next -> BigInt,
     }
 }
 

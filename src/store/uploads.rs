@@ -3,22 +3,10 @@
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-use super::schema::{jobs, operations, systems, uploads};
+use super::schema::{operations, systems, uploads};
 use super::workers::{self, Stored};
 use super::{Conn, micros, native};
 use crate::error::{Error, Kind, Result};
-
-/// Makes a system known, once.
-pub fn ensure_system(conn: &mut Conn, system: &str) -> Result<()> {
-    let row = (
-        systems::id.eq(system),
-        systems::sequence.eq(0i64),
-        systems::folded.eq(0i64),
-        systems::waiting.eq(0i64),
-    );
-    native!(conn, c => diesel::insert_into(systems::table).values(row).on_conflict_do_nothing().execute(c))?;
-    Ok(())
-}
 
 /// Takes an upload in and gives it its place in the order in which HR spoke (B2).
 pub fn append(
@@ -50,6 +38,7 @@ pub fn append(
             uploads::system.eq(system),
             uploads::sequence.eq(sequence),
             uploads::body.eq(body),
+            uploads::bytes.eq(i64::try_from(body.len()).unwrap_or(i64::MAX)),
             uploads::operations.eq(operations),
             uploads::received.eq(micros(now)),
         ))
@@ -66,21 +55,22 @@ pub struct Upload {
     pub received: i64,
 }
 
-/// The oldest uploads, up to a number of operations: at least one, if any waits.
-pub fn oldest(conn: &mut Conn, system: &str, operations: i32) -> Result<Vec<Upload>> {
-    let sizes: Vec<(i64, i32)> = uploads::table
+/// The oldest uploads, up to a number of operations and of bytes: at least one, if any waits.
+pub fn oldest(conn: &mut Conn, system: &str, operations: i32, bytes: i64) -> Result<Vec<Upload>> {
+    let sizes: Vec<(i64, i32, i64)> = uploads::table
         .filter(uploads::system.eq(system))
         .order(uploads::sequence)
-        .select((uploads::sequence, uploads::operations))
+        .select((uploads::sequence, uploads::operations, uploads::bytes))
         .limit(i64::from(operations).max(1))
         .load(conn)?;
-    let mut total = 0;
-    let fits = sizes.iter().take_while(|(_, size)| {
-        let first = total == 0;
-        total += size;
-        first || total <= operations
+    let (mut all, mut size) = (0, 0);
+    let fits = sizes.iter().take_while(|(_, more, larger)| {
+        let first = all == 0;
+        all += more;
+        size += larger;
+        first || (all <= operations && size <= bytes)
     });
-    let Some((last, _)) = fits.last() else {
+    let Some((last, ..)) = fits.last() else {
         return Ok(Vec::new());
     };
     Ok(uploads::table
@@ -120,6 +110,8 @@ pub struct Fold {
     pub operations: i64,
     pub workers: Vec<Stored>,
     pub places: Vec<Place>,
+    /// The jobs that read the system.
+    pub readers: Vec<String>,
 }
 
 /// Records a fold: workers, one pending operation for each job that reads the system, and a wake for each
@@ -142,16 +134,12 @@ pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Resul
         ));
     }
     workers::store(conn, system, &fold.workers, now)?;
-    let readers: Vec<String> = jobs::table
-        .filter(jobs::source.eq(system))
-        .select(jobs::id)
-        .load(conn)?;
     let anchors: Vec<&str> = fold
         .workers
         .iter()
         .map(|worker| worker.worker.anchor.as_str())
         .collect();
-    for job in &readers {
+    for job in &fold.readers {
         for page in fold.places.chunks(super::ROWS) {
             let rows: Vec<_> = page
                 .iter()

@@ -1,14 +1,13 @@
 //! Who is to be looked at, and when. A wake carries a key, never data: the engine reads the stored worker and
 //! decides.
 
-use std::fmt;
-
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use jiff::Timestamp;
 
 use super::schema::{wakes, workers};
-use super::{Conn, instant, micros, native};
+use super::{Conn, micros, native};
 use crate::error::Result;
 
 /// Why a worker is looked at.
@@ -28,31 +27,39 @@ pub enum Cause {
     Full,
 }
 
-const CAUSES: &[(Cause, &str)] = &[
-    (Cause::Said, "said"),
-    (Cause::Reference, "reference"),
-    (Cause::Revisit, "revisit"),
-    (Cause::Retry, "retry"),
-    (Cause::Held, "held"),
-    (Cause::Full, "full"),
+/// One row per cause: its name in the table, and its rank. What HR said just now goes before everything else.
+#[rustfmt::skip]
+const CAUSES: &[(Cause, &str, i32)] = &[
+    (Cause::Said,      "said",      0),
+    (Cause::Reference, "reference", 1),
+    (Cause::Revisit,   "revisit",   1),
+    (Cause::Retry,     "retry",     2),
+    (Cause::Held,      "held",      2),
+    (Cause::Full,      "full",      3),
 ];
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = CAUSES
-            .iter()
-            .find(|(cause, _)| cause == self)
-            .map_or("said", |(_, name)| name);
-        f.write_str(name)
-    }
-}
+const LAST_RANK: i32 = 3;
 
 impl Cause {
+    fn row(self) -> &'static (Cause, &'static str, i32) {
+        CAUSES
+            .iter()
+            .find(|(cause, ..)| *cause == self)
+            .unwrap_or(&CAUSES[0])
+    }
+
+    fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    fn rank(self) -> i32 {
+        self.row().2
+    }
+
     fn parse(text: &str) -> Cause {
         CAUSES
             .iter()
-            .find(|(_, name)| *name == text)
-            .map_or(Cause::Said, |(cause, _)| *cause)
+            .find(|(_, name, _)| *name == text)
+            .map_or(Cause::Said, |(cause, ..)| *cause)
     }
 }
 
@@ -66,9 +73,9 @@ pub struct Wake {
     stamp: i64,
 }
 
-/// Wakes workers now. It ends any wait they were in.
+/// Wakes workers now, and ends any wait they were in. Whoever is due already keeps the place in the queue,
+/// except that what HR says goes first.
 pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause: Cause) -> Result<()> {
-    let cause = cause.to_string();
     for page in anchors.chunks(super::ROWS) {
         let rows: Vec<_> = page
             .iter()
@@ -76,20 +83,25 @@ pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause:
                 (
                     wakes::job.eq(job),
                     wakes::anchor.eq(*anchor),
+                    wakes::rank.eq(cause.rank()),
                     wakes::due.eq(micros(now)),
-                    wakes::cause.eq(&cause),
+                    wakes::cause.eq(cause.name()),
                     wakes::attempts.eq(0),
                     wakes::stamp.eq(0i64),
                 )
             })
             .collect();
+        let waited = wakes::due
+            .gt(excluded(wakes::due))
+            .or(excluded(wakes::rank).eq(Cause::Said.rank()));
         native!(conn, c => diesel::insert_into(wakes::table)
             .values(&rows)
             .on_conflict((wakes::job, wakes::anchor))
             .do_update()
             .set((
-                wakes::due.eq(excluded(wakes::due)),
-                wakes::cause.eq(excluded(wakes::cause)),
+                wakes::rank.eq(case_when(waited, excluded(wakes::rank)).otherwise(wakes::rank)),
+                wakes::due.eq(case_when(waited, excluded(wakes::due)).otherwise(wakes::due)),
+                wakes::cause.eq(case_when(waited, excluded(wakes::cause)).otherwise(wakes::cause)),
                 wakes::attempts.eq(0),
                 wakes::stamp.eq(wakes::stamp + 1),
             ))
@@ -106,20 +118,23 @@ pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Res
             .select((
                 job.to_string().into_sql::<diesel::sql_types::Text>(),
                 workers::anchor,
+                Cause::Full.rank().into_sql::<diesel::sql_types::Integer>(),
                 micros(now).into_sql::<diesel::sql_types::BigInt>(),
-                Cause::Full.to_string().into_sql::<diesel::sql_types::Text>(),
+                Cause::Full.name().into_sql::<diesel::sql_types::Text>(),
                 0.into_sql::<diesel::sql_types::Integer>(),
                 0i64.into_sql::<diesel::sql_types::BigInt>(),
             ))
     };
+    let waited = wakes::due.gt(excluded(wakes::due));
     native!(conn, c => diesel::insert_into(wakes::table)
         .values(everybody())
-        .into_columns((wakes::job, wakes::anchor, wakes::due, wakes::cause, wakes::attempts, wakes::stamp))
+        .into_columns((wakes::job, wakes::anchor, wakes::rank, wakes::due, wakes::cause, wakes::attempts, wakes::stamp))
         .on_conflict((wakes::job, wakes::anchor))
         .do_update()
         .set((
-            wakes::due.eq(excluded(wakes::due)),
-            wakes::cause.eq(excluded(wakes::cause)),
+            wakes::rank.eq(case_when(waited, excluded(wakes::rank)).otherwise(wakes::rank)),
+            wakes::due.eq(case_when(waited, excluded(wakes::due)).otherwise(wakes::due)),
+            wakes::cause.eq(case_when(waited, excluded(wakes::cause)).otherwise(wakes::cause)),
             wakes::attempts.eq(0),
             wakes::stamp.eq(wakes::stamp + 1),
         ))
@@ -127,56 +142,50 @@ pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Brings forward every wait that has one of these causes.
-pub fn hurry(conn: &mut Conn, job: &str, cause: Cause, now: Timestamp) -> Result<usize> {
-    Ok(diesel::update(wakes::table)
+/// Who is due: of the highest rank that anybody has, longest waiting first.
+pub fn due(conn: &mut Conn, job: &str, now: Timestamp, limit: i64) -> Result<Vec<Wake>> {
+    for rank in 0..=LAST_RANK {
+        let rows: Vec<(String, String, i32, i64)> = wakes::table
+            .filter(
+                wakes::job
+                    .eq(job)
+                    .and(wakes::rank.eq(rank))
+                    .and(wakes::due.le(micros(now))),
+            )
+            .order((wakes::due, wakes::anchor))
+            .select((wakes::anchor, wakes::cause, wakes::attempts, wakes::stamp))
+            .limit(limit)
+            .load(conn)?;
+        if !rows.is_empty() {
+            let wake = |(anchor, cause, attempts, stamp): (String, String, i32, i64)| Wake {
+                anchor,
+                cause: Cause::parse(&cause),
+                attempts,
+                stamp,
+            };
+            return Ok(rows.into_iter().map(wake).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// How many are due for one cause.
+pub fn due_count(conn: &mut Conn, job: &str, now: Timestamp, cause: Cause) -> Result<i64> {
+    Ok(wakes::table
         .filter(
             wakes::job
                 .eq(job)
-                .and(wakes::cause.eq(cause.to_string()))
-                .and(wakes::due.gt(micros(now))),
+                .and(wakes::rank.eq(cause.rank()))
+                .and(wakes::due.le(micros(now))),
         )
-        .set((wakes::due.eq(micros(now)), wakes::stamp.eq(wakes::stamp + 1)))
-        .execute(conn)?)
+        .filter(wakes::cause.eq(cause.name()))
+        .count()
+        .get_result(conn)?)
 }
 
-/// Who is due, longest waiting first.
-pub fn due(conn: &mut Conn, job: &str, now: Timestamp, limit: i64) -> Result<Vec<Wake>> {
-    let rows: Vec<(String, String, i32, i64)> = wakes::table
-        .filter(wakes::job.eq(job).and(wakes::due.le(micros(now))))
-        .order((wakes::due, wakes::anchor))
-        .select((wakes::anchor, wakes::cause, wakes::attempts, wakes::stamp))
-        .limit(limit)
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(anchor, cause, attempts, stamp)| Wake {
-            anchor,
-            cause: Cause::parse(&cause),
-            attempts,
-            stamp,
-        })
-        .collect())
-}
-
-/// How many are due; `of` counts only one cause.
-pub fn due_count(conn: &mut Conn, job: &str, now: Timestamp, of: Option<Cause>) -> Result<i64> {
-    let mut query = wakes::table
-        .filter(wakes::job.eq(job).and(wakes::due.le(micros(now))))
-        .into_boxed();
-    if let Some(cause) = of {
-        query = query.filter(wakes::cause.eq(cause.to_string()));
-    }
-    Ok(query.count().get_result(conn)?)
-}
-
-/// When the next wait ends.
-pub fn next_due(conn: &mut Conn, job: &str) -> Result<Option<Timestamp>> {
-    let due: Option<i64> = wakes::table
-        .filter(wakes::job.eq(job))
-        .select(diesel::dsl::min(wakes::due))
-        .first(conn)?;
-    Ok(due.map(instant))
+/// Whether anybody is due.
+pub fn any_due(conn: &mut Conn, job: &str, now: Timestamp) -> Result<bool> {
+    Ok(!due(conn, job, now, 1)?.is_empty())
 }
 
 /// When a worker is to be looked at again.
@@ -196,8 +205,9 @@ pub fn finish(conn: &mut Conn, job: &str, wake: &Wake, again: Option<&Again>) ->
         None => diesel::delete(this).execute(conn)?,
         Some(again) => diesel::update(this)
             .set((
+                wakes::rank.eq(again.cause.rank()),
                 wakes::due.eq(micros(again.due)),
-                wakes::cause.eq(again.cause.to_string()),
+                wakes::cause.eq(again.cause.name()),
                 wakes::attempts.eq(again.attempts),
                 wakes::stamp.eq(wakes::stamp + 1),
             ))

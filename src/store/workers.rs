@@ -25,6 +25,7 @@ impl Stored {
     }
 }
 
+/// The workers of a system with these anchors, as far as they are known.
 pub fn load(conn: &mut Conn, system: &str, anchors: &[&str]) -> Result<Vec<Worker>> {
     let mut found = Vec::with_capacity(anchors.len());
     for page in anchors.chunks(super::ROWS) {
@@ -37,13 +38,6 @@ pub fn load(conn: &mut Conn, system: &str, anchors: &[&str]) -> Result<Vec<Worke
         }
     }
     Ok(found)
-}
-
-pub fn count(conn: &mut Conn, system: &str) -> Result<i64> {
-    Ok(workers::table
-        .filter(workers::system.eq(system))
-        .count()
-        .get_result(conn)?)
 }
 
 pub(super) fn store(conn: &mut Conn, system: &str, stored: &[Stored], now: Timestamp) -> Result<()> {

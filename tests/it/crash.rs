@@ -41,9 +41,7 @@ async fn storm(caller: Caller, token: String, round: usize, lane: usize) -> Vec<
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_dash_nine_under_an_upload_storm() {
     let directory = openldap::directory();
-    let setup = Setup::with_target(&guard::target(&directory))
-        .app("start = true")
-        .app(&format!("container = \"OU=Staff,{}\"", directory.base_dn));
+    let setup = Setup::with_target(&guard::target(&directory)).app("start = true");
     let mut acknowledged = BTreeSet::new();
     for round in 0..ROUNDS {
         let mut process = setup.spawn().await;
@@ -112,11 +110,7 @@ async fn a_controller_that_dies_mid_cycle_is_replaced_by_the_next() {
             "timeout = \"10s\"",
             "timeout = \"5s\"\nreplication_delay = \"20s\"",
         );
-    let gateway = Setup::with_target(&target)
-        .app("start = true")
-        .app(&format!("container = \"{staff}\""))
-        .start()
-        .await;
+    let gateway = Setup::with_target(&target).app("start = true").start().await;
     let people: Vec<Json> = (0..200)
         .map(|id| person(&format!("{id}"), &format!("Person Number{id}")))
         .collect();

@@ -38,7 +38,6 @@ impl World {
         controller.index("employeeID");
         let gateway = Setup::with_target(&target(&controller, &user, &password))
             .app("start = true")
-            .app(&format!("container = \"{STAFF}\""))
             .app(app)
             .start()
             .await;

@@ -117,6 +117,7 @@ impl Setup {
             target = "corp"
             template = "API2AD"
             job = "{JOB}"
+            container = "OU=Staff,DC=example,DC=test"
             {app}
             "#
         )

@@ -22,7 +22,6 @@ pub fn target(directory: &Directory) -> String {
 pub async fn start(directory: &Directory, app: &str) -> Gateway {
     Setup::with_target(&target(directory))
         .app("start = true")
-        .app(&format!("container = \"OU=Staff,{}\"", directory.base_dn))
         .app(app)
         .start()
         .await

@@ -203,6 +203,7 @@ impl World {
             },
             references: self.others.clone(),
             resumed: false,
+            recoverable: false,
         };
         plan::plan(
             &self.policy,
@@ -284,7 +285,6 @@ fn policy(life: &Life) -> Policy {
             delete_after: SignedDuration::from_hours(24 * life.switch.delete_after_days.unwrap_or(30)),
             may_delete_at_once: life.switch.may_delete_at_once,
             move_disabled: life.switch.move_disabled,
-            never: Vec::new(),
         },
     }
 }

@@ -13,6 +13,7 @@ CREATE TABLE uploads (
     system TEXT NOT NULL,
     sequence BIGINT NOT NULL,
     body BYTEA NOT NULL,
+    bytes BIGINT NOT NULL,
     operations INTEGER NOT NULL,
     received BIGINT NOT NULL,
     PRIMARY KEY (system, sequence)
@@ -38,20 +39,19 @@ CREATE TABLE schemas (
 
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY NOT NULL,
-    app TEXT NOT NULL UNIQUE,
+    app TEXT NOT NULL,
     template TEXT NOT NULL,
     source TEXT NOT NULL,
     target TEXT NOT NULL,
     state TEXT NOT NULL,
     created BIGINT NOT NULL,
     schema_version BIGINT NOT NULL,
-    cycle TEXT,                        -- the cycle that is under way
     status TEXT NOT NULL,
     holder TEXT,                       -- the lease: who runs this job's cycle,
     token BIGINT NOT NULL,             -- which of its holders that is,
     until BIGINT NOT NULL              -- and until when
 );
-CREATE INDEX jobs_by_source ON jobs (source);
+CREATE INDEX jobs_by_app ON jobs (app);
 
 CREATE TABLE operations (
     job TEXT NOT NULL,
@@ -66,13 +66,14 @@ CREATE INDEX operations_by_anchor ON operations (job, anchor);
 CREATE TABLE wakes (
     job TEXT NOT NULL,
     anchor TEXT NOT NULL,
+    rank INTEGER NOT NULL,             -- what HR said just now goes before everything else
     due BIGINT NOT NULL,
     cause TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     stamp BIGINT NOT NULL,
     PRIMARY KEY (job, anchor)
 );
-CREATE INDEX wakes_by_due ON wakes (job, due);
+CREATE INDEX wakes_by_due ON wakes (job, rank, due, anchor);
 
 CREATE TABLE links (
     job TEXT NOT NULL,
@@ -86,12 +87,16 @@ CREATE TABLE links (
     PRIMARY KEY (job, worker)
 );
 CREATE UNIQUE INDEX links_by_account ON links (job, account);
+CREATE INDEX links_by_state ON links (job, enabled);
+CREATE INDEX links_by_origin ON links (job, made);
 
 CREATE TABLE changes (
     id TEXT PRIMARY KEY NOT NULL,
     job TEXT NOT NULL,
     worker TEXT NOT NULL,
     cycle TEXT NOT NULL,
+    plan TEXT NOT NULL,                -- the plan's id, which is its seed
+    policy BIGINT NOT NULL,            -- the schema version it was made with
     body TEXT NOT NULL,
     endpoint TEXT NOT NULL,
     token BIGINT NOT NULL,
@@ -124,6 +129,7 @@ CREATE TABLE escrows (
     code TEXT NOT NULL,
     since BIGINT NOT NULL,
     attempts INTEGER NOT NULL,
+    next BIGINT NOT NULL,              -- when the refused change is tried again
     PRIMARY KEY (job, worker)
 );
 

@@ -14,15 +14,19 @@ use super::errors::During;
 use super::model;
 use super::target::DirectorySession;
 use super::wire::{self, Entry, Filter, USER_ACCOUNT_CONTROL};
-use crate::connector::Outcome;
+use crate::connector::{MayStart, Outcome};
 use crate::domain::account::Anchor;
 use crate::domain::plan::{Change, ChangeId, Effect, Receipt};
 use crate::error::{Error, Kind, Result};
 
 /// Changes travel over all connections, and side by side on each where the server works that way.
-pub(super) fn apply(session: &DirectorySession, changes: Vec<Change>) -> BoxStream<'_, (ChangeId, Outcome)> {
+pub(super) fn apply(
+    session: &DirectorySession,
+    changes: Vec<Change>,
+    may_start: MayStart,
+) -> BoxStream<'_, (ChangeId, Outcome)> {
     let started = async move {
-        let batch = Arc::new(Batch::start(session, changes).await);
+        let batch = Arc::new(Batch::start(session, changes, may_start).await);
         let width = CONNECTIONS * session.server.dialect.depth;
         stream::select_all((0..width).map(|number| worker(batch.clone(), number).boxed()))
     };
@@ -43,6 +47,7 @@ fn worker(batch: Arc<Batch<'_>>, number: usize) -> impl Stream<Item = (ChangeId,
 struct Batch<'a> {
     session: &'a DirectorySession,
     waiting: Mutex<VecDeque<Change>>,
+    may_start: MayStart,
     /// The DNs of all accounts that changes refer to, or why they could not be read.
     dns: std::result::Result<HashMap<Anchor, String>, Cause>,
     /// Why no connection can be had any more: the rest need not wait for the same time-out one by one.
@@ -50,7 +55,7 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    async fn start(session: &'a DirectorySession, changes: Vec<Change>) -> Batch<'a> {
+    async fn start(session: &'a DirectorySession, changes: Vec<Change>, may_start: MayStart) -> Batch<'a> {
         let effects = changes.iter().flat_map(|change| &change.effects);
         let dns = session.dns_of(effects.flat_map(referred).collect()).await;
         let down = dns
@@ -61,6 +66,7 @@ impl<'a> Batch<'a> {
         Batch {
             session,
             waiting: Mutex::new(changes.into()),
+            may_start,
             dns: dns.map_err(|error| Cause::of(&error)),
             down: Mutex::new(down),
         }
@@ -83,6 +89,11 @@ impl<'a> Batch<'a> {
     }
 
     async fn carry_out(&self, number: usize, change: Change) -> Outcome {
+        if !(self.may_start)() {
+            return Outcome::Refused(Error::unavailable(
+                "the change was not begun: somebody else may be about to",
+            ));
+        }
         let connection = match self.connect(number).await {
             Ok(connection) => connection,
             Err(error) => return Outcome::Refused(error),
@@ -98,6 +109,14 @@ impl<'a> Batch<'a> {
         let end = writing.change(&change).await;
         writing.outcome(change.id, end)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when the directory answered is known here only"
+)]
+fn answered() -> Timestamp {
+    Timestamp::now()
 }
 
 /// The accounts an effect points at.
@@ -205,7 +224,7 @@ impl Writing<'_> {
             address: self.dn,
             endpoint: self.session.controller.endpoint.0.clone(),
             done: self.done,
-            at: Timestamp::now(),
+            at: answered(),
         });
         match (end, receipt) {
             (Ok(()), Some(receipt)) => Outcome::Done(receipt),

@@ -73,7 +73,7 @@ fn warning(message: String) -> Problem {
 }
 
 async fn bases(session: &DirectorySession) -> Result<Vec<Problem>> {
-    let connection = session.controller.connection(0).await?;
+    let connection = session.connection().await?;
     let shared = &session.shared;
     let mut bases = vec![("base_dn", &shared.base_dn)];
     if shared.search_base != shared.base_dn {
@@ -135,7 +135,7 @@ async fn described(session: &DirectorySession) -> Result<HashMap<String, Index>>
             "the service account may not read where the directory keeps its schema",
         )
     })?;
-    let connection = session.controller.connection(0).await?;
+    let connection = session.connection().await?;
     let failed = |failure: super::connection::Failure| failure.into_error(During::Search);
     match server.dialect.schema {
         Schema::Objects => {

@@ -6,7 +6,7 @@
 //! things only: an answer, "not sent", or "sent, and no answer".
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -188,15 +188,9 @@ fn encryption(config: &Config) -> Result<ClientConfig> {
 pub(super) struct Controller {
     pub endpoint: Endpoint,
     dial: Arc<Dial>,
-    slots: [Mutex<Slot>; CONNECTIONS],
-}
-
-/// Room for one kept connection.
-#[derive(Default)]
-struct Slot {
-    kept: Option<Connection>,
-    /// When and why the last attempt to connect failed.
-    failed: Option<(Instant, Cause)>,
+    kept: [Mutex<Option<Connection>>; CONNECTIONS],
+    /// When and why the last attempt to connect failed. Held while connecting: one at a time is enough.
+    failed: Mutex<Option<(Instant, Cause)>>,
 }
 
 /// What went wrong once for several who wait for the same.
@@ -226,47 +220,45 @@ impl Controller {
         Controller {
             endpoint: Endpoint(url.to_string()),
             dial,
-            slots: Default::default(),
+            kept: Default::default(),
+            failed: Mutex::default(),
         }
     }
 
-    /// The kept connection of this number (modulo how many there are), made anew when it died. Whoever waits
-    /// while another tries in vain shares his failure, and does not try the same again.
+    /// The kept connection of this number (modulo how many there are), made anew when it died.
     pub(super) async fn connection(&self, number: usize) -> Result<Connection> {
         let asked = Instant::now();
-        let mut slot = self.slots[number % CONNECTIONS].lock().await;
-        if let Some(connection) = &slot.kept
+        let mut kept = self.kept[number % CONNECTIONS].lock().await;
+        if let Some(connection) = kept.as_ref()
             && connection.is_alive()
             && (!connection.is_idle() || connection.root(&["1.1"]).await.is_ok())
         {
             return Ok(connection.clone());
         }
-        if let Some((at, cause)) = &slot.failed
-            && *at > asked
-        {
-            return Err(cause.error());
-        }
-        match self.dial.connect(&self.endpoint).await {
-            Ok(made) => {
-                *slot = Slot {
-                    kept: Some(made.clone()),
-                    failed: None,
-                };
-                Ok(made)
-            }
-            Err(error) => {
-                *slot = Slot {
-                    kept: None,
-                    failed: Some((Instant::now(), Cause::of(&error))),
-                };
-                Err(error)
-            }
-        }
+        let made = self.connect(asked).await?;
+        *kept = Some(made.clone());
+        Ok(made)
     }
 
     /// A connection of one's own, for a listing: servers keep the state of a paged search by connection.
     pub(super) async fn separate(&self) -> Result<Connection> {
-        self.dial.connect(&self.endpoint).await
+        self.connect(Instant::now()).await
+    }
+
+    /// Whoever waited while another tried in vain shares that failure, and does not try the same again.
+    async fn connect(&self, asked: Instant) -> Result<Connection> {
+        let mut failed = self.failed.lock().await;
+        if let Some((at, cause)) = &*failed
+            && *at > asked
+        {
+            return Err(cause.error());
+        }
+        let made = self.dial.connect(&self.endpoint).await;
+        *failed = made
+            .as_ref()
+            .err()
+            .map(|error| (Instant::now(), Cause::of(error)));
+        made
     }
 }
 
@@ -414,12 +406,12 @@ impl Connection {
     /// Fetches the rest of attributes of which the server gave only the first part.
     async fn complete(&self, mut entries: Vec<Entry>, controls: &[RawControl]) -> Answer<Vec<Entry>> {
         for entry in &mut entries {
-            let mut read = 0;
+            let mut read = HashMap::new();
             while let Some((attribute, next)) = entry.unfinished() {
-                if next <= read {
+                let before = read.insert(attribute.clone(), next);
+                if before.is_some_and(|before| next <= before) {
                     return Err(Failure::Lost(malformed(&self.url)));
                 }
-                read = next;
                 let part = [format!("{attribute};range={next}-*")];
                 let mut ldap = self.ldap.clone();
                 ldap.with_controls(controls.to_vec());

@@ -98,22 +98,17 @@ pub(super) static WITH_PEOPLE: Dialect = Dialect {
 /// The root DSE's capability that only Active Directory and its equals announce.
 const CAPABILITY_ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 
+pub(super) fn is_active_directory(root: &Entry) -> bool {
+    root.texts("supportedCapabilities")
+        .any(|it| it == CAPABILITY_ACTIVE_DIRECTORY)
+}
+
 impl Dialect {
-    /// `classes` are the object class descriptions of the subschema subentry; AD needs none.
-    pub(super) fn recognise(root: &Entry, classes: &[String]) -> &'static Dialect {
-        if root
-            .texts("supportedCapabilities")
-            .any(|it| it == CAPABILITY_ACTIVE_DIRECTORY)
-        {
-            &ACTIVE_DIRECTORY
-        } else if classes
-            .iter()
-            .any(|it| described_names(it).any(|name| name.eq_ignore_ascii_case("user")))
-        {
-            &WITH_USERS
-        } else {
-            &WITH_PEOPLE
-        }
+    /// Of a server that is not Active Directory, by its object class descriptions.
+    pub(super) fn of_classes<'a>(mut descriptions: impl Iterator<Item = &'a str>) -> &'static Dialect {
+        let has_users =
+            descriptions.any(|it| described_names(it).any(|name| name.eq_ignore_ascii_case("user")));
+        if has_users { &WITH_USERS } else { &WITH_PEOPLE }
     }
 
     pub(super) fn people(&self) -> Filter {
@@ -136,8 +131,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(root: &Entry, classes: &[String]) -> Server {
-        let dialect = Dialect::recognise(root, classes);
+    pub(super) fn new(root: &Entry, dialect: &'static Dialect) -> Server {
         let schema = match dialect.schema {
             Schema::Objects => "schemaNamingContext",
             Schema::Subentry => "subschemaSubentry",
@@ -185,14 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_known_by_its_root() {
-        let active = Entry::of("", &[("supportedCapabilities", CAPABILITY_ACTIVE_DIRECTORY)]);
-        assert_eq!(Dialect::recognise(&active, &[]).anchor, "objectGUID");
+    fn a_server_is_known_by_its_root_and_its_classes() {
+        let root = |attribute, value| Entry::of("", &[(attribute, value)]);
+        assert!(is_active_directory(&root(
+            "supportedCapabilities",
+            CAPABILITY_ACTIVE_DIRECTORY
+        )));
+        assert!(!is_active_directory(&root("vendorName", "somebody")));
 
-        let other = Entry::of("", &[("vendorName", "somebody")]);
-        let user = "( 1.2 NAME 'user' SUP organizationalPerson )".to_string();
-        assert!(Dialect::recognise(&other, &[user]).state);
-        assert!(!Dialect::recognise(&other, &[]).state);
+        let user = "( 1.2 NAME 'user' SUP organizationalPerson )";
+        assert!(Dialect::of_classes([user].into_iter()).state);
+        assert!(!Dialect::of_classes([].into_iter()).state);
     }
 
     #[test]

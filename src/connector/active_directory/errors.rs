@@ -248,7 +248,6 @@ const ROWS: &[Row] = &[
     any(53, Invalid, "NotPermitted", "the directory is unwilling to do this"),
 
     // The server itself.
-    with(1, "000004DC", Unavailable, "EndpointUnavailable", "the directory has forgotten the bind of this connection"),
     any(1, Internal, "InternalServerError", "the directory failed to work the request off"),
     any(2, Internal, "UnprocessableEntity", "the directory does not understand the request"),
     any(3, Unavailable, "Timeout", "the directory gave up searching: index the attributes people are matched by"),

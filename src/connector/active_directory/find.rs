@@ -22,8 +22,8 @@ pub(super) const BATCH: usize = 100;
 /// The accounts each lookup finds, in the order of the lookups.
 pub(super) async fn find(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
     let questions = questions(session, lookups)?;
-    let answers: Vec<Vec<(usize, Account)>> = stream::iter(questions.into_iter().enumerate())
-        .map(|(number, question)| answer(session, number, question))
+    let answers: Vec<Vec<(usize, Account)>> = stream::iter(questions)
+        .map(|question| answer(session, question))
         .buffered(CONNECTIONS)
         .try_collect()
         .await?;
@@ -93,12 +93,8 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
 
 /// Asks one question and tells whom each account answers. The directory is the judge of what is equal: if it
 /// returns an account that equals none of the values as we compare, each lookup is asked by itself.
-async fn answer(
-    session: &DirectorySession,
-    number: usize,
-    question: Question,
-) -> Result<Vec<(usize, Account)>> {
-    let connection = session.controller.connection(number).await?;
+async fn answer(session: &DirectorySession, question: Question) -> Result<Vec<(usize, Account)>> {
+    let connection = session.connection().await?;
     let entries = ask(session, &connection, question.everywhere, &question.terms).await?;
     if let Some(belongs) = attribute_to(session, &question.terms, &entries) {
         return accounts(session, &entries, &belongs).await;

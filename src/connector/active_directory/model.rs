@@ -46,6 +46,8 @@ enum Form {
     Octets,
     /// The directory's own; nobody writes it.
     ReadOnly,
+    /// Decides what the account may do; no HR record does (B31).
+    Privileged,
 }
 
 const fn rule(attribute: &'static str, shortest: usize, longest: usize, form: Form) -> Rule {
@@ -132,6 +134,18 @@ const RULES: &[Rule] = &[
     rule("objectSid",                  1,  ANY, Form::ReadOnly),
     rule("directReports",              1,  ANY, Form::ReadOnly),
     rule("memberOf",                   1,  ANY, Form::ReadOnly),
+    rule("adminCount",                 1,  ANY, Form::Privileged),
+    rule("isCriticalSystemObject",     1,  ANY, Form::Privileged),
+    rule("objectClass",                1,  ANY, Form::Privileged),
+    rule("nTSecurityDescriptor",       1,  ANY, Form::Privileged),
+    rule("primaryGroupID",             1,  ANY, Form::Privileged),
+    rule("sIDHistory",                 1,  ANY, Form::Privileged),
+    rule("servicePrincipalName",       1,  ANY, Form::Privileged),
+    rule("altSecurityIdentities",      1,  ANY, Form::Privileged),
+    rule("userCertificate",            1,  ANY, Form::Privileged),
+    rule("msDS-KeyCredentialLink",     1,  ANY, Form::Privileged),
+    rule("msDS-AllowedToDelegateTo",   1,  ANY, Form::Privileged),
+    rule("msDS-AllowedToActOnBehalfOfOtherIdentity", 1, ANY, Form::Privileged),
 ];
 
 /// An attribute of which nothing is known here: any text.
@@ -171,13 +185,18 @@ pub(super) fn is_octets(attribute: &str) -> bool {
 }
 
 /// Whether a plain modification may name the attribute. The others have effects of their own (state, name,
-/// place, references), are secrets, or are the directory's.
+/// place, references), are secrets, grant rights, or are the directory's.
 pub(super) fn is_settable(attribute: &str) -> bool {
     let own_effect = ["cn", "userAccountControl"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(attribute));
     let form = of(attribute).form;
-    !own_effect && !is_virtual(attribute) && !matches!(form, Form::Reference | Form::Octets | Form::ReadOnly)
+    !own_effect
+        && !is_virtual(attribute)
+        && !matches!(
+            form,
+            Form::Reference | Form::Octets | Form::ReadOnly | Form::Privileged
+        )
 }
 
 fn check(attribute: &str, value: &str) -> Result<(), Violation> {
@@ -231,6 +250,7 @@ fn fault(form: Form, value: &str) -> Option<String> {
         }
         Form::Octets => "is binary or a secret, which is not provisioned",
         Form::ReadOnly => "is kept by the directory itself and cannot be written",
+        Form::Privileged => "decides what the account may do, which is not provisioned",
         _ => return None,
     };
     Some(fault.to_string())
@@ -362,6 +382,7 @@ mod tests {
         refused("parentDistinguishedName", "Staff", "InvalidAttributeSyntax");
         refused("thumbnailPhoto", "AAAA", "InvalidAttributeSyntax");
         refused("objectSid", "S-1-5", "InvalidAttributeSyntax");
+        refused("servicePrincipalName", "http/x", "InvalidAttributeSyntax");
         taken("streetAddress", "1 Long Road\r\nLondon");
         refused("cn", "Ada\nLovelace", "InvalidAttributeSyntax");
         refused("title", "a\0b", "InvalidAttributeSyntax");
@@ -382,6 +403,7 @@ mod tests {
             "manager",
             "unicodePwd",
             "objectGUID",
+            "adminCount",
         ] {
             assert!(!is_settable(attribute), "{attribute}");
         }

@@ -7,14 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use ldap3::Scope;
 
-use super::connection::{CONNECTIONS, Connection, Search};
+use super::connection::{CONNECTIONS, Search};
 use super::dialect::References as Style;
 use super::errors::During;
 use super::find::BATCH;
 use super::target::DirectorySession;
 use super::wire::{Entry, Filter, Reference};
 use crate::domain::account::Anchor;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// Pairs kept, before all are forgotten and looked up again: a few megabytes.
 const KEPT: usize = 20_000;
@@ -58,29 +58,22 @@ impl DirectorySession {
     /// The DNs of these accounts; one that does not exist is left out.
     pub(super) async fn dns_of(&self, anchors: HashSet<Anchor>) -> Result<HashMap<Anchor, String>> {
         let (mut found, unknown) = self.split(anchors, |pairs, anchor| pairs.dns.get(anchor).cloned());
-        let base = &self.shared.base_dn;
         let dialect = self.server.dialect;
         let attributes = [dialect.anchor.to_string()];
-        let batches: Vec<Vec<Filter>> = unknown
-            .chunks(BATCH)
-            .map(|batch| {
-                batch
-                    .iter()
-                    .map(|anchor| Filter::anchor(dialect, anchor))
-                    .collect()
-            })
-            .collect();
-        for (number, filters) in batches.into_iter().enumerate() {
+        for batch in unknown.chunks(BATCH) {
+            let filters = batch
+                .iter()
+                .map(|anchor| Filter::anchor(dialect, anchor))
+                .collect();
             let search = Search {
-                base,
+                base: &self.shared.base_dn,
                 scope: Scope::Subtree,
                 filter: Filter::Any(filters),
                 attributes: &attributes,
                 controls: self.controls(),
                 page_size: self.shared.page_size,
             };
-            let connection = self.controller.connection(number).await?;
-            let entries = connection.search(&search).await;
+            let entries = self.connection().await?.search(&search).await;
             for entry in entries.map_err(|failure| failure.into_error(During::Search))? {
                 if let Some(anchor) = entry.anchor(dialect) {
                     self.known.remember(&anchor, &entry.dn);
@@ -104,12 +97,8 @@ impl DirectorySession {
             .collect();
         let (mut found, unknown) = self.split(dns, |pairs, dn| pairs.anchors.get(dn).cloned());
         let width = CONNECTIONS * self.server.dialect.depth;
-        let mut read = stream::iter(unknown.into_iter().enumerate())
-            .map(async |(number, dn)| {
-                let connection = self.controller.connection(number).await?;
-                let anchor = self.anchor_at(&connection, &dn).await?;
-                Ok::<_, crate::error::Error>(anchor.map(|anchor| (dn, anchor)))
-            })
+        let mut read = stream::iter(unknown)
+            .map(async |dn| Ok::<_, Error>(self.anchor_at(&dn).await?.map(|anchor| (dn, anchor))))
             .buffer_unordered(width);
         while let Some(pair) = read.try_next().await? {
             if let Some((dn, anchor)) = pair {
@@ -120,11 +109,16 @@ impl DirectorySession {
         Ok(found)
     }
 
-    async fn anchor_at(&self, connection: &Connection, dn: &str) -> Result<Option<Anchor>> {
+    /// `None` where nobody is, or nobody we may see.
+    async fn anchor_at(&self, dn: &str) -> Result<Option<Anchor>> {
         let attributes = [self.server.dialect.anchor.to_string()];
-        let entry = connection.read(dn, &attributes, Vec::new()).await;
-        let entry = entry.map_err(|failure| failure.into_error(During::Search))?;
-        Ok(entry.and_then(|entry| entry.anchor(self.server.dialect)))
+        match self.connection().await?.read(dn, &attributes, Vec::new()).await {
+            Ok(entry) => Ok(entry.and_then(|entry| entry.anchor(self.server.dialect))),
+            Err(failure) => match failure.into_error(During::Search) {
+                error if error.kind == Kind::Unavailable => Err(error),
+                _ => Ok(None),
+            },
+        }
     }
 
     /// What is known already, and what has to be asked for.

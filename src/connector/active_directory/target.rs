@@ -1,7 +1,7 @@
 //! The directory as a target: one session on one controller.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -9,14 +9,13 @@ use ldap3::Scope;
 use ldap3::controls::RawControl;
 
 use super::config::Config;
-use super::connection::{Controller, Dial, Failure, Search};
-use super::dialect::{References, Server};
+use super::connection::{Connection, Controller, Dial, Failure, Search};
+use super::dialect::{self, ACTIVE_DIRECTORY, Dialect, References, Server};
 use super::errors::During;
-use super::find::BATCH;
 use super::model::MODEL;
 use super::references::Known;
 use super::wire::{self, Filter, Mapped};
-use crate::connector::{Capability, Endpoint, Lookup, Outcome, Problem, Session, Target};
+use crate::connector::{Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target};
 use crate::domain::account::{Account, Anchor};
 use crate::domain::dn::{self, Dn};
 use crate::domain::plan::{Change, ChangeId};
@@ -97,6 +96,7 @@ impl ActiveDirectory {
             own: Vec::new(),
             asked,
             known: Known::default(),
+            turn: AtomicUsize::new(0),
         };
         session.own = session.own_accounts().await?;
         self.shared
@@ -111,7 +111,6 @@ impl Target for ActiveDirectory {
     fn capability(&self) -> Capability {
         Capability {
             model: MODEL,
-            find_batch: BATCH,
             recoverable_delete: self.shared.recycle_bin.load(Ordering::Relaxed),
         }
     }
@@ -159,17 +158,17 @@ async fn identify(controller: &Controller) -> Result<Server> {
         answer => answer,
     }
     .map_err(failed)?;
-    let classes: Vec<String> = match root.text("subschemaSubentry") {
+    let dialect = match root.text("subschemaSubentry") {
+        _ if dialect::is_active_directory(&root) => &ACTIVE_DIRECTORY,
         Some(subentry) => {
-            let entry = connection
+            let schema = connection
                 .read(subentry, &["objectClasses".to_string()], Vec::new())
                 .await;
-            let entry = entry.map_err(failed)?.unwrap_or_default();
-            entry.texts("objectClasses").map(str::to_string).collect()
+            Dialect::of_classes(schema.map_err(failed)?.unwrap_or_default().texts("objectClasses"))
         }
-        None => Vec::new(),
+        None => Dialect::of_classes(std::iter::empty()),
     };
-    Ok(Server::new(&root, &classes))
+    Ok(Server::new(&root, dialect))
 }
 
 /// One cycle's conversation with one controller.
@@ -182,9 +181,17 @@ pub(super) struct DirectorySession {
     /// The attributes asked for with every account.
     pub asked: Vec<String>,
     pub known: Known,
+    /// Whose turn it is to be asked.
+    turn: AtomicUsize,
 }
 
 impl DirectorySession {
+    /// The next of the kept connections, for a question.
+    pub(super) async fn connection(&self) -> Result<Connection> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.controller.connection(turn).await
+    }
+
     /// The controls that go with every search, as far as the server knows them.
     pub(super) fn controls(&self) -> Vec<RawControl> {
         let mut controls = Vec::new();
@@ -273,7 +280,7 @@ impl Session for DirectorySession {
         super::find::list(self)
     }
 
-    fn apply(&self, changes: Vec<Change>) -> BoxStream<'_, (ChangeId, Outcome)> {
-        super::apply::apply(self, changes)
+    fn apply(&self, changes: Vec<Change>, may_start: MayStart) -> BoxStream<'_, (ChangeId, Outcome)> {
+        super::apply::apply(self, changes, may_start)
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::wire::Members;
+use super::wire::{Members, unusable_key};
 use crate::domain::value::Value;
 use crate::domain::worker::Attributes;
 
@@ -20,6 +20,8 @@ const KNOWN: &[&str] = &[
 /// Members that say nothing about the person.
 const IGNORED: &[&str] = &["schemas", "id", "meta", "resourceType", "password"];
 
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
 /// What a resource says, flat. The error names the member that cannot be read.
 pub fn attributes(data: &Members<'_>) -> Result<Attributes, String> {
     let mut attributes = Attributes::new();
@@ -28,37 +30,83 @@ pub fn attributes(data: &Members<'_>) -> Result<Attributes, String> {
             continue;
         }
         let value = serde_json::from_str(raw.get()).map_err(|error| format!("data.{member}: {error}"))?;
-        let (name, below) = match member.to_ascii_lowercase().starts_with("urn:") {
-            true => (member.to_string(), ':'),
-            false => (canonical(member), '.'),
+        let place = if member.eq_ignore_ascii_case(ENTERPRISE) {
+            Place {
+                name: ENTERPRISE.into(),
+                below: ':',
+                known: true,
+            }
+        } else if member.to_ascii_lowercase().starts_with("urn:") {
+            Place {
+                name: member.into(),
+                below: ':',
+                known: false,
+            }
+        } else {
+            Place {
+                name: canonical(member),
+                below: '.',
+                known: true,
+            }
         };
-        flatten(&mut attributes, name, below, value);
+        flatten(&mut attributes, place, value);
     }
-    Ok(attributes)
+    match attributes
+        .iter()
+        .find(|(name, value)| is_reference(name) && unusable(value))
+    {
+        Some((name, _)) => Err(format!("data.{name} is no worker's externalId")),
+        None => Ok(attributes),
+    }
 }
 
-fn flatten(attributes: &mut Attributes, name: String, below: char, value: Json) {
+/// Where in a resource a value stands.
+struct Place {
+    name: String,
+    /// What comes between this name and a member's.
+    below: char,
+    /// The members' names are the standard's; those of other extensions are their owner's, and kept as they are.
+    known: bool,
+}
+
+impl Place {
+    fn member(&self, member: &str) -> Place {
+        let member = if self.known {
+            canonical(member)
+        } else {
+            member.to_string()
+        };
+        Place {
+            name: format!("{}{}{member}", self.name, self.below),
+            below: '.',
+            known: self.known,
+        }
+    }
+}
+
+fn flatten(attributes: &mut Attributes, place: Place, value: Json) {
     match value {
-        Json::Object(members) if is_reference(&name) => {
+        Json::Object(members) if is_reference(&place.name) => {
             if let Some(to) = member(&members, "value") {
-                attributes.insert(name, single(to));
+                attributes.insert(place.name, single(to));
             }
         }
         Json::Object(members) => {
             for (member, value) in members {
-                flatten(
-                    attributes,
-                    format!("{name}{below}{}", canonical(&member)),
-                    '.',
-                    value,
-                );
+                flatten(attributes, place.member(&member), value);
             }
         }
-        Json::Array(items) if items.iter().any(Json::is_object) => typed(attributes, &name, items),
+        Json::Array(items) if items.iter().any(Json::is_object) => typed(attributes, &place.name, items),
         other => {
-            attributes.insert(name, single(&other));
+            attributes.insert(place.name, single(&other));
         }
     }
+}
+
+fn unusable(reference: &Value) -> bool {
+    reference
+        .to_text()
+        .is_some_and(|text| unusable_key(&text).is_some())
 }
 
 /// Multi-valued elements are told apart by their type. Of several with one type the primary counts, else the
@@ -150,6 +198,10 @@ mod tests {
             ],
         );
         check(
+            r#"{"urn:csv:User":{"Department":"as the owner wrote it"}}"#,
+            &[("urn:csv:User:Department", "as the owner wrote it".into())],
+        );
+        check(
             r#"{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"Department":"Ops","manager":{"value":"89607","displayName":"John"}},
                 "urn:contoso:employee":{"HireDate":"2021-05-01","JobCode":7}}"#,
             &[
@@ -178,6 +230,20 @@ mod tests {
                 ("phoneNumbers[type eq \"work\"].value", "1".into()),
             ],
         );
+    }
+
+    #[test]
+    fn a_reference_must_be_somebodys_key() {
+        for manager in [
+            r#"{"value":"a\u0000b"}"#.to_string(),
+            format!("\"{}\"", "x".repeat(600)),
+        ] {
+            let data = format!(r#"{{"manager":{manager}}}"#);
+            assert!(
+                attributes(&serde_json::from_str(&data).unwrap()).is_err(),
+                "{data:.40}"
+            );
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 /// Nesting that no payload needs: deeper ones are refused before anything walks them.
 const DEPTH: usize = 64;
 
+/// Bytes that a worker's key may have; real ones have a dozen.
+const LONGEST_KEY: usize = 512;
+
 /// An operation that says nothing about anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -86,6 +89,17 @@ fn statement(operation: &Operation<'_>, at: Timestamp) -> Result<Statement, Refu
         },
         at,
     })
+}
+
+/// Why a text cannot be anybody's key. Databases and directories agree on this much.
+pub(super) fn unusable_key(text: &str) -> Option<String> {
+    if text.chars().any(char::is_control) {
+        Some("holds control characters".into())
+    } else if text.len() > LONGEST_KEY {
+        Some(format!("is longer than {LONGEST_KEY} bytes"))
+    } else {
+        None
+    }
 }
 
 fn operations(body: &[u8]) -> Result<Vec<Operation<'_>>> {

@@ -72,3 +72,23 @@ pub struct Receipt {
     pub done: Vec<Effect>,
     pub at: Timestamp,
 }
+
+impl Receipt {
+    /// One receipt for what two attempts at the same worker did.
+    pub fn then(mut self, later: Receipt) -> Receipt {
+        self.done.extend(later.done);
+        self.address = later.address;
+        self.at = later.at;
+        self
+    }
+
+    pub fn has(&self, effect: impl Fn(&Effect) -> bool) -> bool {
+        self.done.iter().any(effect)
+    }
+}
+
+impl Effect {
+    pub fn is_create(&self) -> bool {
+        matches!(self, Effect::Create { .. })
+    }
+}

@@ -101,9 +101,11 @@ impl<'a> Draft<'a> {
                 Role::State => {}
                 Role::Reference => {
                     if let Some(to) = wanted.into_iter().next() {
+                        let ready = self.facts.references.contains_key(&to);
                         self.pending.push(Pending {
                             attribute: mapping.target.clone(),
                             to,
+                            ready,
                         });
                     }
                 }
@@ -186,9 +188,6 @@ impl<'a> Draft<'a> {
 
     /// B15: gone at the source. Disabled now, deleted when the time has passed and nobody took it back.
     pub fn gone(&mut self, account: &Account, gone: Timestamp) {
-        if !self.policy.schema.flow_types.delete {
-            return self.skip("the worker is gone at the source, and Delete is not among this job's flowTypes: the account is left as it is");
-        }
         let settings = &self.policy.settings;
         let due = gone
             .saturating_add(settings.delete_after)
@@ -196,9 +195,11 @@ impl<'a> Draft<'a> {
         if self.moment.now < due {
             self.disable(account);
             self.revisit_by(due);
-        } else if settings.delete_after.is_positive() || settings.may_delete_at_once {
+        } else if settings.delete_after.is_positive() || settings.may_delete_at_once || self.facts.recoverable
+        {
             self.effects.push(Effect::Delete);
         } else {
+            self.disable(account);
             self.finding(Finding::new(
                 Weight::Failure,
                 "UnrecoverableDelete",
@@ -339,6 +340,7 @@ impl<'a> Draft<'a> {
             None => self.pending.push(Pending {
                 attribute: mapping.target.clone(),
                 to,
+                ready: false,
             }),
         }
     }

@@ -36,6 +36,8 @@ pub struct Facts {
     pub references: BTreeMap<String, Anchor>,
     /// The account is our own, from a create that was interrupted before it was recorded (B26).
     pub resumed: bool,
+    /// The target can bring a deleted account back.
+    pub recoverable: bool,
 }
 
 /// When a plan is made and what its dice show: the same moment gives the same plan.
@@ -68,6 +70,8 @@ pub struct Pending {
     pub attribute: String,
     /// The other worker's source anchor.
     pub to: String,
+    /// The account is there: the reference follows as a change of its own, once this worker's is there too.
+    pub ready: bool,
 }
 
 /// The workers this one refers to, for whom the engine looks up links before planning.
@@ -157,9 +161,16 @@ fn existing(
         ));
     } else if !draft.policy.schema.flow_types.update {
         draft.skip("this job may not change accounts: Update is not among its flowTypes");
-    } else if let Some(gone) = draft.worker.gone {
+    } else if let Some(gone) = draft
+        .worker
+        .gone
+        .filter(|_| draft.policy.schema.flow_types.delete)
+    {
         draft.gone(account, gone);
     } else if scope.is_ok() {
+        if draft.worker.gone.is_some() {
+            draft.skip("the worker is gone at the source, and Delete is not among this job's flowTypes: the account is not deleted");
+        }
         draft.update(account, wanted);
     } else if linked && (leaves || !draft.policy.settings.skip_out_of_scope_deletions) {
         draft.disable(account);
@@ -175,12 +186,6 @@ fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
         return refuse(
             "ProtectedAccount",
             format!("the account is protected ({protection:?}) and is never written"),
-        );
-    }
-    if policy.settings.never.contains(&account.anchor) {
-        return refuse(
-            "ProtectedAccount",
-            "the account is on this app's never list".into(),
         );
     }
     if policy.model.container.is_none() || policy.settings.managed.is_empty() {

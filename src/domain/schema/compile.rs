@@ -113,6 +113,24 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
         problems.extend(messages.into_iter().map(at));
         Scope::default()
     });
+    for ignored in ["inputFilterGroups", "categoryFilterGroups"] {
+        let filter = object.scope.as_ref().and_then(|scope| scope.other.get(ignored));
+        if filter
+            .and_then(serde_json::Value::as_array)
+            .is_some_and(|groups| !groups.is_empty())
+        {
+            problems.push(Problem {
+                path: format!("{path}.scope.{ignored}"),
+                message: "these filters are not evaluated: express them in `groups`".into(),
+            });
+        }
+    }
+    for twice in duplicates(&mappings) {
+        problems.push(Problem {
+            path: format!("{path}.attributeMappings"),
+            message: format!("{twice} is mapped more than once"),
+        });
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -137,7 +155,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn mapping(&self, mapping: &AttributeMapping) -> Result<Mapping, (&'static str, String)> {
-        let target = mapping.target_attribute_name.as_str();
+        let written = mapping.target_attribute_name.as_str();
+        let target = self.model.spelling(written).unwrap_or(written);
         if target.is_empty() {
             return Err(("targetAttributeName", "the target attribute has no name".into()));
         }
@@ -250,6 +269,17 @@ fn flow_types(text: Option<&str>) -> Result<FlowTypes, String> {
         }
     }
     Ok(types)
+}
+
+fn duplicates(mappings: &[Mapping]) -> Vec<&str> {
+    let same = |one: &Mapping, other: &Mapping| one.target.eq_ignore_ascii_case(&other.target);
+    let again = |at: usize, one: &&Mapping| mappings[..at].iter().any(|other| same(one, other));
+    mappings
+        .iter()
+        .enumerate()
+        .filter(|(at, one)| again(*at, one))
+        .map(|(_, one)| one.target.as_str())
+        .collect()
 }
 
 fn find_object<'a>(schema: &'a Schema, directory: &str, object: &str) -> Option<&'a Object> {
