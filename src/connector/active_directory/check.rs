@@ -104,8 +104,8 @@ async fn attributes(session: &DirectorySession) -> Result<Vec<Problem>> {
         .filter(|name| !model::is_virtual(name));
     let problem = |name: &String| match known.get(&name.to_lowercase()) {
         None => Some(error(format!(
-            "{name} is mapped, and the directory's schema has no such attribute: correct the mapping, or extend \
-             the schema"
+            "{name} is mapped, and the directory's schema has no such attribute: correct the mapping, or \
+             extend the schema"
         ))),
         Some(Index::Missing) if MATCHED_BY.iter().any(|it| it.eq_ignore_ascii_case(name)) => {
             Some(warning(format!(

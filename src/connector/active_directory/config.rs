@@ -236,13 +236,13 @@ mod tests {
     #[test]
     fn lengths_of_time_and_files_are_read() {
         let config = read(&format!(
-            "{WRITTEN}\ntimeout = \"500ms\"\nreplication_delay = \"1h\"\nca_file = \"ca.pem\"\npage_size = 200"
+            "{WRITTEN}\ntimeout = \"500ms\"\nreplication_delay = \"1h\"\nca_file = \"ca.pem\"\npage_size = 9"
         ))
         .unwrap();
         assert_eq!(config.timeout, Duration::from_millis(500));
         assert_eq!(config.replication_delay, Duration::from_secs(3600));
         assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/muster/ca.pem")));
-        assert_eq!(config.page_size, 200);
+        assert_eq!(config.page_size, 9);
     }
 
     #[test]

@@ -537,7 +537,8 @@ fn unreachable(url: &str, error: LdapError) -> Error {
     let message = match (&error, trust) {
         (_, Some(rustls::Error::InvalidCertificate(fault))) => {
             format!(
-                "the certificate of {url} is not trusted ({fault}): give its authority as ca_file, and the name it was made for as the host"
+                "the certificate of {url} is not trusted ({fault}): give its authority as ca_file, and the \
+                 name it was made for as the host"
             )
         }
         (_, Some(fault)) => format!("no encrypted connection to {url}: {fault}"),

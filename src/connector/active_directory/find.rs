@@ -62,6 +62,8 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
                 let filter = Filter::anchor(dialect, anchor);
                 (true, dialect.anchor, anchor.0.to_lowercase(), filter)
             }
+            // Nobody holds an empty value, and servers differ in what they make of the question.
+            Lookup::Match { value, .. } if value.is_empty() => continue,
             Lookup::Match { attribute, value } => {
                 if !wire::is_attribute_name(attribute) || model::is_virtual(attribute) {
                     return Err(Error::invalid("no directory can search by this attribute").at(attribute));
@@ -71,16 +73,12 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
                 (false, attribute.as_str(), folded, filter)
             }
         };
-        // Nobody holds an empty value, and servers differ in what they make of the question.
-        if !value.is_empty() {
-            let term = Term {
-                lookup: position,
-                attribute: attribute.to_string(),
-                value,
-                filter,
-            };
-            by_base.entry(everywhere).or_default().push(term);
-        }
+        by_base.entry(everywhere).or_default().push(Term {
+            lookup: position,
+            attribute: attribute.to_string(),
+            value,
+            filter,
+        });
     }
     let questions = by_base.into_iter().flat_map(|(everywhere, terms)| {
         let batches: Vec<_> = terms.chunks(BATCH).map(<[Term]>::to_vec).collect();
@@ -96,7 +94,7 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
 async fn answer(session: &DirectorySession, question: Question) -> Result<Vec<(usize, Account)>> {
     let connection = session.connection().await?;
     let entries = ask(session, &connection, question.everywhere, &question.terms).await?;
-    if let Some(belongs) = attribute_to(session, &question.terms, &entries) {
+    if let Some(belongs) = answered_by(session, &question.terms, &entries) {
         return accounts(session, &entries, &belongs).await;
     }
     let mut answers = Vec::new();
@@ -148,8 +146,8 @@ async fn ask(
         .map_err(|failure| failure.into_error(During::Search))
 }
 
-/// For each entry the lookups it answers; `None` if one seems to answer none.
-fn attribute_to(session: &DirectorySession, terms: &[Term], entries: &[Entry]) -> Option<Vec<Vec<usize>>> {
+/// For each entry the lookups it answers; `None` if some entry seems to answer none.
+fn answered_by(session: &DirectorySession, terms: &[Term], entries: &[Entry]) -> Option<Vec<Vec<usize>>> {
     let dialect = session.server.dialect;
     let mut wanted: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     for term in terms {

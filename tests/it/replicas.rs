@@ -1,0 +1,55 @@
+//! Several gateways on one PostgreSQL: they share uploads, jobs and keys, and no worker gets two accounts.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::gateway::{JOB, Setup, person};
+use crate::guard::target;
+use crate::support::{openldap, postgres};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_do_the_work_of_one() {
+    let directory = openldap::directory();
+    let database = postgres::database();
+    let replica = || {
+        Setup::with_target(&target(&directory))
+            .store(&format!("url = \"{database}\"\nkey = \"the same for both\""))
+            .app("start = true")
+            .start()
+    };
+    let (one, two) = (replica().await, replica().await);
+    // A token of one is good at the other.
+    let token = one.caller.token().await;
+    let mut uploads = Vec::new();
+    for upload in 0..20 {
+        let people: Vec<Json> = (0..5)
+            .map(|id| person(&format!("{upload}-{id}"), &format!("Person Number{upload}x{id}")))
+            .collect();
+        let body = crate::gateway::bulk(&people).to_string();
+        let caller = if upload % 2 == 0 { &one.caller } else { &two.caller };
+        uploads.push(async { caller.post_bulk(&token, body).await.unwrap().status() });
+    }
+    for status in futures::future::join_all(uploads).await {
+        assert_eq!(status, 202);
+    }
+    two.caller.settled().await;
+    let created = one
+        .caller
+        .logs(&format!("jobid eq '{JOB}' and provisioningAction eq 'create'"))
+        .await;
+    assert_eq!(created.len(), 100);
+    // One leaves in the middle; the other takes over at once.
+    drop(one.stop().await);
+    two.caller.upload(&[person("x", "Late Comer")]).await;
+    two.caller.settled().await;
+    let found = directory
+        .client()
+        .search("(employeeID=*)", &["employeeID"])
+        .unwrap();
+    let ids: BTreeSet<_> = found
+        .iter()
+        .map(|entry| entry.value("employeeID").unwrap().to_string())
+        .collect();
+    assert_eq!((found.len(), ids.len()), (101, 101));
+}

@@ -1,0 +1,615 @@
+//! The store, the same stories on both databases.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use muster::domain::account::{Account, Anchor};
+use muster::domain::guard::Action;
+use muster::domain::link::Link;
+use muster::domain::plan::Pending;
+use muster::domain::worker::Worker;
+use muster::error::{Kind, Result};
+use muster::store::jobs::{Job, State, Status, Taken};
+use muster::store::logs::{Column, Condition, Entry, Query};
+use muster::store::uploads::{Fold, Place};
+use muster::store::wakes::{Again, Cause};
+use muster::store::workers::Stored;
+use muster::store::{
+    Conn, Location, Store, guard, jobs, links, listed, logs, settings, systems, uploads, wakes, workers,
+};
+
+use crate::support::postgres;
+
+const JOB: &str = "job";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+/// Runs a story on SQLite and on PostgreSQL.
+async fn on_both(story: impl AsyncFn(Store)) {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite:{}", folder.path().join("muster.db").display());
+    for url in [sqlite, postgres::database()] {
+        let store = Store::open(Location::parse(&url.into()).unwrap()).await.unwrap();
+        story(store).await;
+    }
+}
+
+async fn write<T: Send + 'static>(
+    store: &Store,
+    unit: impl Fn(&mut Conn) -> Result<T> + Send + 'static,
+) -> T {
+    store.write(unit).await.unwrap()
+}
+
+fn job(source: &str, target: &str) -> Job {
+    Job {
+        id: JOB.into(),
+        app: "app".into(),
+        template: "API2AD".into(),
+        source: source.into(),
+        target: target.into(),
+        state: State::Active,
+        created: at(0),
+        schema_version: 1,
+        status: Status::default(),
+    }
+}
+
+fn fold(sequences: &[i64], anchors: &[&str]) -> Fold {
+    Fold {
+        sequences: sequences.to_vec(),
+        operations: anchors.len() as i64,
+        workers: anchors
+            .iter()
+            .map(|anchor| Stored::new(Worker::new(*anchor)).unwrap())
+            .collect(),
+        places: (0..)
+            .zip(anchors)
+            .map(|(position, anchor)| Place {
+                sequence: *sequences.last().unwrap(),
+                position,
+                anchor: (*anchor).into(),
+                received: 0,
+            })
+            .collect(),
+        readers: vec![JOB.into(), "other".into()],
+    }
+}
+
+fn link(worker: &str, account: &str) -> Link {
+    Link {
+        worker: worker.into(),
+        account: Anchor(account.into()),
+        generation: 1,
+        made: true,
+        wanted: None,
+        disabled_by_us: false,
+        enabled: Some(true),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_keep_their_order_and_are_folded_once() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "hr")).await;
+        write(&store, |conn| systems::ensure(conn, "hr")).await;
+        for expected in 1..=3 {
+            let sequence = write(&store, |conn| uploads::append(conn, "hr", b"body", 2, at(0), 6)).await;
+            assert_eq!(sequence, expected);
+        }
+        let full = store
+            .write(|conn| uploads::append(conn, "hr", b"body", 1, at(0), 6))
+            .await
+            .unwrap_err();
+        assert_eq!(full.code, "InboxFull");
+        let taken =
+            |operations, bytes| store.read(move |conn| uploads::oldest(conn, "hr", operations, bytes));
+        assert_eq!(taken(4, 1000).await.unwrap().len(), 2, "as many as fit");
+        assert_eq!(taken(1, 1000).await.unwrap().len(), 1, "at least one");
+        assert_eq!(taken(100, 5).await.unwrap().len(), 1, "bytes are bounded too");
+
+        write(&store, |conn| {
+            uploads::fold(conn, "hr", &fold(&[1, 2], &["a", "b", "a", "c"]).unique(), at(1))
+        })
+        .await;
+        let twice = store
+            .write(|conn| uploads::fold(conn, "hr", &fold(&[1, 2], &["a"]), at(1)))
+            .await
+            .unwrap_err();
+        assert_eq!(twice.kind, Kind::Stale);
+        assert_eq!(
+            taken(100, 1000).await.unwrap()[0].sequence,
+            3,
+            "what is folded is gone"
+        );
+        let pending = store
+            .read(|conn| uploads::pending(conn, "other", &["a"]))
+            .await
+            .unwrap();
+        assert_eq!(
+            pending.iter().map(|place| place.position).collect::<Vec<_>>(),
+            [0, 2]
+        );
+        write(&store, |conn| uploads::end(conn, "other", "a", (2, 0))).await;
+        assert_eq!(
+            store
+                .read(|conn| uploads::pending_count(conn, "other"))
+                .await
+                .unwrap(),
+            3
+        );
+        assert_eq!(
+            store
+                .read(|conn| uploads::pending_count(conn, JOB))
+                .await
+                .unwrap(),
+            4,
+            "each job has its own"
+        );
+        let known = store
+            .read(|conn| workers::load(conn, "hr", &["a", "b", "nobody"]))
+            .await
+            .unwrap();
+        assert_eq!(known.len(), 2);
+        assert_eq!(store.read(|conn| uploads::waiting(conn, "hr")).await.unwrap(), 2);
+    })
+    .await;
+}
+
+trait Unique {
+    fn unique(self) -> Self;
+}
+
+impl Unique for Fold {
+    /// One worker for each anchor, as folding leaves them.
+    fn unique(mut self) -> Fold {
+        let mut seen = std::collections::BTreeSet::new();
+        self.workers
+            .retain(|stored| seen.insert(stored.worker.anchor.clone()));
+        self
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hr_says_goes_first_and_no_wake_is_lost() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "hr")).await;
+        write(&store, |conn| uploads::append(conn, "hr", b"", 3, at(0), 100)).await;
+        write(&store, |conn| {
+            uploads::fold(conn, "hr", &fold(&[1], &["a", "b", "c"]), at(10))
+        })
+        .await;
+        let due = async |now: i64| {
+            let due = store
+                .read(move |conn| wakes::due(conn, JOB, at(now), 10))
+                .await
+                .unwrap();
+            due.into_iter()
+                .map(|wake| (wake.anchor.clone(), wake))
+                .collect::<BTreeMap<_, _>>()
+        };
+        assert!(due(9).await.is_empty());
+        let all = due(10).await;
+        let (a, b, c) = (all["a"].clone(), all["b"].clone(), all["c"].clone());
+        write(&store, move |conn| {
+            wakes::finish(conn, JOB, &a, None)?;
+            let later = Again {
+                due: at(100),
+                cause: Cause::Retry,
+                attempts: 2,
+            };
+            wakes::finish(conn, JOB, &b, Some(&later))
+        })
+        .await;
+        // A full cycle wakes everybody, but whoever waits because HR spoke keeps the first place.
+        write(&store, |conn| wakes::wake_all(conn, JOB, "hr", at(20))).await;
+        assert_eq!(due(20).await.keys().collect::<Vec<_>>(), ["c"]);
+        assert_eq!(
+            store
+                .read(|conn| wakes::due_count(conn, JOB, at(20), Cause::Full))
+                .await
+                .unwrap(),
+            2
+        );
+        // Woken again while being looked at: finishing the old wake leaves the new one.
+        write(&store, |conn| {
+            wakes::wake(conn, JOB, &["c"], at(30), Cause::Reference)
+        })
+        .await;
+        write(&store, move |conn| wakes::finish(conn, JOB, &c, None)).await;
+        let again = due(30).await;
+        assert_eq!((again["c"].cause, again.len()), (Cause::Said, 1));
+        let c = again["c"].clone();
+        write(&store, move |conn| wakes::finish(conn, JOB, &c, None)).await;
+        assert_eq!(due(30).await.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(
+            store
+                .read(|conn| wakes::any_due(conn, JOB, at(30)))
+                .await
+                .unwrap()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_one_worker_and_a_link_moves_by_compare_and_set() {
+    on_both(async |store| {
+        write(&store, |conn| {
+            links::insert(conn, JOB, &[link("1", "A"), link("2", "B")])
+        })
+        .await;
+        let taken = store
+            .write(|conn| links::insert(conn, JOB, &[link("3", "A")]))
+            .await
+            .unwrap_err();
+        assert_eq!(taken.kind, Kind::Conflict);
+        write(&store, |conn| {
+            links::advance(
+                conn,
+                JOB,
+                &Link {
+                    enabled: Some(false),
+                    ..link("1", "A")
+                },
+            )
+        })
+        .await;
+        let stale = store
+            .write(|conn| links::advance(conn, JOB, &link("1", "A")))
+            .await
+            .unwrap_err();
+        assert_eq!(stale.kind, Kind::Stale);
+        let found = store
+            .read(|conn| links::by_workers(conn, JOB, &["1", "9"]))
+            .await
+            .unwrap();
+        assert_eq!((found[0].generation, found[0].enabled), (2, Some(false)));
+        assert_eq!(
+            store.read(|conn| links::population(conn, JOB)).await.unwrap(),
+            (1, true)
+        );
+        let found = Link {
+            made: false,
+            ..link("4", "D")
+        };
+        write(&store, move |conn| {
+            links::insert(conn, JOB, std::slice::from_ref(&found))
+        })
+        .await;
+        assert_eq!(
+            store.read(|conn| links::population(conn, JOB)).await.unwrap(),
+            (2, false)
+        );
+        let owners = store
+            .read(|conn| links::owners(conn, JOB, &["B", "Z"]))
+            .await
+            .unwrap();
+        assert_eq!(owners, [("B".to_string(), "2".to_string())]);
+
+        let pending = [Pending {
+            attribute: "manager".into(),
+            to: "7".into(),
+            ready: false,
+        }];
+        write(&store, move |conn| links::wait_for(conn, JOB, "1", &pending)).await;
+        assert_eq!(
+            store
+                .read(|conn| links::waiting_for(conn, JOB, &["7", "8"]))
+                .await
+                .unwrap(),
+            ["1"]
+        );
+        write(&store, |conn| links::wait_for(conn, JOB, "1", &[])).await;
+        assert!(
+            store
+                .read(|conn| links::waiting_for(conn, JOB, &["7"]))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        write(&store, |conn| links::delete(conn, JOB, "2")).await;
+        assert_eq!(store.read(|conn| links::count(conn, JOB)).await.unwrap(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_has_one_holder_and_the_former_one_writes_nothing() {
+    on_both(async |store| {
+        assert_eq!(
+            write(&store, |conn| jobs::take_in(conn, &job("hr", "corp"))).await,
+            Taken::New
+        );
+        assert_eq!(
+            write(&store, |conn| jobs::take_in(conn, &job("hr", "corp"))).await,
+            Taken::AsItWas
+        );
+        let first = write(&store, |conn| jobs::lease(conn, JOB, "one", at(0), at(60)))
+            .await
+            .unwrap();
+        assert_eq!(
+            write(&store, |conn| jobs::lease(conn, JOB, "two", at(59), at(90))).await,
+            None
+        );
+        write(&store, move |conn| jobs::extend(conn, JOB, first, at(100))).await;
+        assert_eq!(
+            write(&store, |conn| jobs::lease(conn, JOB, "two", at(61), at(90))).await,
+            None
+        );
+        let second = write(&store, |conn| jobs::lease(conn, JOB, "two", at(100), at(160)))
+            .await
+            .unwrap();
+        let lost = store
+            .write(move |conn| jobs::fence(conn, JOB, first))
+            .await
+            .unwrap_err();
+        assert_eq!(lost.code, "LeaseLost");
+        write(&store, move |conn| jobs::release(conn, JOB, first)).await;
+        assert_eq!(
+            write(&store, |conn| jobs::lease(conn, JOB, "one", at(101), at(160))).await,
+            None
+        );
+        write(&store, move |conn| jobs::release(conn, JOB, second)).await;
+        assert!(
+            write(&store, |conn| jobs::lease(conn, JOB, "one", at(101), at(160)))
+                .await
+                .is_some()
+        );
+        assert_eq!(
+            write(&store, |conn| jobs::take_in(conn, &job("payroll", "corp"))).await,
+            Taken::Source
+        );
+        assert_eq!(
+            write(&store, |conn| jobs::take_in(conn, &job("payroll", "other"))).await,
+            Taken::Target
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guard_remembers_a_day_and_a_week_and_what_was_released() {
+    on_both(async |store| {
+        let hour = SignedDuration::from_hours(1).as_secs();
+        let counts =
+            |count| BTreeMap::from([(Action::Disable, count), (Action::Overwrite("title".into()), 1)]);
+        write(&store, move |conn| guard::tally(conn, JOB, &counts(3), at(0))).await;
+        write(&store, move |conn| guard::tally(conn, JOB, &counts(4), at(0))).await;
+        write(&store, move |conn| {
+            guard::tally(conn, JOB, &counts(5), at(30 * hour))
+        })
+        .await;
+        let tallies = async |hours| {
+            store
+                .read(move |conn| guard::tallies(conn, JOB, hours, at(30 * hour)))
+                .await
+                .unwrap()
+        };
+        assert_eq!(tallies(24).await, counts(5));
+        assert_eq!(tallies(7 * 24).await[&Action::Disable], 12);
+
+        let held = [Action::Disable, Action::Rename];
+        write(&store, move |conn| guard::hold(conn, JOB, "1", &held, at(0))).await;
+        assert_eq!(
+            write(&store, |conn| guard::release(
+                conn,
+                JOB,
+                &[Action::Disable, Action::Delete]
+            ))
+            .await,
+            1
+        );
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "1", &[Action::Disable], at(1))
+        })
+        .await;
+        let kept = store.read(|conn| guard::held(conn, JOB, &["1"])).await.unwrap();
+        assert_eq!(
+            kept,
+            [("1".to_string(), Action::Disable, true)],
+            "held again, it stays released"
+        );
+        assert!(
+            store
+                .read(|conn| guard::held_counts(conn, JOB))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        write(&store, |conn| guard::hold(conn, JOB, "1", &[], at(2))).await;
+        assert!(
+            store
+                .read(|conn| guard::held_workers(conn, JOB))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_asked_by_column_and_read_page_by_page() {
+    on_both(async |store| {
+        let entries: Vec<Entry> = (0..10)
+            .map(|number| Entry {
+                id: format!("{number:02}"),
+                at: at(number),
+                app: if number < 5 { "app" } else { "other" }.into(),
+                job: JOB.into(),
+                cycle: format!("c{}", number % 2),
+                change: "x".into(),
+                source: number.to_string(),
+                action: "create".into(),
+                status: "success".into(),
+                body: format!("{{\"n\":{number}}}"),
+            })
+            .collect();
+        write(&store, move |conn| logs::append(conn, &entries)).await;
+        let ids = async |query: Query| {
+            let found = store.read(move |conn| logs::query(conn, &query)).await.unwrap();
+            found.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        let of = |conditions| Query {
+            conditions,
+            limit: 100,
+            ..Query::default()
+        };
+        let is = |column, value: &str| Condition::Is(column, value.into());
+        assert_eq!(
+            ids(Query {
+                limit: 2,
+                ..Query::default()
+            })
+            .await,
+            ["09", "08"],
+            "newest first"
+        );
+        assert_eq!(
+            ids(Query {
+                limit: 2,
+                after: Some("08".into()),
+                ..Query::default()
+            })
+            .await,
+            ["07", "06"]
+        );
+        assert_eq!(
+            ids(Query {
+                limit: 1,
+                oldest_first: true,
+                after: Some("03".into()),
+                ..Query::default()
+            })
+            .await,
+            ["04"]
+        );
+        assert_eq!(
+            ids(of(vec![is(Column::Cycle, "c1"), is(Column::Source, "3")])).await,
+            ["03"]
+        );
+        assert_eq!(
+            ids(of(vec![
+                Condition::IsNot(Column::Cycle, "c1".into()),
+                is(Column::App, "app")
+            ]))
+            .await
+            .len(),
+            3
+        );
+        let from = Condition::From {
+            at: muster::store::micros(at(7)),
+            inclusive: true,
+        };
+        let until = Condition::Until {
+            at: muster::store::micros(at(9)),
+            inclusive: false,
+        };
+        assert_eq!(ids(of(vec![from, until])).await, ["08", "07"]);
+        let mine = Query {
+            apps: Some(vec!["app".into()]),
+            limit: 100,
+            ..Query::default()
+        };
+        assert_eq!(ids(mine).await.len(), 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_things_are_kept() {
+    on_both(async |store| {
+        assert_eq!(
+            write(&store, |conn| settings::keep_first(conn, "key", "one")).await,
+            "one"
+        );
+        assert_eq!(
+            write(&store, |conn| settings::keep_first(conn, "key", "two")).await,
+            "one",
+            "replicas agree"
+        );
+
+        write(&store, |conn| systems::ensure(conn, "corp")).await;
+        let switch = async |from: Option<&'static str>, to: &'static str| {
+            write(&store, move |conn| {
+                systems::switch_endpoint(conn, "corp", from, to, at(5))
+            })
+            .await
+        };
+        assert!(
+            switch(None, "dc1").await && !switch(None, "dc2").await,
+            "B23: by compare-and-set"
+        );
+        assert!(switch(Some("dc1"), "dc2").await && !switch(Some("dc1"), "dc3").await);
+        let current = store.read(|conn| systems::endpoint(conn, "corp")).await.unwrap();
+        assert_eq!(current, Some(("dc2".into(), at(5))));
+
+        let account = |anchor: &str, id: &str| Account {
+            anchor: Anchor(anchor.into()),
+            address: String::new(),
+            enabled: None,
+            values: BTreeMap::from([("employeeID".to_string(), vec![id.to_string()])]),
+            protected: None,
+        };
+        let accounts = [account("A", "One"), account("B", "two")];
+        write(&store, move |conn| {
+            listed::keep(conn, JOB, &accounts, &["employeeID".into()])
+        })
+        .await;
+        let found = store
+            .read(|conn| listed::by_values(conn, JOB, "employeeID", &["one".into(), "x".into()]))
+            .await;
+        assert_eq!(found.unwrap(), [("one".to_string(), "A".to_string())]);
+        assert_eq!(
+            store
+                .read(|conn| listed::by_anchors(conn, JOB, &["B"]))
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+        write(&store, |conn| listed::clear(conn, JOB)).await;
+        assert!(
+            store
+                .read(|conn| listed::by_anchors(conn, JOB, &["B"]))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_units_error_is_its_own_in_a_commit_that_many_share() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "hr")).await;
+        let units: Vec<_> = (0..50)
+            .map(|number| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    store
+                        .write(move |conn| {
+                            uploads::append(conn, "hr", b"", 1, at(0), 1000)?;
+                            if number % 2 == 0 {
+                                Ok(())
+                            } else {
+                                Err(muster::error::Error::invalid("no"))
+                            }
+                        })
+                        .await
+                })
+            })
+            .collect();
+        let mut done = 0;
+        for unit in units {
+            done += i64::from(unit.await.unwrap().is_ok());
+        }
+        assert_eq!(done, 25);
+        assert_eq!(store.read(|conn| uploads::waiting(conn, "hr")).await.unwrap(), 25);
+    })
+    .await;
+}
