@@ -625,7 +625,6 @@ mod tests {
 
     #[test]
     fn the_example_is_a_config() {
-        // The example takes its secrets from files, so that it can be run as it is.
         let config = Config::parse(WHOLE, Path::new("examples")).unwrap();
         assert_eq!(config.apps.len(), 1);
     }
