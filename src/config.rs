@@ -86,6 +86,8 @@ pub struct App {
     pub schema: Option<(PathBuf, Schema)>,
     pub job: String,
     pub start: bool,
+    /// A filter or a group in the target: accounts that are never written (B21).
+    pub never: Option<String>,
     pub settings: Settings,
     pub limits: Limits,
 }
@@ -152,6 +154,7 @@ struct AppFile {
     template: String,
     container: Option<Written>,
     managed: Option<Vec<Written>>,
+    never: Option<Written>,
     domain: Option<Written>,
     schema: Option<PathBuf>,
     job: Option<String>,
@@ -494,6 +497,7 @@ impl Reader<'_> {
             most_disables: MOST_DISABLES,
         };
         let name = self.note(&place, file.name.resolve(self.beside))?;
+        let never = self.text(&place, file.never)?;
         let domain = self
             .text(&place, file.domain)?
             .or_else(|| system.and_then(System::default_domain));
@@ -508,6 +512,7 @@ impl Reader<'_> {
                 .job
                 .unwrap_or_else(|| format!("{}.{}", file.template, file.id.simple())),
             start: file.start,
+            never,
             settings: Settings {
                 container,
                 managed,

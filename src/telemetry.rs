@@ -1,11 +1,12 @@
 //! What the process says about itself on stderr: `MUSTER_LOG` chooses what (tracing's filter syntax),
-//! `MUSTER_LOG_FORMAT=json` how. Personal data is not part of it; that is what the provisioning log is for.
+//! `MUSTER_LOG_FORMAT=json` how. Personal data is not part of it; that is what the provisioning log is for. The LDAP
+//! crate's warnings quote answers, so they are left out.
 
 use tracing_subscriber::EnvFilter;
 
 pub fn start() {
-    let filter =
-        EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    let filter = EnvFilter::try_from_env("MUSTER_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn,ldap3=error"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -67,10 +67,10 @@ async fn systems(config: &Config) -> Vec<Line> {
         let Some(system) = config.systems.get(&app.target) else {
             continue;
         };
-        match system.target(&policy.target_attributes()) {
+        match system.target(&policy.target_attributes(), app.never.as_deref()) {
             Err(problem) => lines.push(error(&app.target, problem.to_string())),
             Ok(target) => {
-                for problem in target.check().await {
+                for problem in target.check(app.settings.container.as_slice()).await {
                     let severity = match problem.severity {
                         Severity::Error => "error",
                         Severity::Warning => "warning",

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SystemFile {
     Bulk(bulk::config::Config),
-    ActiveDirectory(active_directory::config::File),
+    ActiveDirectory(Box<active_directory::config::File>),
 }
 
 /// A system as meant. One variant a connector: what the rest of the gateway knows of them is here.
@@ -83,14 +83,17 @@ impl System {
         }
     }
 
-    /// Builds the connector of a target, which will ask for these attributes.
-    pub fn target(&self, attributes: &[String]) -> Result<Box<dyn Target>> {
+    /// Builds the connector of a target, which will ask for these attributes and keep its hands off whoever
+    /// `never` names, in the target's own way of saying it.
+    pub fn target(&self, attributes: &[String], never: Option<&str>) -> Result<Box<dyn Target>> {
         match self {
             System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be a target")),
-            System::ActiveDirectory(config) => Ok(Box::new(active_directory::ActiveDirectory::new(
-                config.clone(),
-                attributes,
-            )?)),
+            System::ActiveDirectory(config) => {
+                let config = config.clone();
+                Ok(Box::new(active_directory::ActiveDirectory::new(
+                    config, attributes, never,
+                )?))
+            }
         }
     }
 }
@@ -111,9 +114,9 @@ pub trait Target: Send + Sync {
     /// preference (B23). Connections outlive sessions, since a bind is expensive.
     async fn open(&self, pin: Option<&Endpoint>) -> Result<Box<dyn Session>>;
 
-    /// Everything wrong with the configuration as the system sees it: reachability, credentials, base,
-    /// containers, attributes that do not exist.
-    async fn check(&self) -> Vec<Problem>;
+    /// Everything wrong with the configuration as the system sees it: reachability, credentials, bases and
+    /// `containers` that do not exist, attributes that do not.
+    async fn check(&self, containers: &[String]) -> Vec<Problem>;
 }
 
 /// Which controller answers, by URL.

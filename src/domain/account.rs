@@ -47,6 +47,8 @@ pub enum Protection {
     AdminCount,
     CriticalSystemObject,
     OwnAccount,
+    /// The app's `never` names it.
+    Never,
 }
 
 /// What one kind of target calls the things that planning treats specially, and the values it takes.

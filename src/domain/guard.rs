@@ -74,25 +74,27 @@ pub struct History {
 }
 
 /// What may still be done. Judging uses it up.
-#[derive(Clone, Debug)]
 pub struct Budget<'a> {
+    spending: Spending<'a>,
+    model: &'a Model,
+}
+
+struct Spending<'a> {
     limits: &'a Limits,
     history: History,
-    model: &'a Model,
 }
 
 impl<'a> Budget<'a> {
     pub fn new(limits: &'a Limits, history: History, model: &'a Model) -> Budget<'a> {
         Budget {
-            limits,
-            history,
+            spending: Spending { limits, history },
             model,
         }
     }
 
     /// What has been done, with everything judged since counted as done.
     pub fn history(self) -> History {
-        self.history
+        self.spending.history
     }
 
     /// Takes out of a plan what exceeds a limit. Released actions pass and are not counted: a person has
@@ -103,7 +105,7 @@ impl<'a> Budget<'a> {
         for effect in effects {
             let action = Action::of(&effect, self.model);
             match action {
-                Some(action) if !released.contains(&action) => match self.spend(&action) {
+                Some(action) if !released.contains(&action) => match self.spending.spend(&action) {
                     Ok(()) => planned.change.effects.push(effect),
                     Err(limit) => held.push(Held {
                         action,
@@ -116,7 +118,9 @@ impl<'a> Budget<'a> {
         }
         held
     }
+}
 
+impl Spending<'_> {
     fn spend(&mut self, action: &Action) -> Result<(), u64> {
         if *action == Action::Create && self.history.all_made_here {
             return Ok(());
@@ -235,6 +239,79 @@ impl fmt::Display for Action {
             Action::Rename => f.write_str("rename"),
             Action::Overwrite(attribute) => write!(f, "overwrite:{attribute}"),
             Action::Clear(attribute) => write!(f, "clear:{attribute}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(population: u64, disables: u64) -> History {
+        History {
+            day: BTreeMap::from([(Action::Disable, disables)]),
+            week: BTreeMap::from([(Action::Disable, disables)]),
+            population,
+            all_made_here: false,
+        }
+    }
+
+    fn left(limits: &Limits, history: History, action: Action) -> u64 {
+        let mut spent = Spending { limits, history };
+        (0..).take_while(|_| spent.spend(&action).is_ok()).count() as u64
+    }
+
+    #[test]
+    fn defaults_are_a_number_or_a_share() {
+        let limits = Limits {
+            most_disables: 500,
+            ..Limits::default()
+        };
+        for (population, action, expected) in [
+            (0, Action::Disable, 20),
+            (1000, Action::Disable, 50),
+            (100_000, Action::Disable, 500),
+            (100_000, Action::Enable, 1000),
+            (10_000, Action::Create, 500),
+            (10_000, Action::Move, 200),
+            (10, Action::Rename, 20),
+            (5000, Action::Overwrite("title".into()), 500),
+            (10, Action::Clear("title".into()), 20),
+        ] {
+            assert_eq!(
+                left(&limits, history(population, 0), action.clone()),
+                expected,
+                "{action} of {population}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_done_before_counts_and_disables_and_deletes_share() {
+        let limits = Limits {
+            fixed: BTreeMap::from([(Family::Disables, 10)]),
+            most_disables: 500,
+        };
+        assert_eq!(left(&limits, history(1000, 7), Action::Disable), 3);
+        assert_eq!(left(&limits, history(1000, 7), Action::Delete), 3);
+        let mut weekly = history(1000, 0);
+        weekly.week.insert(Action::Disable, 18);
+        assert_eq!(
+            left(&limits, weekly, Action::Disable),
+            2,
+            "over seven days, twice as much"
+        );
+    }
+
+    #[test]
+    fn names_of_actions_survive_the_store() {
+        for action in [
+            Action::Disable,
+            Action::Create,
+            Action::Overwrite("a:b".into()),
+            Action::Clear("c".into()),
+        ] {
+            assert_eq!(Action::parse(&action.to_string()), Some(action));
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn runners(
         let version = take_in(app, store, clock).await?;
         let policy = policy(config, app, version)?;
         let system = target(config, app)?;
-        let target = system.target(&policy.target_attributes())?;
+        let target = system.target(&policy.target_attributes(), app.never.as_deref())?;
         let runner = Runner {
             target,
             replication_delay: system.replication_delay(),

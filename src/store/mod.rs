@@ -186,6 +186,9 @@ impl Store {
 /// The right to run jobs on an embedded database; held by one process at a time and let go with it.
 pub struct Claim(#[expect(dead_code, reason = "the lock is held by keeping the file open")] std::fs::File);
 
+const CLAIM_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+const CLAIM_TRIES: u32 = 50;
+
 impl Store {
     /// Claims an embedded database for this process, and frees what leases a crashed one left behind. With
     /// PostgreSQL there is nothing to claim: replicas share it, and leases run out by themselves.
@@ -199,8 +202,17 @@ impl Store {
             ))
         };
         let file = std::fs::File::create(&path).map_err(|error| held(&error))?;
+        // A predecessor that was told to stop may still be finishing its last change.
+        let mut tries = tokio::time::interval(CLAIM_PAUSE);
+        for _ in 1..CLAIM_TRIES {
+            tries.tick().await;
+            if file.try_lock().is_ok() {
+                self.write(jobs::free_leases).await?;
+                return Ok(Some(Claim(file)));
+            }
+        }
         file.try_lock().map_err(|error| held(&error))?;
-        self.write(|conn| jobs::free_leases(conn)).await?;
+        self.write(jobs::free_leases).await?;
         Ok(Some(Claim(file)))
     }
 }

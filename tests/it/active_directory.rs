@@ -90,7 +90,7 @@ impl Directory {
 
 fn target(config: Config) -> ActiveDirectory {
     let attributes: Vec<String> = ATTRIBUTES.iter().map(|it| it.to_string()).collect();
-    ActiveDirectory::new(config, &attributes).unwrap()
+    ActiveDirectory::new(config, &attributes, None).unwrap()
 }
 
 /// Somebody nobody else is called like.

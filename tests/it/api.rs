@@ -167,8 +167,7 @@ async fn a_body_beyond_the_limit_and_a_wrong_content_type_are_refused() {
 async fn nobody_gets_in_without_a_token_the_right_role_and_the_right_app() {
     let other = "11111111-2222-3333-4444-555555555555";
     let gateway = Setup::nowhere()
-        .clients(&format!(
-            r#"
+        .clients(r#"
             [[client]]
             id = "reader"
             secret = "r"
@@ -178,8 +177,7 @@ async fn nobody_gets_in_without_a_token_the_right_role_and_the_right_app() {
             secret = "s"
             roles = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.ReadWrite.All"]
             apps = []
-            "#
-        ))
+            "#)
         .start()
         .await;
     let caller = &gateway.caller;

@@ -356,3 +356,22 @@ async fn a_directory_that_does_not_answer_loses_nobody() {
     assert_eq!(world.outcome("1").await, outcome("disable", "success", ""));
     assert_eq!(world.outcome("2").await, outcome("create", "success", ""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_app_must_never_touch_is_read_and_not_written() {
+    let world = World::new(r#"never = "CN=Untouchables,OU=Staff,DC=example,DC=test""#).await;
+    world.controller.add(&format!(
+        "dn: CN=Found,{STAFF}\nobjectClass: user\nsAMAccountName: found\nemployeeID: 1\nuserAccountControl: 544\n\n\
+         dn: CN=Inner,{STAFF}\nobjectClass: group\nmember: CN=Found,{STAFF}\n\n\
+         dn: CN=Untouchables,{STAFF}\nobjectClass: group\nmember: CN=Inner,{STAFF}\n"
+    ));
+    world
+        .says(&[json!({ "externalId": "1", "active": false, "title": "Guide" })])
+        .await;
+    assert_eq!(
+        world.outcome("1").await,
+        outcome("other", "failure", "ProtectedAccount")
+    );
+    assert!(world.enabled("1"), "B12: but somebody is told at once");
+    assert_eq!(world.account("1").value("title"), None);
+}

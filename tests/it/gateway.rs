@@ -130,14 +130,30 @@ impl Setup {
         let config = Config::parse(&self.text("127.0.0.1:0"), self.dir.path()).unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(muster::command::serve::serve(config, listener, stop.clone()));
-        let gateway = Gateway {
+        let mut gateway = Gateway {
             caller: Caller::new(&url),
             stop,
             serving: Some(serving),
             setup: self,
         };
-        gateway.caller.until_ready().await;
+        tokio::select! {
+            () = gateway.caller.until_ready() => {}
+            Some(ended) = async { Some(gateway.serving.as_mut()?.await) } => panic!("it did not start: {ended:?}"),
+        }
         gateway
+    }
+
+    /// Runs the binary on a config of the repository's, moved to a free port and a folder of its own.
+    pub async fn spawn_example(path: &Path) -> Process {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let text = std::fs::read_to_string(path)
+            .unwrap()
+            .replace("127.0.0.1:8460", &free.to_string());
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("muster.toml"), text).unwrap();
+        let mut process = Process::start(&dir.path().join("muster.toml"), &format!("http://{free}")).await;
+        process._dir = Some(dir);
+        process
     }
 
     /// Runs the binary, which can be killed.
@@ -178,6 +194,7 @@ impl Drop for Gateway {
 pub struct Process {
     pub caller: Caller,
     child: Child,
+    _dir: Option<TempDir>,
 }
 
 impl Process {
@@ -191,6 +208,7 @@ impl Process {
         let process = Process {
             caller: Caller::new(url),
             child,
+            _dir: None,
         };
         process.caller.until_ready().await;
         process

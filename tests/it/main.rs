@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod active_directory;
 mod api;
+mod commands;
 mod crash;
 mod directory;
 mod gateway;

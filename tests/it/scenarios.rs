@@ -17,6 +17,7 @@ use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
 use muster::domain::policy::{Policy, Settings};
 use muster::domain::schema;
 use muster::domain::worker::Worker;
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -99,6 +100,69 @@ fn every_life_goes_as_written() {
     assert!(lives > 10, "the scenarios are there");
 }
 
+/// Any value that HR or somebody else may come up with.
+fn some_text() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        Just(Json::Null),
+        Just(json!("")),
+        "[A-Za-zß' ]{1,12}".prop_map(Json::from),
+        "[a-z]{60,80}".prop_map(Json::from)
+    ]
+}
+
+fn some_day() -> impl Strategy<Value = (Json, bool, Option<bool>)> {
+    let active = prop_oneof![
+        Just(None),
+        Just(Some(json!(true))),
+        Just(Some(json!("False"))),
+        Just(Some(Json::Null))
+    ];
+    let said = (
+        active,
+        prop::collection::btree_map(
+            prop::sample::select(vec!["title", "displayName", "userName", "nickName"]),
+            some_text(),
+            0..4,
+        ),
+    );
+    let said = said.prop_map(|(active, texts)| {
+        let mut data =
+            serde_json::Map::from_iter(texts.into_iter().map(|(name, text)| (name.to_string(), text)));
+        data.extend(active.map(|active| ("active".to_string(), active)));
+        Json::Object(data)
+    });
+    (
+        said,
+        prop::bool::weighted(0.1),
+        prop::option::weighted(0.2, any::<bool>()),
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_life_settles_and_nothing_missing_disables(days in prop::collection::vec(some_day(), 1..8)) {
+        let life: Life = toml::from_str("name = \"any\"\nday = []\nswitch = { flow_types = \"Add, Update, Delete\" }").unwrap();
+        let mut world = World::new(&life);
+        let mut stated = false;
+        for (number, (says, deletes, disabled)) in (0i64..).zip(days) {
+            stated |= deletes || says.get("active").is_some_and(|active| !active.is_null());
+            let day = Day {
+                at: Timestamp::from_second(1_800_000_000 + number * 86_400).unwrap(),
+                says: Some(says),
+                deletes,
+                elsewhere: disabled.map(|flag| BTreeMap::from([("accountDisabled".to_string(), if flag { "True" } else { "False" }.to_string())])),
+                vanishes: false,
+                plan: Vec::new(),
+                findings: Vec::new(),
+                revisit: None,
+                pending: Vec::new(),
+            };
+            let planned = world.pass(&day, "any life");
+            prop_assert!(stated || !planned.change.effects.contains(&Effect::Disable), "B3");
+        }
+    }
+}
+
 struct World {
     policy: Policy,
     worker: Worker,
@@ -129,14 +193,7 @@ impl World {
     fn live(&mut self, life: &Life) {
         for day in &life.day {
             let place = format!("{} on {}", life.name, day.at);
-            self.hear(day);
-            if day.vanishes {
-                self.account = None;
-            }
-            if let (Some(account), Some(values)) = (&mut self.account, &day.elsewhere) {
-                elsewhere(account, values);
-            }
-            let planned = self.plan(day.at);
+            let planned = self.pass(day, &place);
             let codes: Vec<&str> = planned
                 .findings
                 .iter()
@@ -156,25 +213,48 @@ impl World {
             assert_eq!(planned.revisit, day.revisit, "{place}: the revisit");
             let pending: Vec<&str> = planned.pending.iter().map(|one| one.to.as_str()).collect();
             assert_eq!(pending, day.pending, "{place}: pending references");
-            assert_eq!(
-                planned,
-                self.plan(day.at),
-                "{place}: planning twice gives the same plan"
-            );
-            self.apply(&planned, day.at);
-            let again = self.plan(day.at);
-            let deleted = planned.change.effects.contains(&Effect::Delete);
-            let left: Vec<&Effect> = again
-                .change
-                .effects
-                .iter()
-                .filter(|effect| !matches!(effect, Effect::Refer { .. }))
-                .collect();
-            assert!(
-                left.is_empty() || deleted,
-                "{place}: planned again, there is nothing left to do: {left:?}"
-            );
         }
+    }
+
+    /// What happens on a day, planned and carried out; what must hold of every plan holds of this one.
+    fn pass(&mut self, day: &Day, place: &str) -> Planned {
+        self.hear(day);
+        if day.vanishes {
+            self.account = None;
+        }
+        if let (Some(account), Some(values)) = (&mut self.account, &day.elsewhere) {
+            elsewhere(account, values);
+        }
+        let planned = self.plan(day.at);
+        assert_eq!(
+            planned,
+            self.plan(day.at),
+            "{place}: planning twice gives the same plan"
+        );
+        let disables = planned
+            .change
+            .effects
+            .iter()
+            .position(|effect| *effect == Effect::Disable);
+        assert!(
+            disables.is_none_or(|at| at == 0),
+            "{place}: B13: a disable is the first effect"
+        );
+        self.apply(&planned, day.at);
+        let again = self.plan(day.at);
+        let deleted = planned.change.effects.contains(&Effect::Delete);
+        let refers = |effect: &&Effect| matches!(effect, Effect::Refer { .. });
+        let left: Vec<&Effect> = again
+            .change
+            .effects
+            .iter()
+            .filter(|effect| !refers(effect))
+            .collect();
+        assert!(
+            left.is_empty() || deleted,
+            "{place}: planned again, there is nothing left to do: {left:?}"
+        );
+        planned
     }
 
     fn hear(&mut self, day: &Day) {

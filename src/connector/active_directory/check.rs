@@ -28,7 +28,7 @@ const MATCHED_BY: &[&str] = &[
 /// `searchFlags`: the attribute has an index ([MS-ADTS] 2.2.10).
 const INDEXED: u32 = 1;
 
-pub(super) async fn check(target: &ActiveDirectory) -> Vec<Problem> {
+pub(super) async fn check(target: &ActiveDirectory, containers: &[String]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut answering = None;
     for controller in &target.controllers {
@@ -44,7 +44,7 @@ pub(super) async fn check(target: &ActiveDirectory) -> Vec<Problem> {
         }
     }
     if let Some(session) = answering {
-        for found in [bases(&session).await, attributes(&session).await] {
+        for found in [bases(&session, containers).await, attributes(&session).await] {
             match found {
                 Ok(mut found) => problems.append(&mut found),
                 Err(failed) => problems.push(error(failed.message)),
@@ -72,13 +72,14 @@ fn warning(message: String) -> Problem {
     }
 }
 
-async fn bases(session: &DirectorySession) -> Result<Vec<Problem>> {
+async fn bases(session: &DirectorySession, containers: &[String]) -> Result<Vec<Problem>> {
     let connection = session.connection().await?;
     let shared = &session.shared;
     let mut bases = vec![("base_dn", &shared.base_dn)];
     if shared.search_base != shared.base_dn {
         bases.push(("search_base", &shared.search_base));
     }
+    bases.extend(containers.iter().map(|container| ("container", container)));
     let mut problems = Vec::new();
     for (key, dn) in bases {
         let found = connection.read(dn, &["1.1".to_string()], Vec::new()).await;

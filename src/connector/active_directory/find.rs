@@ -199,7 +199,7 @@ async fn seen(session: &DirectorySession, entries: &[Entry]) -> Result<Vec<Accou
         session
             .shared
             .mapped
-            .account(entry, dialect, &known, &session.own)
+            .account(entry, dialect, &known, &session.fenced)
             .ok_or_else(|| {
                 Error::new(
                     Kind::Forbidden,

@@ -1,5 +1,6 @@
 //! The directory as a target: one session on one controller.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,7 +17,7 @@ use super::model::MODEL;
 use super::references::Known;
 use super::wire::{self, Filter, Mapped};
 use crate::connector::{Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target};
-use crate::domain::account::{Account, Anchor};
+use crate::domain::account::{Account, Anchor, Protection};
 use crate::domain::dn::{self, Dn};
 use crate::domain::plan::{Change, ChangeId};
 use crate::error::{Error, Kind, Result};
@@ -27,6 +28,9 @@ const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
 const EXTENDED_DN: &str = "1.2.840.113556.1.4.529";
 /// `SEQUENCE { flag INTEGER }` with flag 1: GUIDs in dashed text.
 const EXTENDED_DN_TEXT: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x01];
+
+/// Membership through groups in groups ([MS-ADTS] 3.1.1.3.4.4.3).
+const MEMBER_OF_IN_CHAIN: &str = "memberOf:1.2.840.113556.1.4.1941:";
 
 /// What is asked of the root DSE.
 const ROOT: &[&str] = &[
@@ -51,14 +55,36 @@ pub(super) struct Shared {
     pub bind_dn: String,
     pub page_size: u32,
     pub mapped: Mapped,
+    /// Accounts that are never written, whoever they are matched with.
+    pub never: Option<Never>,
     /// Deleted objects can be brought back whole, as the last session saw it.
     pub recycle_bin: AtomicBool,
 }
 
+/// An app's `never` (B21).
+pub(super) enum Never {
+    Filter(Filter),
+    /// Everybody in this group, or in a group in it.
+    MembersOf(String),
+}
+
+impl Never {
+    fn parse(text: &str) -> Result<Never> {
+        match (Filter::written(text), Dn::parse(text)) {
+            (Some(filter), _) => Ok(Never::Filter(filter)),
+            (None, Some(_)) => Ok(Never::MembersOf(text.to_string())),
+            (None, None) => {
+                Err(Error::invalid("is neither an LDAP filter nor the DN of a group").at("never"))
+            }
+        }
+    }
+}
+
 impl ActiveDirectory {
     /// `attributes` are those the policy maps, spelled as it spells them; nothing else is read. Connects
-    /// to nothing yet. Errors: an unreadable `ca_file`, a name that cannot be an attribute's.
-    pub fn new(config: Config, attributes: &[String]) -> Result<ActiveDirectory> {
+    /// to nothing yet. `never` is a filter or a group's DN: accounts that are read and never written. Errors: an
+    /// unreadable `ca_file`, a name that cannot be an attribute's, a `never` that is neither.
+    pub fn new(config: Config, attributes: &[String], never: Option<&str>) -> Result<ActiveDirectory> {
         if let Some(wrong) = attributes.iter().find(|name| !wire::is_attribute_name(name)) {
             return Err(Error::invalid(format!(
                 "{wrong:?} is no attribute name of a directory"
@@ -78,6 +104,7 @@ impl ActiveDirectory {
             mapped: Mapped {
                 spelled: attributes.to_vec(),
             },
+            never: never.map(Never::parse).transpose()?,
             recycle_bin: AtomicBool::new(false),
         };
         Ok(ActiveDirectory {
@@ -93,12 +120,12 @@ impl ActiveDirectory {
             shared: self.shared.clone(),
             controller: controller.clone(),
             server,
-            own: Vec::new(),
+            fenced: HashMap::new(),
             asked,
             known: Known::default(),
             turn: AtomicUsize::new(0),
         };
-        session.own = session.own_accounts().await?;
+        session.fenced = session.fenced_accounts().await?;
         self.shared
             .recycle_bin
             .store(session.has_recycle_bin().await?, Ordering::Relaxed);
@@ -131,8 +158,8 @@ impl Target for ActiveDirectory {
         Err(no_controller(causes))
     }
 
-    async fn check(&self) -> Vec<Problem> {
-        super::check::check(self).await
+    async fn check(&self, containers: &[String]) -> Vec<Problem> {
+        super::check::check(self, containers).await
     }
 }
 
@@ -176,8 +203,8 @@ pub(super) struct DirectorySession {
     pub shared: Arc<Shared>,
     pub controller: Arc<Controller>,
     pub server: Server,
-    /// The accounts that may be the one we are bound as.
-    pub own: Vec<Anchor>,
+    /// The accounts that are protected whatever they hold: our own, and those on the app's `never`.
+    pub fenced: HashMap<Anchor, Protection>,
     /// The attributes asked for with every account.
     pub asked: Vec<String>,
     pub known: Known,
@@ -228,6 +255,39 @@ impl DirectorySession {
             .unwrap_or_default();
         let is_bin = |dn: &str| dn::own_name(dn).is_some_and(|name| name == "Recycle Bin Feature");
         Ok(partitions.texts("msDS-EnabledFeature").any(is_bin))
+    }
+
+    async fn fenced_accounts(&self) -> Result<HashMap<Anchor, Protection>> {
+        let own = self.own_accounts().await?;
+        let never = self.never_written().await?;
+        let never = never.into_iter().map(|anchor| (anchor, Protection::Never));
+        Ok(never
+            .chain(own.into_iter().map(|anchor| (anchor, Protection::OwnAccount)))
+            .collect())
+    }
+
+    async fn never_written(&self) -> Result<Vec<Anchor>> {
+        let dialect = self.server.dialect;
+        let filter = match &self.shared.never {
+            None => return Ok(Vec::new()),
+            Some(Never::Filter(filter)) => filter.clone(),
+            Some(Never::MembersOf(group)) => match dialect.references {
+                References::ExtendedDn => Filter::equal(MEMBER_OF_IN_CHAIN, group),
+                References::Lookup => Filter::equal("memberOf", group),
+            },
+        };
+        let attributes = [dialect.anchor.to_string()];
+        let search = Search {
+            base: &self.shared.base_dn,
+            scope: Scope::Subtree,
+            filter,
+            attributes: &attributes,
+            controls: self.controls(),
+            page_size: self.shared.page_size,
+        };
+        let found = self.connection().await?.search(&search).await;
+        let found = found.map_err(|failure| failure.into_error(During::Search))?;
+        Ok(found.iter().filter_map(|entry| entry.anchor(dialect)).collect())
     }
 
     /// Whoever the configured name may stand for: a DN, a user principal name (`name@domain` also stands

@@ -193,13 +193,14 @@ impl Mapped {
 
     /// The account that an entry shows; `None` without a readable anchor. `known` are the anchors of
     /// referenced DNs, by DN in lower case, where the server did not give them; a reference whose target
-    /// nobody can read keeps its DN in place of the anchor. `own` are our own accounts.
+    /// nobody can read keeps its DN in place of the anchor. `fenced` are the accounts that are
+    /// protected whatever they hold.
     pub(super) fn account(
         &self,
         entry: &Entry,
         dialect: &Dialect,
         known: &HashMap<String, Anchor>,
-        own: &[Anchor],
+        fenced: &HashMap<Anchor, Protection>,
     ) -> Option<Account> {
         let anchor = entry.anchor(dialect)?;
         let enabled = dialect.state.then(|| is_enabled(entry));
@@ -216,8 +217,8 @@ impl Mapped {
                 values.insert(name.clone(), held);
             }
         }
-        let protected = if own.contains(&anchor) {
-            Some(Protection::OwnAccount)
+        let protected = if let Some(protection) = fenced.get(&anchor) {
+            Some(*protection)
         } else if entry.text("isCriticalSystemObject") == Some("TRUE") {
             Some(Protection::CriticalSystemObject)
         } else if entry.number("adminCount").is_some_and(|count| count > 0) {
@@ -329,9 +330,17 @@ pub(super) enum Filter {
     All(Vec<Filter>),
     Any(Vec<Filter>),
     Equal(String, Vec<u8>),
+    /// As an administrator wrote it, in the syntax of RFC 4515.
+    Written(String),
 }
 
 impl Filter {
+    /// Reads a filter of the config's; `None` when it is none.
+    pub(super) fn written(text: &str) -> Option<Filter> {
+        let is_filter = text.starts_with('(') && ldap3::parse_filter(text).is_ok();
+        is_filter.then(|| Filter::Written(text.to_string()))
+    }
+
     pub(super) fn equal(attribute: impl Into<String>, value: &str) -> Filter {
         Filter::Equal(attribute.into(), value.as_bytes().to_vec())
     }
@@ -357,6 +366,7 @@ impl fmt::Display for Filter {
             }
         };
         match self {
+            Filter::Written(text) => f.write_str(text),
             Filter::All(parts) => several('&', parts),
             Filter::Any(parts) => several('|', parts),
             Filter::Equal(attribute, value) => {
@@ -405,7 +415,12 @@ mod tests {
 
     fn account(names: &[&str], values: &[(&str, &str)]) -> Account {
         mapped(names)
-            .account(&entry(values), &ACTIVE_DIRECTORY, &HashMap::new(), &[])
+            .account(
+                &entry(values),
+                &ACTIVE_DIRECTORY,
+                &HashMap::new(),
+                &HashMap::new(),
+            )
             .unwrap()
     }
 
@@ -491,7 +506,7 @@ mod tests {
             protected(&[("isCriticalSystemObject", "TRUE")]),
             Some(Protection::CriticalSystemObject)
         );
-        let own = [Anchor(GUID.to_string())];
+        let own = HashMap::from([(Anchor(GUID.to_string()), Protection::OwnAccount)]);
         let account = mapped(&[]).account(&entry(&[]), &ACTIVE_DIRECTORY, &HashMap::new(), &own);
         assert_eq!(account.unwrap().protected, Some(Protection::OwnAccount));
     }

@@ -6,8 +6,6 @@
 
 mod change;
 mod draft;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 

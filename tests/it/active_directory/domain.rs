@@ -54,7 +54,7 @@ pub async fn every_attribute_takes_its_old_value_for_a_condition(directory: &Dir
     ];
     let mut attributes: Vec<String> = one_by_one.iter().map(|(name, ..)| name.to_string()).collect();
     attributes.extend(["countryCode", "accountExpires", "employeeID"].map(str::to_string));
-    let target = ActiveDirectory::new(directory.config(), &attributes).unwrap();
+    let target = ActiveDirectory::new(directory.config(), &attributes, None).unwrap();
     let session = &*target.open(None).await.unwrap();
     let mut person = Person::new();
     for name in ["givenName", "sn", "department"] {
@@ -186,9 +186,9 @@ pub async fn unfit_values_name_their_attribute(directory: &Directory) {
 /// Matching by an attribute without an index is slow in AD, and the check says so.
 pub async fn a_missing_index_is_a_warning(directory: &Directory) {
     let names = ["employeeID".to_string(), "userPrincipalName".to_string()];
-    let problems = ActiveDirectory::new(directory.config(), &names)
+    let problems = ActiveDirectory::new(directory.config(), &names, None)
         .unwrap()
-        .check()
+        .check(&[])
         .await;
     assert!(
         matches!(&problems[..], [it] if it.severity == Severity::Warning && it.message.contains("employeeID"))
@@ -213,7 +213,7 @@ pub async fn a_wrong_password_is_tried_once(directory: &Directory) {
         };
         assert_eq!(error.kind, Kind::Unauthenticated);
     }
-    assert_eq!(target.check().await.len(), 1);
+    assert_eq!(target.check(&[]).await.len(), 1);
     assert_eq!(
         proxies.map(|proxy| proxy.connections.load(Ordering::Relaxed)),
         [1, 0]

@@ -416,14 +416,19 @@ pub async fn controllers_are_tried_in_order(directory: &Directory) {
 /// The check finds everything at once, and nothing where nothing is wrong.
 pub async fn the_check_finds_everything_at_once(directory: &Directory) {
     let names = |attributes: &[&str]| attributes.iter().map(|it| it.to_string()).collect::<Vec<_>>();
-    let fine = ActiveDirectory::new(directory.config(), &names(&["cn", "accountDisabled", "title"])).unwrap();
-    assert_eq!(fine.check().await, []);
+    let fine = ActiveDirectory::new(
+        directory.config(),
+        &names(&["cn", "accountDisabled", "title"]),
+        None,
+    )
+    .unwrap();
+    assert_eq!(fine.check(&[]).await, []);
 
     let mut config = directory.config();
     config.urls.insert(0, "ldap://127.0.0.1:1".to_string());
     config.search_base = format!("OU=Nowhere,{}", directory.base_dn);
-    let wrong = ActiveDirectory::new(config, &names(&["title", "titel", "titles"])).unwrap();
-    let problems = wrong.check().await;
+    let wrong = ActiveDirectory::new(config, &names(&["title", "titel", "titles"]), None).unwrap();
+    let problems = wrong.check(&[]).await;
     for word in ["127.0.0.1:1", "OU=Nowhere", "titel ", "titles "] {
         assert!(
             problems.iter().any(|it| it.message.contains(word)),
