@@ -8,9 +8,12 @@ use jiff::Timestamp;
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
+    /// The system's time, to the microsecond that the database keeps.
     #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
     pub fn system() -> Clock {
-        Clock(Arc::new(Timestamp::now))
+        Clock(Arc::new(|| {
+            crate::store::instant(crate::store::micros(Timestamp::now()))
+        }))
     }
 
     /// A clock that somebody else sets.

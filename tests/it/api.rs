@@ -412,6 +412,135 @@ async fn what_a_restart_must_not_lose_is_still_there() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_answers_what_clients_ask() {
+    let directory = crate::support::openldap::directory();
+    let gateway = crate::guard::start(&directory, "").await;
+    let people: Vec<Json> = (0..5)
+        .map(|id| person(&id.to_string(), &format!("Person Number{id}")))
+        .collect();
+    gateway.caller.upload(&people).await;
+    gateway.caller.settled().await;
+    gateway
+        .caller
+        .upload(&[json!({ "externalId": "bad", "active": true }), people[0].clone()])
+        .await;
+    gateway.caller.settled().await;
+    let ask = async |query: &[(&str, &str)], version: &str| {
+        let token = gateway.caller.token().await;
+        let path = format!("/{version}/auditLogs/provisioning/");
+        let request = gateway
+            .caller
+            .request("GET", &path)
+            .query(query)
+            .bearer_auth(token);
+        request.send().await.unwrap().json::<Json>().await.unwrap()
+    };
+    let ids = |page: &Json| -> Vec<String> {
+        let entries = page["value"].as_array().unwrap_or_else(|| panic!("{page}"));
+        entries
+            .iter()
+            .map(|entry| entry["sourceIdentity"]["id"].as_str().unwrap().to_string())
+            .collect()
+    };
+    let of_job = format!("jobid eq '{JOB}'");
+    let newest = ask(&[("$filter", &of_job), ("$top", "1")], "v1.0").await;
+    let cycle = newest["value"][0]["cycleId"].as_str().unwrap();
+    assert!(["0", "bad"].contains(&ids(&newest)[0].as_str()), "newest first");
+    assert!(newest["@odata.nextLink"].as_str().unwrap().contains("skiptoken"));
+    for (filter, expected) in [
+        (format!("{of_job} and cycleId ne '{cycle}'"), 0),
+        (format!("cycleId eq '{cycle}'"), 7),
+        (
+            format!(
+                "{of_job} and statusInfo/status eq 'failure' and activityDateTime ge 2022-10-10T09:47:34Z"
+            ),
+            1,
+        ),
+        (format!("{of_job} and sourceIdentity/id eq '0'"), 2),
+        (
+            format!("activityDateTime ge 2022-10-10T09:47:34Z and servicePrincipal/id eq '{APP}'"),
+            7,
+        ),
+        ("contains(sourceIdentity/displayName,'Number3')".into(), 1),
+        (
+            "provisioningAction eq 'create' and provisioningStatusInfo/status eq 'success'".into(),
+            5,
+        ),
+        ("jobid eq 'API2AD.other'".into(), 0),
+        ("activityDateTime lt 2022-10-10T09:47:34Z".into(), 0),
+    ] {
+        let page = ask(
+            &[("$filter", &filter), ("$orderby", "activityDateTime desc")],
+            "v1.0",
+        )
+        .await;
+        assert_eq!(ids(&page).len(), expected, "{filter}");
+    }
+    let oldest = ask(&[("$filter", &of_job), ("$orderby", "activityDateTime")], "v1.0").await;
+    let mut backwards = ids(&oldest);
+    backwards.reverse();
+    assert_eq!(ids(&ask(&[("$filter", &of_job)], "v1.0").await), backwards);
+    let beta = ask(&[("$top", "1")], "beta").await;
+    assert_eq!(
+        beta["value"][0]["statusInfo"],
+        beta["value"][0]["provisioningStatusInfo"]
+    );
+    for query in [("$filter", "jobid"), ("$top", "0"), ("$orderby", "id")] {
+        assert!(
+            ask(&[query], "v1.0").await["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains(query.0),
+            "{query:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_served_with_the_configured_certificate() {
+    let setup = Setup::nowhere().server(r#"tls = { cert = "cert.pem", key = "key.pem" }"#);
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=gateway",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(setup.dir.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let gateway = setup.start().await;
+    gateway.caller.upload(&[person("1", "Ada Byron")]).await;
+    let location = gateway
+        .caller
+        .post_bulk(&gateway.caller.token().await, request(&format!("[{OPERATION}]")))
+        .await;
+    let location = location.unwrap().headers()["location"]
+        .to_str()
+        .unwrap()
+        .to_string();
+    assert!(
+        location.starts_with(&gateway.caller.url) && location.starts_with("https://"),
+        "{location}"
+    );
+}
+
 #[test]
 fn the_description_of_the_api_is_the_one_in_the_repository() {
     let generated = muster::api::openapi().to_pretty_json().unwrap() + "\n";

@@ -126,12 +126,16 @@ impl Setup {
     /// Runs the gateway in this process.
     pub async fn start(self) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let config = Config::parse(&self.text("127.0.0.1:0"), self.dir.path()).unwrap();
+        let (scheme, root) = match &config.server.tls {
+            None => ("http", None),
+            Some(tls) => ("https", Some(std::fs::read(&tls.cert).unwrap())),
+        };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let serving = tokio::spawn(muster::command::serve::serve(config, listener, stop.clone()));
         let mut gateway = Gateway {
-            caller: Caller::new(&url),
+            caller: Caller::new(&url, root.as_deref()),
             stop,
             serving: Some(serving),
             setup: self,
@@ -206,7 +210,7 @@ impl Process {
             .spawn()
             .unwrap();
         let process = Process {
-            caller: Caller::new(url),
+            caller: Caller::new(url, None),
             child,
             _dir: None,
         };
@@ -236,11 +240,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    fn new(url: &str) -> Caller {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap();
+    /// `root` is the certificate to trust, in PEM.
+    fn new(url: &str, root: Option<&[u8]>) -> Caller {
+        let mut client = reqwest::Client::builder().timeout(Duration::from_secs(30));
+        if let Some(root) = root {
+            client = client.add_root_certificate(reqwest::Certificate::from_pem(root).unwrap());
+        }
+        let http = client.build().unwrap();
         Caller {
             url: url.into(),
             http,

@@ -71,11 +71,14 @@ pub async fn list_entries(
         oldest_first: oldest_first(options.orderby.as_deref())?,
         limit: 0,
     };
-    let (value, more) = gateway
+    let (mut value, more) = gateway
         .engine
         .store()
         .read(move |conn| page(conn, query, &rest, top))
         .await?;
+    if version(&request) == "beta" {
+        value.iter_mut().for_each(with_former_names);
+    }
     let base = format!("{}/{}", gateway.base_url(&request), version(&request));
     Ok(web::Json(Collection {
         context: format!("{base}/$metadata#auditLogs/provisioning"),
@@ -111,6 +114,21 @@ pub async fn find_entry(
         return Err(Error::new(Kind::NotFound, format!("Resource '{entry}' does not exist.")).into());
     };
     Ok(web::Json(from_json(body)?))
+}
+
+/// Beta shows the same data under its former names as well, and clients of that time read those.
+fn with_former_names(record: &mut Value) {
+    let Some(members) = record.as_object_mut() else {
+        return;
+    };
+    for (former, name) in [
+        ("action", "provisioningAction"),
+        ("statusInfo", "provisioningStatusInfo"),
+    ] {
+        if let Some(value) = members.get(name).cloned() {
+            members.insert(former.into(), value);
+        }
+    }
 }
 
 /// One page, and behind which entry the next begins.
