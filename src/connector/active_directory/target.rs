@@ -276,6 +276,41 @@ impl DirectorySession {
                 References::Lookup => Filter::equal("memberOf", group),
             },
         };
+        self.anchors_of(filter).await
+    }
+
+    /// Whoever the configured name may stand for: a DN, a user principal name (`name@domain` also stands
+    /// for sAMAccountName `name`), or `DOMAIN\name`.
+    async fn own_accounts(&self) -> Result<Vec<Anchor>> {
+        let name = &self.shared.bind_dn;
+        let account_name = |name: &str| Filter::equal("sAMAccountName", name);
+        let filter = match (name.split_once('\\'), name.split_once('@')) {
+            _ if Dn::parse(name).is_some() => return self.own_entry(name).await,
+            (Some((_, user)), _) => account_name(user),
+            (_, Some((user, _))) => {
+                Filter::Any(vec![Filter::equal("userPrincipalName", name), account_name(user)])
+            }
+            _ => account_name(name),
+        };
+        self.anchors_of(filter).await
+    }
+
+    async fn own_entry(&self, dn: &str) -> Result<Vec<Anchor>> {
+        let dialect = self.server.dialect;
+        let connection = self.controller.connection(0).await?;
+        let entry = connection
+            .read(dn, &[dialect.anchor.to_string()], self.controls())
+            .await;
+        let entry = entry.map_err(|failure| failure.into_error(During::Search))?;
+        Ok(entry
+            .and_then(|entry| entry.anchor(dialect))
+            .into_iter()
+            .collect())
+    }
+
+    /// Whoever a filter finds in the whole domain.
+    async fn anchors_of(&self, filter: Filter) -> Result<Vec<Anchor>> {
+        let dialect = self.server.dialect;
         let attributes = [dialect.anchor.to_string()];
         let search = Search {
             base: &self.shared.base_dn,
@@ -285,44 +320,9 @@ impl DirectorySession {
             controls: self.controls(),
             page_size: self.shared.page_size,
         };
-        let found = self.connection().await?.search(&search).await;
+        let found = self.controller.connection(0).await?.search(&search).await;
         let found = found.map_err(|failure| failure.into_error(During::Search))?;
         Ok(found.iter().filter_map(|entry| entry.anchor(dialect)).collect())
-    }
-
-    /// Whoever the configured name may stand for: a DN, a user principal name (`name@domain` also stands
-    /// for sAMAccountName `name`), or `DOMAIN\name`.
-    async fn own_accounts(&self) -> Result<Vec<Anchor>> {
-        let name = &self.shared.bind_dn;
-        let attributes = [self.server.dialect.anchor.to_string()];
-        let connection = self.controller.connection(0).await?;
-        let account_name = |name: &str| Filter::equal("sAMAccountName", name);
-        let found = if Dn::parse(name).is_some() {
-            let entry = connection.read(name, &attributes, self.controls()).await;
-            entry.map(|entry| entry.into_iter().collect())
-        } else {
-            let filter = match (name.split_once('\\'), name.split_once('@')) {
-                (Some((_, user)), _) => account_name(user),
-                (_, Some((user, _))) => {
-                    Filter::Any(vec![Filter::equal("userPrincipalName", name), account_name(user)])
-                }
-                _ => account_name(name),
-            };
-            let search = Search {
-                base: &self.shared.base_dn,
-                scope: Scope::Subtree,
-                filter,
-                attributes: &attributes,
-                controls: self.controls(),
-                page_size: self.shared.page_size,
-            };
-            connection.search(&search).await
-        };
-        let found = found.map_err(|failure| failure.into_error(During::Search))?;
-        Ok(found
-            .iter()
-            .filter_map(|entry| entry.anchor(self.server.dialect))
-            .collect())
     }
 }
 
