@@ -203,6 +203,9 @@ pub const ROLES: &[&str] = &[
     "SynchronizationData-User.Upload.OwnedBy",
 ];
 
+/// Bytes of upload bodies in flight together; beyond that a client is asked to wait.
+pub const BODIES_IN_FLIGHT: usize = 64 << 20;
+
 /// Disables that 5 % of the accounts may come to at most: Graph's QuarantineTooManyDeletesThreshold.
 const MOST_DISABLES: u64 = 500;
 
@@ -223,7 +226,13 @@ impl Config {
 
     /// Reads a config; relative paths in it are looked for in `beside`.
     pub fn parse(text: &str, beside: &Path) -> Result<Config, Problems> {
-        let file: File = toml::from_str(text).map_err(|error| Problems(vec![error.to_string()]))?;
+        // The parser's own display quotes the line, and the line may hold a secret.
+        let file: File = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].lines().count().max(1)
+            });
+            Problems(vec![format!("line {line}: {}", error.message())])
+        })?;
         let mut reader = Reader {
             beside,
             problems: Vec::new(),
@@ -345,7 +354,7 @@ impl Reader<'_> {
             public_url,
             tenant,
             max_operations: file.max_operations.unwrap_or(1000),
-            max_body: self.note("server.max_body", bytes(&max_body))?,
+            max_body: self.note("server.max_body", bytes(&max_body).and_then(within_flight))?,
             upload_rate: match upload_rate {
                 Some(text) => Some(self.note("server.upload_rate", rate(&text))?),
                 None => None,
@@ -598,6 +607,15 @@ fn bytes(text: &str) -> Result<usize> {
         .ok_or_else(|| Error::invalid(format!("'{text}' is no size such as 32MiB")))
 }
 
+/// A body larger than all that may be in flight together could never be taken in.
+fn within_flight(bytes: usize) -> Result<usize> {
+    if bytes <= BODIES_IN_FLIGHT {
+        Ok(bytes)
+    } else {
+        Err(Error::invalid("it must be at most 64MiB"))
+    }
+}
+
 /// `1h`, `30d`, `PT10M`; a day is 24 hours.
 fn duration(text: &str) -> Result<SignedDuration> {
     text.parse::<Span>()
@@ -659,6 +677,16 @@ mod tests {
         for part in ["loopback", "lots", "'Boss'", "'hr'", "'corp'", "API2XX"] {
             assert!(problems.contains(part), "{part} in {problems}");
         }
+    }
+
+    #[test]
+    fn a_mistake_in_a_line_does_not_show_the_secret_in_it() {
+        let text = "[[client]]\nid = \"a\"\nsecret = \"hunter2\" x\n";
+        let problem = Config::parse(text, Path::new(".")).unwrap_err().to_string();
+        assert!(
+            problem.starts_with("line 3") && !problem.contains("hunter2"),
+            "{problem}"
+        );
     }
 
     #[test]

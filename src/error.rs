@@ -46,24 +46,22 @@ pub struct Row {
     pub kind: Kind,
     pub code: &'static str,
     pub status: u16,
-    /// The same attempt may succeed later without anybody changing anything.
-    pub retry: bool,
     pub level: tracing::Level,
 }
 
 #[rustfmt::skip]
 pub const KINDS: &[Row] = &[
-    Row { kind: Kind::Invalid,         code: "invalidRequest",             status: 400, retry: false, level: tracing::Level::INFO },
-    Row { kind: Kind::Unauthenticated, code: "InvalidAuthenticationToken", status: 401, retry: false, level: tracing::Level::INFO },
-    Row { kind: Kind::Forbidden,       code: "Authorization_RequestDenied", status: 403, retry: false, level: tracing::Level::WARN },
-    Row { kind: Kind::NotFound,        code: "Request_ResourceNotFound",   status: 404, retry: false, level: tracing::Level::INFO },
-    Row { kind: Kind::Conflict,        code: "Conflict",                   status: 409, retry: false, level: tracing::Level::INFO },
-    Row { kind: Kind::Stale,           code: "Stale",                      status: 412, retry: true,  level: tracing::Level::INFO },
-    Row { kind: Kind::TooLarge,        code: "RequestTooLarge",            status: 413, retry: false, level: tracing::Level::INFO },
-    Row { kind: Kind::TooMany,         code: "TooManyRequests",            status: 429, retry: true,  level: tracing::Level::INFO },
-    Row { kind: Kind::Unsupported,     code: "notSupported",               status: 405, retry: false, level: tracing::Level::INFO },
-    Row { kind: Kind::Unavailable,     code: "serviceNotAvailable",        status: 503, retry: true,  level: tracing::Level::WARN },
-    Row { kind: Kind::Internal,        code: "InternalServerError",        status: 500, retry: true,  level: tracing::Level::ERROR },
+    Row { kind: Kind::Invalid,         code: "invalidRequest",             status: 400, level: tracing::Level::INFO },
+    Row { kind: Kind::Unauthenticated, code: "InvalidAuthenticationToken", status: 401, level: tracing::Level::INFO },
+    Row { kind: Kind::Forbidden,       code: "Authorization_RequestDenied", status: 403, level: tracing::Level::WARN },
+    Row { kind: Kind::NotFound,        code: "Request_ResourceNotFound",   status: 404, level: tracing::Level::INFO },
+    Row { kind: Kind::Conflict,        code: "Conflict",                   status: 409, level: tracing::Level::INFO },
+    Row { kind: Kind::Stale,           code: "Stale",                      status: 412, level: tracing::Level::INFO },
+    Row { kind: Kind::TooLarge,        code: "RequestTooLarge",            status: 413, level: tracing::Level::INFO },
+    Row { kind: Kind::TooMany,         code: "TooManyRequests",            status: 429, level: tracing::Level::INFO },
+    Row { kind: Kind::Unsupported,     code: "notSupported",               status: 405, level: tracing::Level::INFO },
+    Row { kind: Kind::Unavailable,     code: "serviceNotAvailable",        status: 503, level: tracing::Level::WARN },
+    Row { kind: Kind::Internal,        code: "InternalServerError",        status: 500, level: tracing::Level::ERROR },
 ];
 
 impl Kind {

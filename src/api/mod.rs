@@ -14,7 +14,7 @@ mod signing;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Url};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{App, HttpRequest, HttpServer, get, middleware, web};
@@ -26,15 +26,12 @@ use utoipa::OpenApi;
 use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 use uuid::Uuid;
 
-use crate::config::Tls;
+use crate::config::{BODIES_IN_FLIGHT, Tls};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Sealer;
 use problem::Problem;
 use signing::Signer;
-
-/// Bytes of upload bodies in flight together; beyond that a client is asked to wait.
-const IN_FLIGHT: usize = 64 << 20;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -64,7 +61,7 @@ impl Gateway {
         });
         Ok(Gateway {
             signer,
-            room: Arc::new(Semaphore::new(IN_FLIGHT)),
+            room: Arc::new(Semaphore::new(BODIES_IN_FLIGHT)),
             uploads,
             engine,
         })
@@ -225,9 +222,9 @@ async fn answer(
 fn report(error: &Error, request_id: &str, request: &HttpRequest) {
     let (path, code) = (request.path(), &error.code);
     let source = std::error::Error::source(error).map(ToString::to_string);
-    match error.kind {
-        Kind::Internal => tracing::error!(request_id, path, %code, source, "request failed: {error}"),
-        Kind::Unavailable => tracing::warn!(request_id, path, %code, source, "request failed: {error}"),
+    match error.kind.row().level {
+        tracing::Level::ERROR => tracing::error!(request_id, path, %code, source, "request failed: {error}"),
+        tracing::Level::WARN => tracing::warn!(request_id, path, %code, source, "request failed: {error}"),
         _ => tracing::debug!(request_id, path, %code, "request refused"),
     }
 }
@@ -262,7 +259,6 @@ fn tidy_path(request: &mut ServiceRequest) {
         request.match_info_mut().get_mut().update(&uri);
         request.head_mut().uri = uri;
     }
-    let _: &Url = request.match_info().get_ref();
 }
 
 fn tls_config(tls: &Tls) -> Result<rustls::ServerConfig> {

@@ -74,6 +74,10 @@ pub async fn token(
         ),
     };
     let Some(client) = known(&gateway.engine.config().clients, &id, &secret) else {
+        tracing::warn!(
+            peer = request.peer_addr().map(|peer| peer.ip().to_string()),
+            "a client did not know its secret"
+        );
         let message = "AADSTS7000215: Invalid client secret provided, or the client is not known.";
         return Ok(HttpResponse::Unauthorized().json(refusal("invalid_client", 7_000_215, message, now)));
     };

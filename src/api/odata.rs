@@ -8,8 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{Error, Result};
 
-/// How deep parentheses may go.
+/// How deep parentheses may go, and how many comparisons a filter may make.
 const DEPTH: usize = 20;
+const COMPARISONS: usize = 50;
 
 /// The query options that a collection takes.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -100,6 +101,10 @@ const TESTS: &[(&str, Test)] = &[
 impl Filter {
     pub fn parse(text: &str) -> Result<Filter> {
         let tokens = lex(text)?;
+        // A comparison has three words, a function call more.
+        if tokens.len() > COMPARISONS * 4 {
+            return Err(invalid(format!("it makes more than {COMPARISONS} comparisons")));
+        }
         let mut parser = Parser {
             tokens: &tokens,
             at: 0,
@@ -416,6 +421,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
+        let long = vec!["a eq 1"; 4500].join(" and ");
         let deep = format!("{}a eq 1{}", "(".repeat(50), ")".repeat(50));
         for filter in [
             "",
@@ -427,6 +433,7 @@ mod tests {
             "a eq 1 b",
             "contains(a,b)",
             &deep,
+            &long,
         ] {
             assert!(Filter::parse(filter).is_err(), "{filter}");
         }

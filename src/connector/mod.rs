@@ -1,8 +1,7 @@
 //! Outside systems. A connector knows one kind of system and nothing of the store, the engine or the API.
 //!
-//! Two seams, no more. A [`Source`] hands over what HR says; a [`Target`] is asked what it holds and told what
-//! to change. Neither decides anything, neither retries on its own: an [`Error`]'s kind tells the engine what
-//! to do next.
+//! A source hands over what HR says, as statements; a [`Target`] is asked what it holds and told what to change.
+//! Neither decides anything, neither retries on its own: an [`Error`]'s kind tells the engine what to do next.
 
 pub mod active_directory;
 pub mod bulk;
@@ -113,6 +112,9 @@ pub trait Target: Send + Sync {
     /// Opens the one controller of a cycle: `pin` if it answers, else the first that does in order of
     /// preference (B23). Connections outlive sessions, since a bind is expensive.
     async fn open(&self, pin: Option<&Endpoint>) -> Result<Box<dyn Session>>;
+
+    /// Lets credentials that were refused be tried once more: somebody says that they are right now (B25).
+    async fn forgive(&self);
 
     /// Everything wrong with the configuration as the system sees it: reachability, credentials, bases and
     /// `containers` that do not exist, attributes that do not.

@@ -17,16 +17,17 @@ use crate::error::{Error, Kind, Result};
 use crate::store::changes::{self, Sent};
 use crate::store::escrows::{self, Escrow};
 use crate::store::logs::{self, Entry};
+use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{Conn, guard, jobs, links, uploads};
+use crate::store::{Conn, guard, jobs, links};
 
 /// B25: hours from one refusal to the next attempt; the last one repeats, daily, for four weeks.
 const LADDER: &[i64] = &[6, 6, 12, 24];
 const ATTEMPTS: i32 = 31;
 
-/// A change whose outcome nobody knows is read again after a wait that doubles each time; after so many tries
-/// it is a refusal like any other.
-const UNKNOWN_TRIES: i32 = 6;
+/// A change that meets silence is tried again after a wait that doubles each time; after so many tries that others
+/// on the page did not share, it is a refusal like any other.
+const SILENT_TRIES: i32 = 8;
 
 /// How soon a worker whose change could not be sent, or was held, is looked at again.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
@@ -132,7 +133,8 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
         }
         Some(Outcome::Unknown(receipt, error)) => (receipt, Some(error), Fate::Unknown),
     };
-    let gives_up = fate == Fate::Unknown && subject.wake.attempts >= UNKNOWN_TRIES;
+    let silent = matches!(fate, Fate::Unknown | Fate::Waits);
+    let gives_up = silent && subject.wake.attempts >= SILENT_TRIES;
     let error = if gives_up {
         error.map(|error| error.code("Timeout"))
     } else {
@@ -197,9 +199,10 @@ struct Record {
 struct Settled {
     pending: Vec<Pending>,
     held: Vec<Action>,
+    was_held: bool,
     escrow: Option<Escrow>,
-    /// The last operation that this outcome answers.
-    ends: Option<(i64, i32)>,
+    /// The operations that this outcome answers.
+    ends: Vec<Place>,
 }
 
 /// Records how a page ended, in one commit.
@@ -248,10 +251,7 @@ pub async fn record(cx: &Context<'_>, page: Page, worked: Vec<Worked>, began: Ti
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
             write(conn, &job, &cycle, &records, &tallies, now)?;
-            for wake in &vanished {
-                wakes::finish(conn, &job, wake, None)?;
-            }
-            Ok(())
+            wakes::end(conn, &job, &vanished.iter().collect::<Vec<_>>())
         })
         .await?;
     Ok(counts)
@@ -271,24 +271,21 @@ fn settle(
         ..Record::default()
     };
     let attempts = subject.wake.attempts;
-    let later = |wait: SignedDuration| now.saturating_add(wait).unwrap_or(now);
+    let wait = SOON * (1 << attempts.clamp(0, SILENT_TRIES));
+    let due = now.saturating_add(wait).unwrap_or(now);
+    let silence = Again {
+        due,
+        cause: subject.wake.cause,
+        attempts: attempts + 1,
+    };
     match worked.fate {
         Fate::Waits => {
             record.settled = vec![planned.change.id.to_string()];
-            record.again = Some(Again {
-                due: later(SOON),
-                cause: subject.wake.cause,
-                attempts,
-            });
+            record.again = Some(silence);
             return record;
         }
         Fate::Unknown => {
-            let wait = SOON * (1 << attempts.clamp(0, UNKNOWN_TRIES));
-            record.again = Some(Again {
-                due: later(wait),
-                cause: subject.wake.cause,
-                attempts: attempts + 1,
-            });
+            record.again = Some(silence);
             return record;
         }
         Fate::Over | Fate::Again => {}
@@ -347,8 +344,9 @@ fn settle(
             .iter()
             .map(|held| held.action.clone())
             .collect(),
+        was_held: !subject.held_before.is_empty(),
         escrow,
-        ends: subject.places.last().map(|last| (last.sequence, last.position)),
+        ends: subject.places.clone(),
     });
     record
 }
@@ -361,18 +359,20 @@ fn refused(subject: &Subject, code: String, now: Timestamp) -> Escrow {
         }
         before => {
             let attempts = before.as_ref().map_or(0, |before| before.attempts) + 1;
-            let step = usize::try_from(attempts - 1).unwrap_or(0).min(LADDER.len() - 1);
-            let next = now
-                .saturating_add(SignedDuration::from_hours(LADDER[step]))
-                .unwrap_or(now);
             Escrow {
                 worker: subject.worker.anchor.clone(),
                 code,
                 attempts,
-                next,
+                next: next_try(attempts, now),
             }
         }
     }
+}
+
+fn next_try(attempts: i32, now: Timestamp) -> Timestamp {
+    let step = usize::try_from(attempts - 1).unwrap_or(0).min(LADDER.len() - 1);
+    now.saturating_add(SignedDuration::from_hours(LADDER[step]))
+        .unwrap_or(now)
 }
 
 /// When this worker is to be looked at again, if nobody wakes them before.
@@ -443,13 +443,11 @@ fn write(
         .collect();
     escrows::end(conn, job, &healed)?;
     for (record, settled) in outcomes() {
-        links::wait_for(conn, job, &record.worker, &settled.pending)?;
-        guard::hold(conn, job, &record.worker, &settled.held, now)?;
+        if settled.was_held || !settled.held.is_empty() {
+            guard::hold(conn, job, &record.worker, &settled.held, now)?;
+        }
         if let Some(escrow) = &settled.escrow {
             escrows::keep(conn, job, escrow, now)?;
-        }
-        if let Some(through) = settled.ends {
-            uploads::end(conn, job, &record.worker, through)?;
         }
     }
     for record in records {
@@ -458,13 +456,27 @@ fn write(
         } else if let Some(link) = &record.moved_link {
             links::advance(conn, job, link)?;
         }
-        if let Some(wake) = &record.wake {
-            wakes::finish(conn, job, wake, record.again.as_ref())?;
+        if let (Some(wake), Some(again)) = (&record.wake, &record.again) {
+            wakes::put_off(conn, job, wake, again)?;
         }
     }
+    let answered_for: Vec<Place> = outcomes()
+        .flat_map(|(_, settled)| settled.ends.iter().cloned())
+        .collect();
+    uploads::end(conn, job, &answered_for)?;
+    let ended = records.iter().filter(|record| record.again.is_none());
+    wakes::end(
+        conn,
+        job,
+        &ended
+            .filter_map(|record| record.wake.as_ref())
+            .collect::<Vec<_>>(),
+    )?;
+    let answered: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
     let pending: Vec<(&str, &Pending)> = outcomes()
         .flat_map(|(record, settled)| settled.pending.iter().map(|one| (record.worker.as_str(), one)))
         .collect();
+    links::wait_for(conn, job, &answered, &pending)?;
     wake_referrers(conn, job, &new, &pending, now)
 }
 
@@ -494,19 +506,18 @@ fn wake_referrers(
 /// Ends the wake of a worker who cannot be looked at at all: a failure of their own, in the log and in escrow.
 pub async fn give_up(cx: &Context<'_>, wake: &Wake, error: &Error) -> Result<()> {
     let now = cx.clock.now();
+    let attempts = wake.attempts + 1;
     let escrow = Escrow {
         worker: wake.anchor.clone(),
         code: error.code.to_string(),
-        attempts: wake.attempts + 1,
-        next: now
-            .saturating_add(SignedDuration::from_hours(LADDER[0]))
-            .unwrap_or(now),
+        attempts,
+        next: next_try(attempts, now),
     };
-    let again = Again {
+    let again = (attempts < ATTEMPTS).then(|| Again {
         due: escrow.next,
         cause: Cause::Retry,
-        attempts: wake.attempts + 1,
-    };
+        attempts,
+    });
     let entry = log::unplanned(cx.origin, &wake.anchor, error, now);
     let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
     cx.store
@@ -522,11 +533,12 @@ pub async fn give_up(cx: &Context<'_>, wake: &Wake, error: &Error) -> Result<()>
                     &entries
                 },
             )?;
-            if let Some(last) = places.last() {
-                uploads::end(conn, &job, &wake.anchor, (last.sequence, last.position))?;
-            }
+            uploads::end(conn, &job, &places)?;
             escrows::keep(conn, &job, &escrow, now)?;
-            wakes::finish(conn, &job, &wake, Some(&again))
+            match &again {
+                Some(again) => wakes::put_off(conn, &job, &wake, again),
+                None => wakes::end(conn, &job, &[&wake]),
+            }
         })
         .await
 }

@@ -70,10 +70,11 @@ fn is_about_the_data(error: &Error) -> bool {
 fn read(upload: Upload) -> Read {
     let statements = bulk::statements(&upload.body, instant(upload.received)).unwrap_or_else(|error| {
         // It was read once, before it was acknowledged: say so and go on, rather than stand still for ever.
-        vec![Err(Refused {
+        let refused = Refused {
             code: "InvalidData",
             message: error.message,
-        })]
+        };
+        (0..upload.operations).map(|_| Err(refused.clone())).collect()
     });
     Read {
         sequence: upload.sequence,
@@ -92,7 +93,13 @@ async fn keep(cx: &Context<'_>, uploads: &[Read]) -> Result<i64> {
     for upload in uploads {
         for (position, statement) in (0i32..).zip(&upload.statements) {
             match statement {
-                Err(reason) => refused.push(log::unreadable(cx.origin, reason, now)),
+                Err(reason) => {
+                    refused.extend(
+                        cx.readers
+                            .iter()
+                            .map(|reader| log::unreadable(reader, reason, now)),
+                    );
+                }
                 Ok(statement) => {
                     let anchor = statement.anchor.clone();
                     let place = Place {
@@ -108,7 +115,8 @@ async fn keep(cx: &Context<'_>, uploads: &[Read]) -> Result<i64> {
     }
     let sequences: Vec<i64> = uploads.iter().map(|upload| upload.sequence).collect();
     let operations = uploads.iter().map(|upload| i64::from(upload.operations)).sum();
-    let (system, readers) = (cx.origin.source.clone(), cx.readers.to_vec());
+    let system = cx.origin.source.clone();
+    let readers: Vec<String> = cx.readers.iter().map(|reader| reader.job.clone()).collect();
     let (job, token) = (cx.origin.job.clone(), cx.token);
     cx.store
         .write(move |conn| {

@@ -66,8 +66,8 @@ struct Context<'c> {
     clock: &'c Clock,
     runner: &'c Runner,
     origin: &'c log::Origin,
-    /// The jobs that read the same source.
-    readers: &'c [String],
+    /// What entries of each job that reads the same source have in common; this one's among them.
+    readers: &'c [log::Origin],
     /// The lease's: every write is conditional on it.
     token: i64,
 }
@@ -159,6 +159,7 @@ impl Engine {
 
     /// Lets a job run. A start ends a quarantine.
     pub async fn start_job(&self, job: &str) -> Result<()> {
+        self.runner(job)?.target.forgive().await;
         self.set_state(job, State::Active).await
     }
 
@@ -169,6 +170,9 @@ impl Engine {
 
     /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6).
     pub async fn restart_job(&self, job: &str, restart: Restart) -> Result<()> {
+        if restart.quarantine {
+            self.runner(job)?.target.forgive().await;
+        }
         let (id, now) = (job.to_string(), self.clock().now());
         self.store()
             .write(move |conn| {
@@ -218,23 +222,18 @@ impl Engine {
     }
 
     /// The jobs that read a system.
-    fn readers(&self, system: &str) -> Vec<String> {
-        let runners = self.shared.runners.iter();
-        runners
-            .filter(|(_, runner)| runner.app.source == system)
-            .map(|(job, _)| job.clone())
+    fn readers(&self, system: &str) -> Vec<&Arc<Runner>> {
+        self.shared
+            .runners
+            .values()
+            .filter(|runner| runner.app.source == system)
             .collect()
     }
 
     fn wake_readers(&self, system: &str) {
-        for runner in self
-            .shared
-            .runners
-            .values()
-            .filter(|runner| runner.app.source == system)
-        {
-            runner.wake.notify_one();
-        }
+        self.readers(system)
+            .iter()
+            .for_each(|runner| runner.wake.notify_one());
     }
 
     fn runner(&self, job: &str) -> Result<&Arc<Runner>> {
@@ -268,10 +267,11 @@ fn report(conn: &mut crate::store::Conn, job: Job, most_disables: u64) -> Result
             message: format!("held by the guard: {}", describe()),
         })
     });
+    // The inbox first: what is folded between the two reads is counted twice, never not at all.
+    let waiting = uploads::waiting(conn, &job.source)?;
     Ok(JobReport {
         links: links::count(conn, &job.id)?.unsigned_abs(),
-        pending_operations: uploads::pending_count(conn, &job.id)?.unsigned_abs()
-            + uploads::waiting(conn, &job.source)?.unsigned_abs(),
+        pending_operations: (waiting + uploads::pending_count(conn, &job.id)?).unsigned_abs(),
         escrows: escrows::count(conn, &job.id)?.unsigned_abs(),
         quarantine,
         most_disables,

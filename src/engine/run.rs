@@ -4,10 +4,11 @@
 //! A cycle of uploads (B6) begins with the first that waits and ends when the inbox has been empty for half a
 //! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +23,11 @@ use crate::connector::{Endpoint, Session};
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Job, Quarantine, State};
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{links, listed, systems, uploads};
+use crate::store::{changes, guard, links, listed, logs, systems, uploads};
 
-/// Workers planned, sent and recorded together.
+/// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: i64 = 250;
+const FULL_PAGE: i64 = 1_000;
 
 /// Pending operations beyond which the inbox is left to wait.
 const BACKLOG: i64 = 20_000;
@@ -67,7 +69,10 @@ impl Driver {
         };
         let mut pause = FIRST_PAUSE;
         while !self.stop.is_cancelled() {
-            match self.turn(&runner).await.unwrap_or_else(Turn::Outage) {
+            // A panic is a bug of ours; the job says so and goes on rather than end unseen.
+            let turn = AssertUnwindSafe(self.turn(&runner)).catch_unwind().await;
+            let turn = turn.unwrap_or_else(|_| Err(Error::internal("the cycle panicked")));
+            match turn.unwrap_or_else(Turn::Outage) {
                 Turn::Idle => {
                     pause = FIRST_PAUSE;
                     tokio::select! {
@@ -125,8 +130,13 @@ impl Driver {
     }
 
     async fn cycle(&self, runner: &Runner, job: &Job, lease: &Lease) -> Result<()> {
-        let origin = origin(&self.engine, runner, job);
+        let id = Uuid::now_v7();
+        let origin = origin(&self.engine, runner, id);
         let readers = self.engine.readers(&runner.app.source);
+        let readers: Vec<Origin> = readers
+            .iter()
+            .map(|reader| self::origin(&self.engine, reader, id))
+            .collect();
         let cx = Context {
             store: self.engine.store(),
             clock: self.engine.clock(),
@@ -175,16 +185,19 @@ impl Cycle<'_> {
         }
         let started = Instant::now();
         let mut last_work = Instant::now();
+        let mut spoken = false;
         while self.may_go_on().await? {
             let folded = self.fold().await?;
             let due = self.due().await?;
+            spoken |= folded > 0 || due.iter().any(|wake| wake.cause == Cause::Said);
             let full_page = reconcile::may_use_list(&due);
             if !due.is_empty() {
                 self.page(due).await?;
                 last_work = Instant::now();
             } else if folded == 0 {
-                let nothing_came = self.counts.seen == 0 || last_work.elapsed() >= QUIET;
-                if nothing_came || !self.quiet().await {
+                // Only a burst of uploads may go on.
+                let is_over = !spoken || last_work.elapsed() >= QUIET;
+                if is_over || !self.quiet().await {
                     break;
                 }
             }
@@ -257,7 +270,7 @@ impl Cycle<'_> {
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
         self.cx
             .store
-            .read(move |conn| wakes::due(conn, &id, now, PAGE))
+            .read(move |conn| wakes::due(conn, &id, now, PAGE, FULL_PAGE))
             .await
     }
 
@@ -266,7 +279,12 @@ impl Cycle<'_> {
     async fn page(&mut self, due: Vec<Wake>) -> Result<()> {
         let mut pages = vec![due];
         while let Some(due) = pages.pop() {
-            let error = match self.try_page(due.clone()).await {
+            // A controller that cannot be opened is nobody's own fault.
+            let session = match self.session.take() {
+                Some(session) => session,
+                None => self.open().await?,
+            };
+            let error = match self.try_page(session, due.clone()).await {
                 Ok(()) => continue,
                 Err(error) => error,
             };
@@ -287,12 +305,8 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    async fn try_page(&mut self, due: Vec<Wake>) -> Result<()> {
+    async fn try_page(&mut self, session: Box<dyn Session>, due: Vec<Wake>) -> Result<()> {
         let began = self.cx.clock.now();
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => self.open().await?,
-        };
         let use_list = reconcile::may_use_list(&due) && self.list(session.as_ref()).await?;
         let page = reconcile::load(self.cx, due, &self.standing).await?;
         let accounts = if use_list {
@@ -470,7 +484,7 @@ impl Cycle<'_> {
                         cause: wake.cause,
                         attempts: wake.attempts,
                     };
-                    wakes::finish(conn, &id, wake, Some(&again))?;
+                    wakes::put_off(conn, &id, wake, &again)?;
                 }
                 Ok(())
             })
@@ -547,6 +561,7 @@ impl Cycle<'_> {
                 if listed {
                     listed::clear(conn, &id)?;
                 }
+                expire(conn, now)?;
                 jobs::update_status(conn, &id, |status| status.after(&execution, quarantine.as_ref()))
             })
             .await;
@@ -557,14 +572,25 @@ impl Cycle<'_> {
     }
 }
 
-fn origin(engine: &Engine, runner: &Runner, job: &Job) -> Origin {
+/// B33: logs and receipts are kept for thirty days, counts as long as a limit looks back.
+fn expire(conn: &mut crate::store::Conn, now: Timestamp) -> Result<()> {
+    let before = |days: i64| {
+        now.saturating_sub(SignedDuration::from_hours(24 * days))
+            .unwrap_or(now)
+    };
+    logs::expire(conn, before(30))?;
+    changes::expire_receipts(conn, before(30))?;
+    guard::expire(conn, before(8))
+}
+
+fn origin(engine: &Engine, runner: &Runner, cycle: Uuid) -> Origin {
     let schema = &runner.policy.schema;
     Origin {
         tenant: engine.config().server.tenant,
         app: runner.app.id,
         app_name: runner.app.name.clone(),
-        job: job.id.clone(),
-        cycle: Uuid::now_v7().to_string(),
+        job: runner.app.job.clone(),
+        cycle: cycle.to_string(),
         source: runner.app.source.clone(),
         source_name: schema.source_directory.clone(),
         source_type: schema.source_object.clone(),
@@ -574,17 +600,15 @@ fn origin(engine: &Engine, runner: &Runner, job: &Job) -> Origin {
     }
 }
 
-/// One cause for everybody on the page whom it hit. A change of unknown outcome among others that were answered is
-/// that worker's own affair.
+/// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that
+/// worker's own affair.
 fn outage(worked: &[Worked]) -> Option<Error> {
-    let answered = worked
+    let answered = |one: &&Worked| one.fate == Fate::Over && one.ending.done.is_some();
+    let silent = |one: &&Worked| matches!(one.fate, Fate::Waits | Fate::Unknown);
+    let hit = worked
         .iter()
-        .any(|one| one.fate == Fate::Over && one.ending.done.is_some());
-    let hit = worked.iter().find(|one| match one.fate {
-        Fate::Waits => true,
-        Fate::Unknown => !answered,
-        Fate::Over | Fate::Again => false,
-    })?;
+        .find(silent)
+        .filter(|_| !worked.iter().any(|one| answered(&one)))?;
     let error = hit.ending.error.as_ref()?;
     let cause = Error::new(error.kind, error.message.clone()).code(error.code.clone());
     Some(match error.retry_after {

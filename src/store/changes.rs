@@ -78,6 +78,12 @@ pub fn settle(conn: &mut Conn, ids: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Lets receipts go that are older than this.
+pub fn expire_receipts(conn: &mut Conn, before: Timestamp) -> Result<()> {
+    diesel::delete(receipts::table.filter(receipts::at.lt(micros(before)))).execute(conn)?;
+    Ok(())
+}
+
 /// Keeps what writes did, with the values before them: (worker, receipt).
 pub fn keep_receipts(conn: &mut Conn, job: &str, cycle: &str, kept: &[(String, Receipt)]) -> Result<()> {
     for page in kept.chunks(super::ROWS) {

@@ -51,6 +51,13 @@ pub fn tallies(conn: &mut Conn, job: &str, hours: i64, now: Timestamp) -> Result
     Ok(counts)
 }
 
+/// Lets counts go that no limit looks back to.
+pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
+    diesel::delete(tallies::table.filter(tallies::hour.lt(micros(before) / MICROS_PER_HOUR)))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// What limits hold back for these workers: (worker, action, released).
 pub fn held(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<(String, Action, bool)>> {
     let rows: Vec<(String, String, bool)> = held::table

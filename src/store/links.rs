@@ -128,24 +128,30 @@ pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
     Ok(())
 }
 
-/// Replaces what a worker's references are waiting for.
-pub fn wait_for(conn: &mut Conn, job: &str, worker: &str, pending: &[Pending]) -> Result<()> {
-    diesel::delete(pending_references::table)
-        .filter(
-            pending_references::job
-                .eq(job)
-                .and(pending_references::worker.eq(worker)),
-        )
-        .execute(conn)?;
-    for one in pending {
-        diesel::insert_into(pending_references::table)
-            .values((
-                pending_references::job.eq(job),
-                pending_references::worker.eq(worker),
-                pending_references::attribute.eq(&one.attribute),
-                pending_references::refers_to.eq(&one.to),
-            ))
+/// Replaces what these workers' references are waiting for.
+pub fn wait_for(conn: &mut Conn, job: &str, workers: &[&str], pending: &[(&str, &Pending)]) -> Result<()> {
+    for page in workers.chunks(super::ROWS) {
+        diesel::delete(pending_references::table)
+            .filter(
+                pending_references::job
+                    .eq(job)
+                    .and(pending_references::worker.eq_any(page)),
+            )
             .execute(conn)?;
+    }
+    for page in pending.chunks(super::ROWS) {
+        let rows: Vec<_> = page
+            .iter()
+            .map(|(worker, one)| {
+                (
+                    pending_references::job.eq(job),
+                    pending_references::worker.eq(*worker),
+                    pending_references::attribute.eq(&one.attribute),
+                    pending_references::refers_to.eq(&one.to),
+                )
+            })
+            .collect();
+        native!(conn, c => diesel::insert_into(pending_references::table).values(&rows).execute(c))?;
     }
     Ok(())
 }
@@ -161,7 +167,6 @@ pub fn waiting_for(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<S
                     .and(pending_references::refers_to.eq_any(page)),
             )
             .select(pending_references::worker)
-            .distinct()
             .load(conn)?;
         found.extend(rows);
     }

@@ -59,6 +59,12 @@ pub fn append(conn: &mut Conn, entries: &[Entry]) -> Result<()> {
     Ok(())
 }
 
+/// Lets entries go that are older than this.
+pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
+    diesel::delete(logs::table.filter(logs::at.lt(micros(before)))).execute(conn)?;
+    Ok(())
+}
+
 /// What a query asks for, as far as columns can answer it.
 #[derive(Clone, Debug, Default)]
 pub struct Query {

@@ -11,10 +11,11 @@ use crate::error::{Error, Result};
 
 /// FULL, because an upload that was acknowledged must survive a power cut.
 pub const PRAGMAS: &[&str] = &[
+    // First, for the next one already may have to wait.
+    "PRAGMA busy_timeout = 10000",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 10000",
     "PRAGMA cache_size = -16000",
 ];
 

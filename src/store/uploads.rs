@@ -1,5 +1,7 @@
 //! The inbox: an upload is one row, its bytes, until it is folded into workers.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -169,9 +171,9 @@ pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Resul
 
 /// The operations of these workers that have no outcome yet, in the order in which HR spoke.
 pub fn pending(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Place>> {
+    // Put in order here: SQLite would walk through every operation of the job to have them in order by itself.
     let rows: Vec<(i64, i32, String, i64)> = operations::table
         .filter(operations::job.eq(job).and(operations::anchor.eq_any(anchors)))
-        .order((operations::sequence, operations::position))
         .select((
             operations::sequence,
             operations::position,
@@ -179,15 +181,15 @@ pub fn pending(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Place
             operations::received,
         ))
         .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(sequence, position, anchor, received)| Place {
-            sequence,
-            position,
-            anchor,
-            received,
-        })
-        .collect())
+    let place = |(sequence, position, anchor, received)| Place {
+        sequence,
+        position,
+        anchor,
+        received,
+    };
+    let mut places: Vec<Place> = rows.into_iter().map(place).collect();
+    places.sort_unstable_by_key(|place| (place.sequence, place.position));
+    Ok(places)
 }
 
 /// How many operations of a job have no outcome yet.
@@ -199,15 +201,17 @@ pub fn pending_count(conn: &mut Conn, job: &str) -> Result<i64> {
 }
 
 /// Ends operations whose outcome is in the log.
-pub fn end(conn: &mut Conn, job: &str, anchor: &str, through: (i64, i32)) -> Result<()> {
-    let (sequence, position) = through;
-    diesel::delete(operations::table)
-        .filter(operations::job.eq(job).and(operations::anchor.eq(anchor)))
-        .filter(
-            operations::sequence.lt(sequence).or(operations::sequence
-                .eq(sequence)
-                .and(operations::position.le(position))),
-        )
-        .execute(conn)?;
+pub fn end(conn: &mut Conn, job: &str, ended: &[Place]) -> Result<()> {
+    let mut by_upload: BTreeMap<i64, Vec<i32>> = BTreeMap::new();
+    for place in ended {
+        by_upload.entry(place.sequence).or_default().push(place.position);
+    }
+    for (sequence, positions) in by_upload {
+        for page in positions.chunks(super::ROWS) {
+            let these =
+                operations::table.filter(operations::job.eq(job).and(operations::sequence.eq(sequence)));
+            diesel::delete(these.filter(operations::position.eq_any(page))).execute(conn)?;
+        }
+    }
     Ok(())
 }

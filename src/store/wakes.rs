@@ -1,6 +1,8 @@
 //! Who is to be looked at, and when. A wake carries a key, never data: the engine reads the stored worker and
 //! decides.
 
+use std::collections::BTreeMap;
+
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -142,9 +144,15 @@ pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Who is due: of the highest rank that anybody has, longest waiting first.
-pub fn due(conn: &mut Conn, job: &str, now: Timestamp, limit: i64) -> Result<Vec<Wake>> {
+/// Who is due: of the highest rank that anybody has, longest waiting first. There are `limit` at most, and
+/// `full_limit` where nothing but a full cycle wakes them.
+pub fn due(conn: &mut Conn, job: &str, now: Timestamp, limit: i64, full_limit: i64) -> Result<Vec<Wake>> {
     for rank in 0..=LAST_RANK {
+        let limit = if rank == Cause::Full.rank() {
+            full_limit
+        } else {
+            limit
+        };
         let rows: Vec<(String, String, i32, i64)> = wakes::table
             .filter(
                 wakes::job
@@ -185,7 +193,7 @@ pub fn due_count(conn: &mut Conn, job: &str, now: Timestamp, cause: Cause) -> Re
 
 /// Whether anybody is due.
 pub fn any_due(conn: &mut Conn, job: &str, now: Timestamp) -> Result<bool> {
-    Ok(!due(conn, job, now, 1)?.is_empty())
+    Ok(!due(conn, job, now, 1, 1)?.is_empty())
 }
 
 /// When a worker is to be looked at again.
@@ -196,22 +204,32 @@ pub struct Again {
     pub attempts: i32,
 }
 
-/// Ends a wake, or puts it off; leaves it alone when the worker has been woken anew in the meantime.
-pub fn finish(conn: &mut Conn, job: &str, wake: &Wake, again: Option<&Again>) -> Result<()> {
-    let this = wakes::table
-        .filter(wakes::job.eq(job).and(wakes::anchor.eq(&wake.anchor)))
-        .filter(wakes::stamp.eq(wake.stamp));
-    match again {
-        None => diesel::delete(this).execute(conn)?,
-        Some(again) => diesel::update(this)
-            .set((
-                wakes::rank.eq(again.cause.rank()),
-                wakes::due.eq(micros(again.due)),
-                wakes::cause.eq(again.cause.name()),
-                wakes::attempts.eq(again.attempts),
-                wakes::stamp.eq(wakes::stamp + 1),
-            ))
-            .execute(conn)?,
-    };
+/// Ends wakes; leaves those alone whose worker has been woken anew in the meantime.
+pub fn end(conn: &mut Conn, job: &str, ended: &[&Wake]) -> Result<()> {
+    let mut by_stamp: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for wake in ended {
+        by_stamp.entry(wake.stamp).or_default().push(&wake.anchor);
+    }
+    for (stamp, anchors) in by_stamp {
+        for page in anchors.chunks(super::ROWS) {
+            let these = wakes::table.filter(wakes::job.eq(job).and(wakes::anchor.eq_any(page)));
+            diesel::delete(these.filter(wakes::stamp.eq(stamp))).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a wake off; leaves it alone when the worker has been woken anew in the meantime.
+pub fn put_off(conn: &mut Conn, job: &str, wake: &Wake, again: &Again) -> Result<()> {
+    diesel::update(wakes::table.find((job, &wake.anchor)))
+        .filter(wakes::stamp.eq(wake.stamp))
+        .set((
+            wakes::rank.eq(again.cause.rank()),
+            wakes::due.eq(micros(again.due)),
+            wakes::cause.eq(again.cause.name()),
+            wakes::attempts.eq(again.attempts),
+            wakes::stamp.eq(wakes::stamp + 1),
+        ))
+        .execute(conn)?;
     Ok(())
 }

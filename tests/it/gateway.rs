@@ -197,7 +197,7 @@ impl Drop for Gateway {
 /// The binary in a process of its own; killed when dropped.
 pub struct Process {
     pub caller: Caller,
-    child: Child,
+    pub child: Child,
     _dir: Option<TempDir>,
 }
 

@@ -132,7 +132,7 @@ async fn uploads_keep_their_order_and_are_folded_once() {
             pending.iter().map(|place| place.position).collect::<Vec<_>>(),
             [0, 2]
         );
-        write(&store, |conn| uploads::end(conn, "other", "a", (2, 0))).await;
+        write(&store, move |conn| uploads::end(conn, "other", &pending[..1])).await;
         assert_eq!(
             store
                 .read(|conn| uploads::pending_count(conn, "other"))
@@ -183,7 +183,7 @@ async fn what_hr_says_goes_first_and_no_wake_is_lost() {
         .await;
         let due = async |now: i64| {
             let due = store
-                .read(move |conn| wakes::due(conn, JOB, at(now), 10))
+                .read(move |conn| wakes::due(conn, JOB, at(now), 10, 10))
                 .await
                 .unwrap();
             due.into_iter()
@@ -194,13 +194,17 @@ async fn what_hr_says_goes_first_and_no_wake_is_lost() {
         let all = due(10).await;
         let (a, b, c) = (all["a"].clone(), all["b"].clone(), all["c"].clone());
         write(&store, move |conn| {
-            wakes::finish(conn, JOB, &a, None)?;
-            let later = Again {
-                due: at(100),
-                cause: Cause::Retry,
-                attempts: 2,
-            };
-            wakes::finish(conn, JOB, &b, Some(&later))
+            wakes::end(conn, JOB, &[&a])?;
+            wakes::put_off(
+                conn,
+                JOB,
+                &b,
+                &Again {
+                    due: at(100),
+                    cause: Cause::Retry,
+                    attempts: 2,
+                },
+            )
         })
         .await;
         // A full cycle wakes everybody, but whoever waits because HR spoke keeps the first place.
@@ -218,11 +222,11 @@ async fn what_hr_says_goes_first_and_no_wake_is_lost() {
             wakes::wake(conn, JOB, &["c"], at(30), Cause::Reference)
         })
         .await;
-        write(&store, move |conn| wakes::finish(conn, JOB, &c, None)).await;
+        write(&store, move |conn| wakes::end(conn, JOB, &[&c])).await;
         let again = due(30).await;
         assert_eq!((again["c"].cause, again.len()), (Cause::Said, 1));
         let c = again["c"].clone();
-        write(&store, move |conn| wakes::finish(conn, JOB, &c, None)).await;
+        write(&store, move |conn| wakes::end(conn, JOB, &[&c])).await;
         assert_eq!(due(30).await.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert!(
             store
@@ -294,7 +298,10 @@ async fn an_account_has_one_worker_and_a_link_moves_by_compare_and_set() {
             to: "7".into(),
             ready: false,
         }];
-        write(&store, move |conn| links::wait_for(conn, JOB, "1", &pending)).await;
+        write(&store, move |conn| {
+            links::wait_for(conn, JOB, &["1"], &[("1", &pending[0])])
+        })
+        .await;
         assert_eq!(
             store
                 .read(|conn| links::waiting_for(conn, JOB, &["7", "8"]))
@@ -302,7 +309,7 @@ async fn an_account_has_one_worker_and_a_link_moves_by_compare_and_set() {
                 .unwrap(),
             ["1"]
         );
-        write(&store, |conn| links::wait_for(conn, JOB, "1", &[])).await;
+        write(&store, |conn| links::wait_for(conn, JOB, &["1"], &[])).await;
         assert!(
             store
                 .read(|conn| links::waiting_for(conn, JOB, &["7"]))

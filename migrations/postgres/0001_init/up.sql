@@ -113,6 +113,7 @@ CREATE TABLE receipts (
     at BIGINT NOT NULL
 );
 CREATE INDEX receipts_by_worker ON receipts (job, worker, at);
+CREATE INDEX receipts_by_time ON receipts (at);
 
 CREATE TABLE pending_references (
     job TEXT NOT NULL,

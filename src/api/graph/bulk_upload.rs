@@ -70,6 +70,9 @@ fn is_scim(request: &HttpRequest) -> Result<()> {
     )
 }
 
+/// Bytes taken for a body before any of it has come.
+const FIRST_ROOM: usize = 64 << 10;
+
 /// Reads a body within the limits of one and of all that are in flight; the room is given back with the permit.
 async fn read(
     gateway: &Gateway,
@@ -91,7 +94,7 @@ async fn read(
     if announced.is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(0));
+    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(FIRST_ROOM));
     let mut room: Option<OwnedSemaphorePermit> = None;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Error::invalid(format!("The body breaks off: {error}")))?;

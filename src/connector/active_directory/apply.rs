@@ -90,9 +90,7 @@ impl<'a> Batch<'a> {
 
     async fn carry_out(&self, number: usize, change: Change) -> Outcome {
         if !(self.may_start)() {
-            return Outcome::Refused(Error::unavailable(
-                "the change was not begun: somebody else may be about to",
-            ));
+            return Outcome::Refused(overtaken());
         }
         let connection = match self.connect(number).await {
             Ok(connection) => connection,
@@ -117,6 +115,10 @@ impl<'a> Batch<'a> {
 )]
 fn answered() -> Timestamp {
     Timestamp::now()
+}
+
+fn overtaken() -> Error {
+    Error::unavailable("nothing further was written: somebody else may have taken over")
 }
 
 /// The accounts an effect points at.
@@ -205,15 +207,32 @@ impl Writing<'_> {
                 _ => {}
             }
         }
-        self.set_values(&entry, effects).await?;
-        if effects.contains(&Effect::Enable) {
+        let has = |wanted: fn(&Effect) -> bool| effects.iter().any(wanted);
+        if has(|effect| matches!(effect, Effect::Set { .. } | Effect::Refer { .. })) {
+            self.may_go_on()?;
+            self.set_values(&entry, effects).await?;
+        }
+        if has(|effect| *effect == Effect::Enable) {
+            self.may_go_on()?;
             self.set_state(&entry, true).await?;
         }
-        self.place(effects).await?;
-        if effects.contains(&Effect::Delete) {
+        if has(|effect| matches!(effect, Effect::Rename { .. } | Effect::Move { .. })) {
+            self.may_go_on()?;
+            self.place(effects).await?;
+        }
+        if has(|effect| *effect == Effect::Delete) {
+            self.may_go_on()?;
             self.delete().await?;
         }
         Ok(())
+    }
+
+    /// Between two writes somebody else may have taken over; before the first it was asked already.
+    fn may_go_on(&self) -> Step {
+        match self.done.is_empty() || (self.batch.may_start)() {
+            true => Ok(()),
+            false => Err(Stop::Refused(overtaken())),
+        }
     }
 
     fn outcome(self, change: ChangeId, end: Step) -> Outcome {

@@ -92,6 +92,11 @@ impl Dial {
         })
     }
 
+    /// Lets refused credentials be tried once more.
+    pub(super) async fn forgive(&self) {
+        *self.refused.lock().await = None;
+    }
+
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection> {
         if let Some(cause) = &*self.refused.lock().await {
             return Err(cause.error());
@@ -381,7 +386,7 @@ impl Connection {
         let cookie = match control(&result, PAGED_RESULTS) {
             Some(raw) => {
                 parsed::<PagedResults>(raw)
-                    .ok_or_else(|| Failure::Lost(malformed(&self.url)))?
+                    .ok_or_else(|| Failure::Lost(unreadable(&self.url)))?
                     .cookie
             }
             None => Vec::new(),
@@ -410,7 +415,7 @@ impl Connection {
             while let Some((attribute, next)) = entry.unfinished() {
                 let before = read.insert(attribute.clone(), next);
                 if before.is_some_and(|before| next <= before) {
-                    return Err(Failure::Lost(malformed(&self.url)));
+                    return Err(Failure::Lost(unreadable(&self.url)));
                 }
                 let part = [format!("{attribute};range={next}-*")];
                 let mut ldap = self.ldap.clone();
@@ -523,6 +528,11 @@ fn parsed<T: ldap3::controls::ControlParser>(raw: &RawControl) -> Option<T> {
 
 fn malformed(url: &str) -> Error {
     Error::unavailable(format!("{url} gave an answer that is no LDAP")).code("EndpointUnavailable")
+}
+
+/// One entry's fault, not the controller's: whoever asked for several may ask for each alone.
+fn unreadable(url: &str) -> Error {
+    Error::internal(format!("{url} gave an entry that is no LDAP"))
 }
 
 /// Why no connection came about, in words that say what to look at.

@@ -46,6 +46,7 @@ const ROOT: &[&str] = &[
 pub struct ActiveDirectory {
     pub(super) shared: Arc<Shared>,
     pub(super) controllers: Vec<Arc<Controller>>,
+    dial: Arc<Dial>,
 }
 
 /// What every session needs of the configuration.
@@ -110,6 +111,7 @@ impl ActiveDirectory {
         Ok(ActiveDirectory {
             shared: Arc::new(shared),
             controllers,
+            dial,
         })
     }
 
@@ -156,6 +158,10 @@ impl Target for ActiveDirectory {
             }
         }
         Err(no_controller(causes))
+    }
+
+    async fn forgive(&self) {
+        self.dial.forgive().await;
     }
 
     async fn check(&self, containers: &[String]) -> Vec<Problem> {

@@ -162,7 +162,7 @@ fn existing(
     } else if let Some(gone) = draft
         .worker
         .gone
-        .filter(|_| draft.policy.schema.flow_types.delete)
+        .filter(|_| draft.policy.schema.flow_types.delete && (linked || scope.is_ok()))
     {
         draft.gone(account, gone);
     } else if scope.is_ok() {
