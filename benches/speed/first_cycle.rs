@@ -142,7 +142,7 @@ async fn apply(setup: &Setup, changes: Vec<Change>) -> Duration {
     let config = config(setup);
     let policy = engine::compile(&config, &config.apps[0]).unwrap();
     let target = config.systems["corp"]
-        .target(&policy.target_attributes())
+        .target(&policy.target_attributes(), None)
         .unwrap();
     let session = target.open(None).await.unwrap();
     let began = Instant::now();

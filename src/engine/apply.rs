@@ -513,7 +513,7 @@ pub async fn give_up(cx: &Context<'_>, wake: &Wake, error: &Error) -> Result<()>
         attempts,
         next: next_try(attempts, now),
     };
-    let again = (attempts < ATTEMPTS).then(|| Again {
+    let again = (attempts < ATTEMPTS).then_some(Again {
         due: escrow.next,
         cause: Cause::Retry,
         attempts,
