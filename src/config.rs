@@ -1,4 +1,4 @@
-//! The config: what was written ([`File`]) and what it means ([`Config`]). Reading it needs nothing but the
+//! The config: what was written (`File`) and what it means ([`Config`]). Reading it needs nothing but the
 //! file; every problem is reported at once, with the key at which it stands.
 
 use std::collections::BTreeMap;

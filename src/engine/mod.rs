@@ -1,8 +1,8 @@
 //! The async glue: the only room where sources, planning, targets and the store meet.
 //!
-//! One task a job. It waits for a wake-up, takes the job's lease, and runs a cycle ([`run`]): uploads are folded
-//! into workers ([`fold`]), due workers are planned page by page ([`reconcile`]), changes are sent and recorded
-//! ([`apply`]), and everything that happened is in the log ([`log`]).
+//! One task a job. It waits for a wake-up, takes the job's lease, and runs a cycle (`run.rs`): uploads are folded
+//! into workers (`fold.rs`), due workers are planned page by page (`reconcile.rs`), changes are sent and recorded
+//! (`apply.rs`), and everything that happened is in the log (`log.rs`).
 
 mod apply;
 mod clock;
