@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use ldap3::exop::PasswordModify;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
 use muster::domain::plan::{Change, Effect};
 
@@ -19,7 +18,6 @@ const CONNECTIONS: usize = 4;
 const DEPTH: usize = 16;
 
 const PASSWORD: &str = "Sup3r-Secret-Engine!";
-const DISABLED: &str = "514";
 const ENABLED: &str = "512";
 
 type Attributes = Vec<(Vec<u8>, HashSet<Vec<u8>>)>;
@@ -81,7 +79,7 @@ impl Directory {
                 let (dn, attributes) = account(change);
                 match self.is_active_directory {
                     true => add_with_password(connection.clone(), &dn, attributes).await,
-                    false => add_then_enable(connection.clone(), &dn, attributes).await,
+                    false => add_with_hash(connection.clone(), &dn, attributes).await,
                 }
             })
             .await;
@@ -162,21 +160,12 @@ async fn add_with_password(mut ldap: Ldap, dn: &str, mut attributes: Attributes)
     ldap.add(dn, attributes).await.unwrap().success().unwrap();
 }
 
-/// Elsewhere an account gets its password before it is opened.
-async fn add_then_enable(mut ldap: Ldap, dn: &str, mut attributes: Attributes) {
-    attributes.push(("userAccountControl".into(), HashSet::from([DISABLED.into()])));
+/// Elsewhere the password comes hashed; any hash is as long as another.
+async fn add_with_hash(mut ldap: Ldap, dn: &str, mut attributes: Attributes) {
+    let hash = format!("{{SSHA}}{}", "0".repeat(48));
+    attributes.push(("userAccountControl".into(), HashSet::from([ENABLED.into()])));
+    attributes.push(("userPassword".into(), HashSet::from([hash.into()])));
     ldap.add(dn, attributes).await.unwrap().success().unwrap();
-    let password = PasswordModify {
-        user_id: Some(dn),
-        old_pass: None,
-        new_pass: Some(PASSWORD),
-    };
-    ldap.extended(password).await.unwrap().success().unwrap();
-    let enable = vec![
-        Mod::Delete("userAccountControl", HashSet::from([DISABLED])),
-        Mod::Add("userAccountControl", HashSet::from([ENABLED])),
-    ];
-    ldap.modify(dn, enable).await.unwrap().success().unwrap();
 }
 
 /// The entry that a change makes: its DN, and what it holds.

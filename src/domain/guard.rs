@@ -73,6 +73,16 @@ pub struct History {
     pub all_made_here: bool,
 }
 
+impl History {
+    /// Adds what was done just now.
+    pub fn add(&mut self, counts: &BTreeMap<Action, u64>) {
+        for (action, count) in counts {
+            *self.day.entry(action.clone()).or_default() += count;
+            *self.week.entry(action.clone()).or_default() += count;
+        }
+    }
+}
+
 /// What may still be done. Judging uses it up.
 pub struct Budget<'a> {
     spending: Spending<'a>,
@@ -114,6 +124,10 @@ impl<'a> Budget<'a> {
                     }),
                 },
                 _ => planned.change.effects.push(effect),
+            }
+            // Nothing can be done to an account that is not made.
+            if held.last().is_some_and(|held| held.action == Action::Create) {
+                break;
             }
         }
         held

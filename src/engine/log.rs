@@ -346,7 +346,7 @@ fn steps(
             "Scoping filter evaluation passed": if scoped { "True" } else { "False" },
         }),
     ));
-    for pending in planned.pending.iter().filter(|pending| !pending.ready) {
+    for pending in &planned.pending {
         steps.push(step(
             "EntrySynchronizationReference",
             "referenceResolution",

@@ -243,13 +243,7 @@ impl World {
         self.apply(&planned, day.at);
         let again = self.plan(day.at);
         let deleted = planned.change.effects.contains(&Effect::Delete);
-        let refers = |effect: &&Effect| matches!(effect, Effect::Refer { .. });
-        let left: Vec<&Effect> = again
-            .change
-            .effects
-            .iter()
-            .filter(|effect| !refers(effect))
-            .collect();
+        let left = &again.change.effects;
         assert!(
             left.is_empty() || deleted,
             "{place}: planned again, there is nothing left to do: {left:?}"

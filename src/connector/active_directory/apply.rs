@@ -11,7 +11,6 @@ use ldap3::Scope;
 use super::connection::{CONNECTIONS, Cause, Connection, Failure, Search};
 use super::dialect::Addressing;
 use super::errors::During;
-use super::model;
 use super::target::DirectorySession;
 use super::wire::{self, Entry, Filter, USER_ACCOUNT_CONTROL};
 use crate::connector::{MayStart, Outcome};
@@ -127,11 +126,6 @@ fn referred(effect: &Effect) -> Vec<Anchor> {
         Effect::Refer {
             after: Some(anchor), ..
         } => vec![anchor.clone()],
-        Effect::Create { values, .. } => values
-            .iter()
-            .filter(|(attribute, _)| model::is_reference(attribute))
-            .flat_map(|(_, anchors)| anchors.iter().cloned().map(Anchor))
-            .collect(),
         _ => Vec::new(),
     }
 }
@@ -201,12 +195,20 @@ impl Writing<'_> {
                     container,
                     enabled,
                 } => {
-                    self.create(values, container.as_deref(), *enabled).await?;
+                    self.create(values, container.as_deref(), *enabled, effects)
+                        .await?;
                 }
                 Effect::Disable => self.set_state(&entry, false).await?,
                 _ => {}
             }
         }
+        // A new account may have come with its references.
+        let effects: Vec<Effect> = effects
+            .iter()
+            .filter(|effect| !self.done.contains(effect))
+            .cloned()
+            .collect();
+        let effects = effects.as_slice();
         let has = |wanted: fn(&Effect) -> bool| effects.iter().any(wanted);
         if has(|effect| matches!(effect, Effect::Set { .. } | Effect::Refer { .. })) {
             self.may_go_on()?;

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::apply::{Step, Stop, Writing};
 use super::connection::{Answer, Attributes, Failure, Octets, POST_READ};
-use super::dialect::PasswordRule;
+use super::dialect::{Dialect, PasswordRule};
 use super::errors::During;
 use super::modify::{must_be_settable, one, stateless};
 use super::wire::{self, ACCOUNT_DISABLE, NORMAL_ACCOUNT, USER_ACCOUNT_CONTROL};
@@ -14,11 +14,19 @@ use crate::domain::plan::Effect;
 use crate::error::{Error, Kind};
 
 const UNICODE_PASSWORD: &str = "unicodePwd";
+const USER_PASSWORD: &str = "userPassword";
 
 impl Writing<'_> {
-    /// Makes the account, with its password and in its state. Where that takes several writes the account
-    /// stays disabled until the last, so that a failure between them leaves nobody an open door.
-    pub(super) async fn create(&mut self, values: &Values, container: Option<&str>, enabled: bool) -> Step {
+    /// Makes the account, with its password, in its state and with the references in `effects`, in one write if the
+    /// server takes that. Where it takes several the account stays disabled until it has a password, so that a
+    /// failure between them leaves nobody an open door.
+    pub(super) async fn create(
+        &mut self,
+        values: &Values,
+        container: Option<&str>,
+        enabled: bool,
+        effects: &[Effect],
+    ) -> Step {
         let dialect = self.session.server.dialect;
         if !enabled && !dialect.state {
             return Err(stateless());
@@ -29,12 +37,21 @@ impl Writing<'_> {
             .and_then(|(_, names)| names.first())
             .ok_or_else(|| missing("cn"))?;
         let dn = format!("{},{container}", wire::own_rdn(name));
-        let attributes = self.new_attributes(values)?;
-        let in_one_write = dialect.password == PasswordRule::UnicodePwd;
-        let added = match in_one_write {
-            true => self.add_with_password(&dn, &attributes, enabled).await,
-            false => self.add(&dn, attributes, None, false).await,
-        };
+        let attributes = new_attributes(self.session.server.dialect, values)?;
+        let mut aboard = self.references_aboard(effects);
+        let mut with_password = true;
+        let mut added = self.add(&dn, &attributes, &aboard, true, enabled).await;
+        if let Err(Failure::Refused(refusal)) = &added
+            && (dialect.password == PasswordRule::Hashed
+                || !aboard.is_empty()
+                || refusal.is_password_policy())
+        {
+            // It may be for what an account can be made without, and given afterwards. The policy that dislikes one
+            // random password is offered another.
+            aboard.clear();
+            with_password = dialect.password == PasswordRule::UnicodePwd;
+            added = self.add(&dn, &attributes, &aboard, with_password, enabled).await;
+        }
         let read_back = added.map_err(Stop::write(During::Add))?;
         self.dn = dn;
         self.account = Some(match read_back {
@@ -46,8 +63,8 @@ impl Writing<'_> {
             container: Some(container.to_string()),
             enabled,
         };
-        self.done.push(made(enabled && (in_one_write || !dialect.state)));
-        if !in_one_write {
+        self.done.push(made(enabled && (with_password || !dialect.state)));
+        if !with_password {
             self.set_password().await?;
             if enabled && dialect.state {
                 let disabled = (NORMAL_ACCOUNT | ACCOUNT_DISABLE).to_string();
@@ -56,66 +73,44 @@ impl Writing<'_> {
                 self.done = vec![made(true)];
             }
         }
+        self.done.extend(aboard.into_iter().map(|(refer, _)| refer));
         Ok(())
     }
 
-    /// The values of a new entry as the server takes them; state and place are said elsewhere.
-    fn new_attributes(&self, values: &Values) -> Step<Attributes> {
-        let classes = self.session.server.dialect.classes.iter();
-        let mut attributes: Attributes = vec![(
-            "objectClass".into(),
-            classes.map(|class| class.as_bytes().to_vec()).collect(),
-        )];
-        for (attribute, values) in values {
-            if values.is_empty() || is_state_or_place(attribute) {
-                continue;
-            }
-            let held: Octets = if model::is_reference(attribute) {
-                let dn = |anchor: &String| self.dn_of(attribute, &Anchor(anchor.clone()));
-                values
-                    .iter()
-                    .map(|anchor| dn(anchor).map(String::into_bytes))
-                    .collect::<Step<_>>()?
-            } else {
-                if !is_name(attribute) {
-                    must_be_settable(attribute)?;
-                }
-                values.iter().map(|value| wire::bytes(attribute, value)).collect()
-            };
-            attributes.push((attribute.clone().into_bytes(), held));
-        }
-        Ok(attributes)
-    }
-
-    /// A policy that dislikes one random password is offered another; nothing was made yet.
-    async fn add_with_password(
-        &self,
-        dn: &str,
-        attributes: &Attributes,
-        enabled: bool,
-    ) -> Answer<Option<Anchor>> {
-        let add = || self.add(dn, attributes.clone(), Some(password::random()), enabled);
-        match add().await {
-            Err(Failure::Refused(refusal)) if refusal.is_password_policy() => add().await,
-            made => made,
-        }
+    /// The references among the effects whose account has a known DN, with it.
+    fn references_aboard(&self, effects: &[Effect]) -> Vec<(Effect, String)> {
+        let aboard = |effect: &Effect| match effect {
+            Effect::Refer {
+                attribute,
+                after: Some(anchor),
+                ..
+            } => Some((effect.clone(), self.dn_of(attribute, anchor).ok()?)),
+            _ => None,
+        };
+        effects.iter().filter_map(aboard).collect()
     }
 
     async fn add(
         &self,
         dn: &str,
-        mut attributes: Attributes,
-        password: Option<SecretString>,
+        attributes: &Attributes,
+        references: &[(Effect, String)],
+        with_password: bool,
         enabled: bool,
     ) -> Answer<Option<Anchor>> {
         let server = &self.session.server;
+        let mut attributes = attributes.clone();
         if server.dialect.state {
-            let control = wire::with_state(NORMAL_ACCOUNT, enabled);
+            let control = wire::with_state(NORMAL_ACCOUNT, enabled && with_password);
             attributes.push((USER_ACCOUNT_CONTROL.into(), one(control.to_string())));
         }
-        if let Some(password) = &password {
-            let encoded = wire::unicode_password(password.expose_secret());
-            attributes.push((UNICODE_PASSWORD.into(), one(encoded.as_slice())));
+        for (effect, dn) in references {
+            if let Effect::Refer { attribute, .. } = effect {
+                attributes.push((attribute.clone().into_bytes(), one(dn.as_str())));
+            }
+        }
+        if with_password {
+            attributes.push(initial_password(server.dialect.password));
         }
         let read_back = server.supports(POST_READ).then_some(server.dialect.anchor);
         let anchor = self.connection.add(dn, attributes, read_back).await?;
@@ -153,8 +148,40 @@ impl Writing<'_> {
                 let change = ldap3::Mod::Replace(UNICODE_PASSWORD.into(), one(encoded.as_slice()));
                 self.connection.modify(&self.address(), vec![change]).await
             }
-            PasswordRule::Operation => self.connection.set_password(&self.dn, password).await,
+            PasswordRule::Hashed => self.connection.set_password(&self.dn, password).await,
         }
+    }
+}
+
+/// The values of a new entry as the server takes them; state, place and references are said elsewhere.
+fn new_attributes(dialect: &Dialect, values: &Values) -> Step<Attributes> {
+    let classes = dialect.classes.iter();
+    let mut attributes: Attributes = vec![(
+        "objectClass".into(),
+        classes.map(|class| class.as_bytes().to_vec()).collect(),
+    )];
+    for (attribute, values) in values {
+        if values.is_empty() || is_state_or_place(attribute) {
+            continue;
+        }
+        if !is_name(attribute) {
+            must_be_settable(attribute)?;
+        }
+        let held: Octets = values.iter().map(|value| wire::bytes(attribute, value)).collect();
+        attributes.push((attribute.clone().into_bytes(), held));
+    }
+    Ok(attributes)
+}
+
+/// A random password, in the attribute in which this kind of server takes it.
+fn initial_password(rule: PasswordRule) -> (Vec<u8>, Octets) {
+    let password = password::random();
+    match rule {
+        PasswordRule::UnicodePwd => {
+            let encoded = wire::unicode_password(password.expose_secret());
+            (UNICODE_PASSWORD.into(), one(encoded.as_slice()))
+        }
+        PasswordRule::Hashed => (USER_PASSWORD.into(), one(password::hashed(&password))),
     }
 }
 

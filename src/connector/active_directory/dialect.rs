@@ -39,9 +39,9 @@ pub(super) enum PasswordRule {
     /// `unicodePwd`, quoted and in UTF-16, already in the add, so that the account is made in one write
     /// ([MS-ADTS] 3.1.1.3.1.5.1).
     UnicodePwd,
-    /// The Password Modify operation (RFC 3062) after a disabled add: the server hashes what it is given,
-    /// whereas `userPassword` in an add may be kept in the clear.
-    Operation,
+    /// `userPassword` in the add, hashed, since servers may keep it as it comes (RFC 4519 §2.41). A server that
+    /// takes no hashes is given the password afterwards, by the Password Modify operation (RFC 3062).
+    Hashed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(super) static WITH_USERS: Dialect = Dialect {
     people: &[("objectClass", "user")],
     classes: &["top", "person", "organizationalPerson", "user"],
     state: true,
-    password: PasswordRule::Operation,
+    password: PasswordRule::Hashed,
     references: References::Lookup,
     folds_accents: false,
     depth: 16,

@@ -81,10 +81,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A new account, whole, with every reference left for a later change: the other account may not exist yet.
+    /// A new account, whole. What it refers to follows as effects of their own, or later where the other account
+    /// does not exist yet: nobody's account waits for another's.
     pub fn create(&mut self, wanted: Option<bool>) {
         let mut values = Values::new();
         let mut container = self.policy.settings.container.clone();
+        let mut references = Vec::new();
         let mut blocked = false;
         for mapping in &self.policy.schema.mappings {
             let found_before = self.findings.len();
@@ -99,16 +101,7 @@ impl<'a> Draft<'a> {
             };
             match mapping.role {
                 Role::State => {}
-                Role::Reference => {
-                    if let Some(to) = wanted.into_iter().next() {
-                        let ready = self.facts.references.contains_key(&to);
-                        self.pending.push(Pending {
-                            attribute: mapping.target.clone(),
-                            to,
-                            ready,
-                        });
-                    }
-                }
+                Role::Reference => references.extend(self.reference(mapping, None, wanted)),
                 Role::Container => container = wanted.into_iter().next().or(container),
                 Role::Plain | Role::Name => {
                     if let Some(wanted) = self.checked(mapping, wanted)
@@ -157,6 +150,7 @@ impl<'a> Draft<'a> {
             container,
             enabled: wanted.unwrap_or(!has_state),
         });
+        self.effects.append(&mut references);
     }
 
     /// Everything in which the account differs from what HR wants.
@@ -269,7 +263,11 @@ impl<'a> Draft<'a> {
         }
         match mapping.role {
             Role::State => {}
-            Role::Reference => self.refer(mapping, held, wanted),
+            Role::Reference => {
+                let before = held.first().map(|anchor| Anchor(anchor.clone()));
+                let refer = self.reference(mapping, before, wanted);
+                self.effects.extend(refer);
+            }
             Role::Container => self.relocate(account, held, wanted, renaming),
             Role::Name => {
                 let Some(wanted) = self.checked(mapping, wanted) else {
@@ -325,23 +323,26 @@ impl<'a> Draft<'a> {
         });
     }
 
-    fn refer(&mut self, mapping: &Mapping, held: &[String], wanted: Vec<String>) {
-        let Some(to) = wanted.into_iter().next() else {
-            return;
-        };
-        let before = held.first().map(|anchor| Anchor(anchor.clone()));
+    /// Points a reference at the account of the worker it names; pending while that worker has none.
+    fn reference(
+        &mut self,
+        mapping: &Mapping,
+        before: Option<Anchor>,
+        wanted: Vec<String>,
+    ) -> Option<Effect> {
+        let to = wanted.into_iter().next()?;
+        let attribute = mapping.target.clone();
         match self.facts.references.get(&to) {
-            Some(anchor) if before.as_ref() == Some(anchor) => {}
-            Some(anchor) => self.effects.push(Effect::Refer {
-                attribute: mapping.target.clone(),
+            Some(anchor) if before.as_ref() == Some(anchor) => None,
+            Some(anchor) => Some(Effect::Refer {
+                attribute,
                 before,
                 after: Some(anchor.clone()),
             }),
-            None => self.pending.push(Pending {
-                attribute: mapping.target.clone(),
-                to,
-                ready: false,
-            }),
+            None => {
+                self.pending.push(Pending { attribute, to });
+                None
+            }
         }
     }
 

@@ -68,8 +68,6 @@ pub struct Pending {
     pub attribute: String,
     /// The other worker's source anchor.
     pub to: String,
-    /// The account is there: the reference follows as a change of its own, once this worker's is there too.
-    pub ready: bool,
 }
 
 /// The workers this one refers to, for whom the engine looks up links before planning.
