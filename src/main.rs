@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use muster::command::{check, eval, serve};
 
+/// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Takes people from HR into the directories: a plan you can read, a reason for every value.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]

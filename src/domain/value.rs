@@ -5,12 +5,14 @@
 //! empty is `Text("")`. Expressions treat the last two as "no value"; only the planner tells all three apart.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     Null,
@@ -18,7 +20,6 @@ pub enum Value {
     Integer(i64),
     Text(String),
     /// Only expressions make instants; a stored worker holds the text the source sent.
-    #[serde(skip_deserializing)]
     Time(Timestamp),
     List(Vec<Value>),
 }
@@ -76,6 +77,56 @@ impl Value {
             Value::Text(text) => text.trim().parse().ok(),
             _ => None,
         }
+    }
+}
+
+/// By hand, since a derived one would try each kind of value in turn, and stored workers are full of values.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("null, true, false, a whole number, a text, or a list of them")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+        let outside = |_| E::custom(format!("{number} is beyond 64-bit signed whole numbers"));
+        i64::try_from(number).map(Value::Integer).map_err(outside)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::text(text))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
     }
 }
 

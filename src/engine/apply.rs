@@ -2,6 +2,8 @@
 //! instant somebody who finds the database can tell what may have happened (B26).
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +12,7 @@ use super::Context;
 use super::log::{self, Ending};
 use super::reconcile::{Page, Subject};
 use crate::connector::{MayStart, Outcome, Session};
+use crate::domain::account::Model;
 use crate::domain::guard::Action;
 use crate::domain::link::Link;
 use crate::domain::plan::{ChangeId, Effect, Moment, Pending, Planned, Receipt};
@@ -51,9 +54,15 @@ pub enum Fate {
     Unknown,
 }
 
+impl Fate {
+    fn is_outcome(self) -> bool {
+        matches!(self, Fate::Over | Fate::Again)
+    }
+}
+
 /// Marks the page's changes as sent and sends them. Every subject gets an ending.
 pub async fn send(
-    cx: &Context<'_>,
+    cx: &Context,
     session: &dyn Session,
     may_start: MayStart,
     subjects: &[Subject],
@@ -174,9 +183,56 @@ pub struct Counts {
     pub unchanged: u64,
     pub exported: u64,
     pub refused: u64,
-    /// Links to accounts that are enabled, and to accounts that this job did not make.
-    pub newly_enabled: u64,
-    pub found: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Counts) {
+        self.seen += more.seen;
+        self.unchanged += more.unchanged;
+        self.exported += more.exported;
+        self.refused += more.refused;
+    }
+}
+
+/// A page that was planned and written, and is to be recorded.
+pub struct Carried {
+    pub page: Page,
+    /// One for each subject.
+    pub worked: Vec<Worked>,
+    pub began: Timestamp,
+}
+
+/// What the next page has to know of this one.
+#[derive(Default)]
+pub struct News {
+    /// Links that are new.
+    pub links: Vec<Link>,
+    /// What the guard counts.
+    pub tallies: BTreeMap<Action, u64>,
+}
+
+pub fn news(model: &Model, carried: &Carried) -> News {
+    let mut news = News::default();
+    for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
+        let (Some(planned), true) = (&subject.planned, worked.fate.is_outcome()) else {
+            continue;
+        };
+        let receipt = worked.ending.done.as_ref();
+        if subject.link.is_none() {
+            news.links.extend(Link::next(None, planned, receipt));
+        }
+        // A person has answered for what was released.
+        let released = |action: &Action| {
+            let mut held = subject.held_before.iter();
+            held.any(|(held, released)| held == action && *released)
+        };
+        let done = receipt.iter().flat_map(|receipt| &receipt.done);
+        let actions = done.filter_map(|effect| Action::of(effect, model));
+        for action in actions.filter(|action| !released(action)) {
+            *news.tallies.entry(action).or_default() += 1;
+        }
+    }
+    news
 }
 
 /// Everything that one commit writes about one worker.
@@ -206,59 +262,61 @@ struct Settled {
 }
 
 /// Records how a page ended, in one commit.
-pub async fn record(cx: &Context<'_>, page: Page, worked: Vec<Worked>, began: Timestamp) -> Result<Counts> {
-    let now = cx.clock.now();
+pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
+    let (context, now) = (cx.clone(), cx.clock.now());
+    let settled = tokio::task::spawn_blocking(move || settle_page(&context, &carried, now));
+    let recording = settled
+        .await
+        .map_err(|error| Error::internal("recording ended early").because(error))?;
+    let counts = recording.counts;
+    let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
+    cx.store
+        .write(move |conn| {
+            jobs::fence(conn, &job, token)?;
+            write(conn, &job, &cycle, &recording, now)
+        })
+        .await?;
+    Ok(counts)
+}
+
+/// Everything that one commit writes about one page.
+struct Recording {
+    records: Vec<Record>,
+    tallies: BTreeMap<Action, u64>,
+    vanished: Vec<Wake>,
+    counts: Counts,
+}
+
+fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
+    let Carried { page, worked, began } = carried;
+    let took = now.duration_since(*began);
     let mut counts = Counts {
         seen: page.subjects.len() as u64,
         ..Counts::default()
     };
-    let mut tallies: BTreeMap<Action, u64> = BTreeMap::new();
     let mut records = Vec::with_capacity(page.subjects.len());
-    for (subject, worked) in page.subjects.into_iter().zip(worked) {
+    for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
-        let record = settle(cx, &subject, planned, &worked, now.duration_since(began), now);
-        if let Some(receipt) = &record.receipt {
-            let released = |action: &Action| {
-                subject
-                    .held_before
-                    .iter()
-                    .any(|(held, released)| held == action && *released)
-            };
-            let actions = receipt
-                .done
-                .iter()
-                .filter_map(|effect| Action::of(effect, &cx.runner.policy.model));
-            for action in actions.filter(|action| !released(action)) {
-                *tallies.entry(action).or_default() += 1;
-            }
-        }
+        let record = settle(cx, subject, planned, worked, took, now);
         let refused = record
             .outcome
             .as_ref()
             .is_some_and(|settled| settled.escrow.is_some());
         counts.exported += u64::from(record.receipt.is_some());
         counts.refused += u64::from(refused);
-        counts.unchanged += u64::from(record.receipt.is_none() && worked.fate == Fate::Over && !refused);
-        if let Some(link) = &record.new_link {
-            counts.newly_enabled += u64::from(link.enabled == Some(true));
-            counts.found += u64::from(!link.made);
-        }
+        counts.unchanged += u64::from(record.receipt.is_none() && worked.fate.is_outcome() && !refused);
         records.push(record);
     }
-    let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
-    let vanished = page.vanished;
-    cx.store
-        .write(move |conn| {
-            jobs::fence(conn, &job, token)?;
-            write(conn, &job, &cycle, &records, &tallies, now)?;
-            wakes::end(conn, &job, &vanished.iter().collect::<Vec<_>>())
-        })
-        .await?;
-    Ok(counts)
+    Recording {
+        records,
+        tallies: news(&cx.runner.policy.model, carried).tallies,
+        vanished: page.vanished.clone(),
+        counts,
+    }
 }
 
 fn settle(
-    cx: &Context<'_>,
+    cx: &Context,
     subject: &Subject,
     planned: &Planned,
     worked: &Worked,
@@ -320,7 +378,7 @@ fn settle(
         });
     let entry = || {
         log::entry(
-            cx.origin,
+            &cx.origin,
             &cx.runner.policy.model,
             &subject.worker,
             planned,
@@ -330,7 +388,7 @@ fn settle(
         )
     };
     if let Some((_, earlier)) = subject.places.split_last() {
-        let superseded = |_| log::superseded(cx.origin, &subject.worker, &planned.change.id, now);
+        let superseded = |_| log::superseded(&cx.origin, &subject.worker, &planned.change.id, now);
         record.entries = earlier.iter().map(superseded).collect();
         record.entries.push(entry());
     } else if record.receipt.is_some() || (news && (escrow.is_some() || !worked.ending.held.is_empty())) {
@@ -403,22 +461,16 @@ fn again(planned: &Planned, ending: &Ending, escrow: Option<&Escrow>, now: Times
         .min_by_key(|again| again.due)
 }
 
-fn write(
-    conn: &mut Conn,
-    job: &str,
-    cycle: &str,
-    records: &[Record],
-    tallies: &BTreeMap<Action, u64>,
-    now: Timestamp,
-) -> Result<()> {
+fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Timestamp) -> Result<()> {
+    let records = recording.records.as_slice();
     let new: Vec<Link> = records
         .iter()
         .filter_map(|record| record.new_link.clone())
         .collect();
     links::insert(conn, job, &new)?;
-    let receipts: Vec<(String, Receipt)> = records
+    let receipts: Vec<(&str, &Receipt)> = records
         .iter()
-        .filter_map(|one| Some((one.worker.clone(), one.receipt.clone()?)))
+        .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
     let settled: Vec<String> = records
@@ -426,11 +478,8 @@ fn write(
         .flat_map(|record| record.settled.iter().cloned())
         .collect();
     changes::settle(conn, &settled)?;
-    guard::tally(conn, job, tallies, now)?;
-    let entries: Vec<Entry> = records
-        .iter()
-        .flat_map(|record| record.entries.iter().cloned())
-        .collect();
+    guard::tally(conn, job, &recording.tallies, now)?;
+    let entries: Vec<&Entry> = records.iter().flat_map(|record| &record.entries).collect();
     logs::append(conn, &entries)?;
     let outcomes = || {
         records
@@ -470,6 +519,7 @@ fn write(
         job,
         &ended
             .filter_map(|record| record.wake.as_ref())
+            .chain(&recording.vanished)
             .collect::<Vec<_>>(),
     )?;
     let answered: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
@@ -504,7 +554,7 @@ fn wake_referrers(
 }
 
 /// Ends the wake of a worker who cannot be looked at at all: a failure of their own, in the log and in escrow.
-pub async fn give_up(cx: &Context<'_>, wake: &Wake, error: &Error) -> Result<()> {
+pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
     let now = cx.clock.now();
     let attempts = wake.attempts + 1;
     let escrow = Escrow {
@@ -518,7 +568,7 @@ pub async fn give_up(cx: &Context<'_>, wake: &Wake, error: &Error) -> Result<()>
         cause: Cause::Retry,
         attempts,
     });
-    let entry = log::unplanned(cx.origin, &wake.anchor, error, now);
+    let entry = log::unplanned(&cx.origin, &wake.anchor, error, now);
     let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
     cx.store
         .write(move |conn| {

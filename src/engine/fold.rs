@@ -25,7 +25,7 @@ struct Read {
 }
 
 /// Folds the oldest uploads; answers how many operations that were.
-pub async fn fold(cx: &Context<'_>) -> Result<i64> {
+pub async fn fold(cx: &Context) -> Result<i64> {
     let system = cx.origin.source.clone();
     let waiting = cx
         .store
@@ -44,7 +44,7 @@ pub async fn fold(cx: &Context<'_>) -> Result<i64> {
 }
 
 /// Something in one of them cannot be stored: the others go on, and that one's operations are said to have failed.
-async fn one_by_one(cx: &Context<'_>, uploads: Vec<Read>) -> Result<i64> {
+async fn one_by_one(cx: &Context, uploads: Vec<Read>) -> Result<i64> {
     let mut folded = 0;
     for mut upload in uploads {
         folded += match keep(cx, std::slice::from_ref(&upload)).await {
@@ -86,7 +86,7 @@ fn read(upload: Upload) -> Read {
 
 /// Everything happens in one transaction: the workers, their wakes, a pending operation for each job that reads
 /// them, and the end of the uploads.
-async fn keep(cx: &Context<'_>, uploads: &[Read]) -> Result<i64> {
+async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
     let now = cx.clock.now();
     let mut spoken: Vec<(Place, Statement)> = Vec::new();
     let mut refused = Vec::new();

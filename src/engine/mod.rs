@@ -1,11 +1,14 @@
 //! The async glue: the only room where sources, planning, targets and the store meet.
 //!
-//! One task a job. It waits for a wake-up, takes the job's lease, and runs a cycle (`run.rs`): uploads are folded
-//! into workers (`fold.rs`), due workers are planned page by page (`reconcile.rs`), changes are sent and recorded
-//! (`apply.rs`), and everything that happened is in the log (`log.rs`).
+//! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): uploads are
+//! folded into workers (`fold.rs`), due workers are planned page by page (`reconcile.rs`), changes are sent and
+//! recorded (`apply.rs`), and everything that happened is in the log (`log.rs`).
 
+mod accounts;
 mod apply;
 mod clock;
+mod controller;
+mod cycle;
 mod fold;
 mod lease;
 mod log;
@@ -61,13 +64,14 @@ struct Runner {
 }
 
 /// What every step of one cycle needs.
-struct Context<'c> {
-    store: &'c Store,
-    clock: &'c Clock,
-    runner: &'c Runner,
-    origin: &'c log::Origin,
+#[derive(Clone)]
+struct Context {
+    store: Store,
+    clock: Clock,
+    runner: Arc<Runner>,
+    origin: Arc<log::Origin>,
     /// What entries of each job that reads the same source have in common; this one's among them.
-    readers: &'c [log::Origin],
+    readers: Arc<[log::Origin]>,
     /// The lease's: every write is conditional on it.
     token: i64,
 }

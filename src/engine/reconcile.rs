@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Context;
-use crate::connector::{Lookup, Session};
+use super::accounts::Accounts;
+use super::{Context, Runner};
+use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
-use crate::domain::guard::{Action, Budget, Held, History, Limits};
+use crate::domain::guard::{Action, Budget, Held, History};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
@@ -20,17 +21,8 @@ use crate::error::Result;
 use crate::store::changes::{self, Sent};
 use crate::store::escrows::{self, Escrow};
 use crate::store::uploads::{self, Place};
-use crate::store::wakes::{Cause, Wake};
-use crate::store::{Conn, guard, links, listed, workers};
-
-/// Where a job stands at the beginning of a cycle, as far as its limits depend on it.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    /// Enabled linked accounts: the guard's N.
-    pub population: u64,
-    /// The job made every account that it is linked to.
-    pub all_made_here: bool,
-}
+use crate::store::wakes::Wake;
+use crate::store::{Conn, guard, links, workers};
 
 /// One worker on the way through a cycle.
 pub struct Subject {
@@ -64,31 +56,45 @@ pub struct Page {
     pub vanished: Vec<Wake>,
 }
 
-/// Where a page's accounts are read from.
-pub enum Accounts<'s> {
-    /// The target, by lookup.
-    Asked(&'s dyn Session),
-    /// What the target listed earlier in this cycle; whoever is not in it is asked for all the same.
-    Listed(&'s dyn Session),
+impl Page {
+    pub fn wakes(&self) -> impl Iterator<Item = &Wake> {
+        self.subjects
+            .iter()
+            .map(|subject| &subject.wake)
+            .chain(&self.vanished)
+    }
+}
+
+/// Links that the page before made; the store may not know them yet.
+#[derive(Default)]
+pub struct Recent {
+    accounts: HashMap<String, Anchor>,
+    owners: HashMap<Anchor, String>,
+}
+
+impl Recent {
+    pub fn new(links: Vec<Link>) -> Recent {
+        let pairs = || {
+            links
+                .iter()
+                .map(|link| (link.worker.clone(), link.account.clone()))
+        };
+        Recent {
+            accounts: pairs().collect(),
+            owners: pairs().map(|(worker, account)| (account, worker)).collect(),
+        }
+    }
 }
 
 /// Reads what the store knows of everybody on the page.
-pub async fn load(cx: &Context<'_>, due: Vec<Wake>, standing: &Standing) -> Result<Page> {
-    let (job, system, now) = (cx.origin.job.clone(), cx.origin.source.clone(), cx.clock.now());
-    let standing = standing.clone();
+pub async fn load(cx: &Context, due: Vec<Wake>) -> Result<Page> {
+    let (job, system) = (cx.origin.job.clone(), cx.origin.source.clone());
     cx.store
-        .read(move |conn| load_in(conn, &job, &system, &due, &standing, now))
+        .read(move |conn| load_in(conn, &job, &system, &due))
         .await
 }
 
-fn load_in(
-    conn: &mut Conn,
-    job: &str,
-    system: &str,
-    due: &[Wake],
-    standing: &Standing,
-    now: Timestamp,
-) -> Result<Page> {
+fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Page> {
     let anchors: Vec<&str> = due.iter().map(|wake| wake.anchor.as_str()).collect();
     // Operations before workers: what is said in between is planned now and answered for later.
     let mut places: HashMap<String, Vec<Place>> = HashMap::new();
@@ -137,24 +143,19 @@ fn load_in(
             }),
         }
     }
-    page.history = History {
-        day: guard::tallies(conn, job, 24, now)?,
-        week: guard::tallies(conn, job, 7 * 24, now)?,
-        population: standing.population,
-        all_made_here: standing.all_made_here,
-    };
     Ok(page)
 }
 
 /// Finds everybody's account: by link, else by matching attribute, the most trusted first.
 pub async fn find(
-    cx: &Context<'_>,
+    cx: &Context,
     accounts: &Accounts<'_>,
     subjects: &mut [Subject],
     moment: &Moment,
+    recent: &Recent,
 ) -> Result<()> {
     let policy = &cx.runner.policy;
-    references(cx, subjects, moment).await?;
+    references(cx, subjects, moment, recent).await?;
     let keys: Vec<Vec<(String, String)>> = subjects
         .iter()
         .map(|subject| match subject.link {
@@ -194,14 +195,14 @@ pub async fn find(
         round += 1;
     }
     unfinished(cx, accounts, subjects).await?;
-    owners(cx, subjects).await?;
+    owners(cx, subjects, recent).await?;
     rivals(subjects, &keys);
     Ok(())
 }
 
 /// A create that was sent and never answered for may have made the account under the values of its day: it is
 /// looked for by every one of them that can tell accounts apart (B26).
-async fn unfinished(cx: &Context<'_>, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
+async fn unfinished(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
     let policy = &cx.runner.policy;
     let mut asked = Vec::new();
     let mut lookups = Vec::new();
@@ -266,77 +267,8 @@ fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
     })
 }
 
-impl Accounts<'_> {
-    fn session(&self) -> &dyn Session {
-        match self {
-            Accounts::Asked(session) | Accounts::Listed(session) => *session,
-        }
-    }
-
-    async fn find(&self, cx: &Context<'_>, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
-        let Accounts::Listed(session) = self else {
-            return self.session().find(lookups).await;
-        };
-        let (job, wanted) = (cx.origin.job.clone(), lookups.to_vec());
-        let mut answers = cx
-            .store
-            .read(move |conn| find_listed(conn, &job, &wanted))
-            .await?;
-        // Whoever is not in the list may have come since, or live outside the search base.
-        let missing: Vec<usize> = (0..lookups.len()).filter(|at| answers[*at].is_empty()).collect();
-        let again: Vec<Lookup> = missing.iter().map(|at| lookups[*at].clone()).collect();
-        if !again.is_empty() {
-            for (at, found) in missing.into_iter().zip(session.find(&again).await?) {
-                answers[at] = found;
-            }
-        }
-        Ok(answers)
-    }
-}
-
-fn find_listed(conn: &mut Conn, job: &str, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
-    let mut by_attribute: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut wanted: Vec<String> = Vec::new();
-    for lookup in lookups {
-        match lookup {
-            Lookup::Anchor(anchor) => wanted.push(anchor.0.clone()),
-            Lookup::Match { attribute, value } => by_attribute
-                .entry(attribute)
-                .or_default()
-                .push(value.to_lowercase()),
-        }
-    }
-    let mut holders: HashMap<(String, String), Vec<String>> = HashMap::new();
-    for (attribute, values) in &by_attribute {
-        for (value, anchor) in listed::by_values(conn, job, attribute, values)? {
-            wanted.push(anchor.clone());
-            holders
-                .entry(((*attribute).to_string(), value))
-                .or_default()
-                .push(anchor);
-        }
-    }
-    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    let accounts: HashMap<String, Account> = listed::by_anchors(conn, job, &wanted)?
-        .into_iter()
-        .map(|account| (account.anchor.0.clone(), account))
-        .collect();
-    Ok(lookups
-        .iter()
-        .map(|lookup| match lookup {
-            Lookup::Anchor(anchor) => accounts.get(&anchor.0).cloned().into_iter().collect(),
-            Lookup::Match { attribute, value } => holders
-                .get(&(attribute.clone(), value.to_lowercase()))
-                .into_iter()
-                .flatten()
-                .filter_map(|anchor| accounts.get(anchor).cloned())
-                .collect(),
-        })
-        .collect())
-}
-
 /// The accounts of everybody that somebody on the page refers to.
-async fn references(cx: &Context<'_>, subjects: &mut [Subject], moment: &Moment) -> Result<()> {
+async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, recent: &Recent) -> Result<()> {
     let wanted: Vec<Vec<String>> = subjects
         .iter()
         .map(|subject| plan::references(&cx.runner.policy, &subject.worker, moment))
@@ -359,14 +291,17 @@ async fn references(cx: &Context<'_>, subjects: &mut [Subject], moment: &Moment)
     for (subject, wanted) in subjects.iter_mut().zip(wanted) {
         subject.references = wanted
             .into_iter()
-            .filter_map(|to| accounts.get(&to).cloned().map(|anchor| (to, anchor)))
+            .filter_map(|to| {
+                let anchor = accounts.get(&to).or_else(|| recent.accounts.get(&to));
+                anchor.cloned().map(|anchor| (to, anchor))
+            })
             .collect();
     }
     Ok(())
 }
 
 /// Whose the only candidates are, where somebody else's.
-async fn owners(cx: &Context<'_>, subjects: &mut [Subject]) -> Result<()> {
+async fn owners(cx: &Context, subjects: &mut [Subject], recent: &Recent) -> Result<()> {
     let candidates: Vec<String> = subjects
         .iter()
         .filter(|subject| subject.link.is_none())
@@ -392,6 +327,7 @@ async fn owners(cx: &Context<'_>, subjects: &mut [Subject]) -> Result<()> {
         if let [account] = subject.found.accounts.as_slice() {
             subject.found.owner = owners
                 .get(&account.anchor.0)
+                .or_else(|| recent.owners.get(&account.anchor))
                 .filter(|owner| **owner != subject.worker.anchor)
                 .cloned();
         }
@@ -505,11 +441,13 @@ fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
 }
 
 /// Plans and judges everybody on the page.
-pub fn plan_page(policy: &Policy, limits: &Limits, page: &mut Page, moment: &Moment, recoverable: bool) {
+pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
+    let (policy, limits) = (&*runner.policy, &runner.app.limits);
+    let recoverable = runner.target.capability().recoverable_delete;
     for subject in &mut page.subjects {
         let facts = Facts {
             link: subject.link.clone(),
-            found: subject.found.clone(),
+            found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
             recoverable,
             resumed: subject
@@ -562,9 +500,4 @@ pub fn moment(now: Timestamp) -> Moment {
         now,
         plan: Uuid::now_v7(),
     }
-}
-
-/// The page in which nobody was woken for anything but the full cycle reads from the list.
-pub fn may_use_list(due: &[Wake]) -> bool {
-    !due.is_empty() && due.iter().all(|wake| wake.cause == Cause::Full)
 }

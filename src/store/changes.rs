@@ -85,7 +85,7 @@ pub fn expire_receipts(conn: &mut Conn, before: Timestamp) -> Result<()> {
 }
 
 /// Keeps what writes did, with the values before them: (worker, receipt).
-pub fn keep_receipts(conn: &mut Conn, job: &str, cycle: &str, kept: &[(String, Receipt)]) -> Result<()> {
+pub fn keep_receipts(conn: &mut Conn, job: &str, cycle: &str, kept: &[(&str, &Receipt)]) -> Result<()> {
     for page in kept.chunks(super::ROWS) {
         let rows = page
             .iter()
@@ -93,9 +93,9 @@ pub fn keep_receipts(conn: &mut Conn, job: &str, cycle: &str, kept: &[(String, R
                 Ok((
                     receipts::id.eq(uuid::Uuid::now_v7().to_string()),
                     receipts::job.eq(job),
-                    receipts::worker.eq(worker),
+                    receipts::worker.eq(*worker),
                     receipts::cycle.eq(cycle),
-                    receipts::body.eq(to_json(receipt)?),
+                    receipts::body.eq(to_json(*receipt)?),
                     receipts::at.eq(micros(receipt.at)),
                 ))
             })

@@ -1,5 +1,7 @@
 //! The provisioning log: one row an entry, the record itself as JSON, the columns that people ask by beside it.
 
+use std::borrow::Borrow;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -35,10 +37,11 @@ impl Entry {
 }
 
 /// Adds entries; the newest comes last.
-pub fn append(conn: &mut Conn, entries: &[Entry]) -> Result<()> {
+pub fn append(conn: &mut Conn, entries: &[impl Borrow<Entry>]) -> Result<()> {
     for page in entries.chunks(super::ROWS) {
         let rows: Vec<_> = page
             .iter()
+            .map(Borrow::borrow)
             .map(|entry| {
                 (
                     logs::id.eq(&entry.id),

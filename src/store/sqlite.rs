@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 pub const PRAGMAS: &[&str] = &[
     // First, for the next one already may have to wait.
     "PRAGMA busy_timeout = 10000",
+    "PRAGMA page_size = 8192",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -16000",
+    "PRAGMA cache_size = -4000",
 ];
 
 /// Units that share one commit at most.

@@ -1,7 +1,7 @@
 //! Who is to be looked at, and when. A wake carries a key, never data: the engine reads the stored worker and
 //! decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use diesel::dsl::case_when;
 use diesel::prelude::*;
@@ -144,9 +144,16 @@ pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Who is due: of the highest rank that anybody has, longest waiting first. There are `limit` at most, and
-/// `full_limit` where nothing but a full cycle wakes them.
-pub fn due(conn: &mut Conn, job: &str, now: Timestamp, limit: i64, full_limit: i64) -> Result<Vec<Wake>> {
+/// Who is due and not `busy`: of the highest rank that anybody has, longest waiting first. There are `limit` at
+/// most, and `full_limit` where nothing but a full cycle wakes them.
+pub fn due(
+    conn: &mut Conn,
+    job: &str,
+    now: Timestamp,
+    busy: &HashSet<String>,
+    limit: usize,
+    full_limit: usize,
+) -> Result<Vec<Wake>> {
     for rank in 0..=LAST_RANK {
         let limit = if rank == Cause::Full.rank() {
             full_limit
@@ -162,8 +169,13 @@ pub fn due(conn: &mut Conn, job: &str, now: Timestamp, limit: i64, full_limit: i
             )
             .order((wakes::due, wakes::anchor))
             .select((wakes::anchor, wakes::cause, wakes::attempts, wakes::stamp))
-            .limit(limit)
+            .limit(i64::try_from(limit + busy.len()).unwrap_or(i64::MAX))
             .load(conn)?;
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter(|(anchor, ..)| !busy.contains(anchor))
+            .take(limit)
+            .collect();
         if !rows.is_empty() {
             let wake = |(anchor, cause, attempts, stamp): (String, String, i32, i64)| Wake {
                 anchor,
@@ -193,7 +205,7 @@ pub fn due_count(conn: &mut Conn, job: &str, now: Timestamp, cause: Cause) -> Re
 
 /// Whether anybody is due.
 pub fn any_due(conn: &mut Conn, job: &str, now: Timestamp) -> Result<bool> {
-    Ok(!due(conn, job, now, 1, 1)?.is_empty())
+    Ok(!due(conn, job, now, &HashSet::new(), 1, 1)?.is_empty())
 }
 
 /// When a worker is to be looked at again.

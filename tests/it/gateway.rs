@@ -203,10 +203,15 @@ pub struct Process {
 
 impl Process {
     async fn start(config: &Path, url: &str) -> Process {
+        // MUSTER_TEST_LOG shows what the gateway says.
+        let log = match std::env::var_os("MUSTER_TEST_LOG") {
+            Some(_) => Stdio::inherit(),
+            None => Stdio::null(),
+        };
         let child = Command::new(env!("CARGO_BIN_EXE_muster"))
             .args(["serve", "--config"])
             .arg(config)
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let process = Process {

@@ -1,6 +1,6 @@
 //! The store, the same stories on both databases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::domain::account::{Account, Anchor};
@@ -183,7 +183,7 @@ async fn what_hr_says_goes_first_and_no_wake_is_lost() {
         .await;
         let due = async |now: i64| {
             let due = store
-                .read(move |conn| wakes::due(conn, JOB, at(now), 10, 10))
+                .read(move |conn| wakes::due(conn, JOB, at(now), &HashSet::new(), 10, 10))
                 .await
                 .unwrap();
             due.into_iter()
@@ -296,7 +296,6 @@ async fn an_account_has_one_worker_and_a_link_moves_by_compare_and_set() {
         let pending = [Pending {
             attribute: "manager".into(),
             to: "7".into(),
-            ready: false,
         }];
         write(&store, move |conn| {
             links::wait_for(conn, JOB, &["1"], &[("1", &pending[0])])

@@ -223,13 +223,20 @@ fn folded(value: &str, accents: bool) -> String {
     }
 }
 
-/// All people of the search base, a page at a time, each page read when the last one has been taken.
+/// All people of the search base, a page at a time; the directory gets the next page ready while one is read.
 pub(super) fn list(session: &DirectorySession) -> BoxStream<'_, Result<Vec<Account>>> {
     let start = Place {
         connection: None,
         cookie: Some(Vec::new()),
     };
-    stream::try_unfold(start, move |place| next_page(session, place)).boxed()
+    stream::try_unfold(start, move |place| next_page(session, place))
+        .map(async move |entries| {
+            let entries = entries?;
+            session.known.note(&entries, session.server.dialect);
+            seen(session, &entries).await
+        })
+        .buffered(2)
+        .boxed()
 }
 
 /// Where a listing has got to.
@@ -240,7 +247,7 @@ struct Place {
     cookie: Option<Vec<u8>>,
 }
 
-async fn next_page(session: &DirectorySession, place: Place) -> Result<Option<(Vec<Account>, Place)>> {
+async fn next_page(session: &DirectorySession, place: Place) -> Result<Option<(Vec<Entry>, Place)>> {
     let Some(cookie) = place.cookie else {
         return Ok(None);
     };
@@ -258,10 +265,9 @@ async fn next_page(session: &DirectorySession, place: Place) -> Result<Option<(V
     };
     let page = connection.page(&search, cookie).await;
     let page = page.map_err(|failure| failure.into_error(During::Search))?;
-    let accounts = seen(session, &page.entries).await?;
     let cookie = (!page.cookie.is_empty()).then_some(page.cookie);
     Ok(Some((
-        accounts,
+        page.entries,
         Place {
             connection: Some(connection),
             cookie,

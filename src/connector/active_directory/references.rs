@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use ldap3::Scope;
 
 use super::connection::{CONNECTIONS, Search};
-use super::dialect::References as Style;
+use super::dialect::{Dialect, References as Style};
 use super::errors::During;
 use super::find::BATCH;
 use super::target::DirectorySession;
@@ -43,6 +43,16 @@ impl Known {
         }
         pairs.dns.insert(anchor.clone(), dn.to_string());
         pairs.anchors.insert(dn.to_lowercase(), anchor.clone());
+    }
+
+    /// Remembers those of a listing for whom there is room: others in it may refer to them.
+    pub(super) fn note(&self, entries: &[Entry], dialect: &Dialect) {
+        let room = KEPT.saturating_sub(self.pairs().dns.len() + 1);
+        for entry in entries.iter().take(room) {
+            if let Some(anchor) = entry.anchor(dialect) {
+                self.remember(&anchor, &entry.dn);
+            }
+        }
     }
 
     /// After a move or a deletion of ours.

@@ -23,12 +23,13 @@ pub(super) const USER_ACCOUNT_CONTROL: &str = "userAccountControl";
 /// Asked for with every account, mapped or not.
 const ALWAYS: &[&str] = &[USER_ACCOUNT_CONTROL, "adminCount", "isCriticalSystemObject"];
 
-/// One entry of an answer: attribute names in lower case, values as bytes.
+/// One entry of an answer: attributes as the server spells them, values as bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
     /// Without what the extended-DN control put before it.
     pub dn: String,
-    values: HashMap<String, Vec<Vec<u8>>>,
+    /// Few enough that looking through them is quicker than hashing.
+    values: Vec<(String, Vec<Vec<u8>>)>,
 }
 
 impl Entry {
@@ -36,22 +37,23 @@ impl Entry {
     pub(super) fn read(tag: StructureTag) -> Option<Entry> {
         let mut parts = tag.expect_constructed()?.into_iter();
         let name = text_of(parts.next()?)?;
-        let mut values = HashMap::new();
+        let mut values = Vec::new();
         for attribute in parts.next()?.expect_constructed()? {
             let mut halves = attribute.expect_constructed()?.into_iter();
-            let name = text_of(halves.next()?)?.to_ascii_lowercase();
+            let name = text_of(halves.next()?)?;
             let held = halves.next()?.expect_constructed()?;
             let held = held.into_iter().map(StructureTag::expect_primitive);
-            values.insert(name, held.collect::<Option<Vec<_>>>()?);
+            values.push((name, held.collect::<Option<Vec<_>>>()?));
         }
         let dn = Reference::parse(&name).dn.to_string();
         Some(Entry { dn, values })
     }
 
     pub(super) fn bytes(&self, attribute: &str) -> &[Vec<u8>] {
-        self.values
-            .get(&attribute.to_ascii_lowercase())
-            .map_or(&[], Vec::as_slice)
+        let mut values = self.values.iter();
+        values
+            .find(|(name, _)| name.eq_ignore_ascii_case(attribute))
+            .map_or(&[], |(_, held)| held.as_slice())
     }
 
     /// The values that are text.
@@ -87,7 +89,7 @@ impl Entry {
     /// An attribute of which the server gave only the first part, `member;range=0-1499`, with the
     /// position at which the next part begins ([MS-ADTS] 3.1.1.3.1.3.3).
     pub(super) fn unfinished(&self) -> Option<(String, usize)> {
-        self.values.keys().find_map(|name| {
+        self.values.iter().find_map(|(name, _)| {
             let (attribute, range) = name.split_once(";range=")?;
             let (_, last) = range.split_once('-')?;
             Some((attribute.to_string(), last.parse::<usize>().ok()? + 1))
@@ -96,27 +98,18 @@ impl Entry {
 
     /// Joins the next part, read by itself, to the parts before it.
     pub(super) fn join(&mut self, attribute: &str, mut part: Entry) {
-        let ranged = |entry: &Entry| {
-            let prefix = format!("{attribute};range=");
-            entry
-                .values
-                .keys()
-                .find(|name| name.starts_with(&prefix))
-                .cloned()
+        let prefix = format!("{attribute};range=");
+        let take = |entry: &mut Entry| {
+            let mut names = entry.values.iter();
+            let at = names.position(|(name, _)| name.starts_with(&prefix))?;
+            Some(entry.values.swap_remove(at))
         };
-        let mut whole = ranged(self)
-            .and_then(|name| self.values.remove(&name))
-            .unwrap_or_default();
-        let next = ranged(&part);
-        whole.extend(
-            next.as_ref()
-                .and_then(|name| part.values.remove(name))
-                .unwrap_or_default(),
-        );
-        match next.filter(|name| !name.ends_with('*')) {
-            Some(more) => self.values.insert(more, whole),
-            None => self.values.insert(attribute.to_string(), whole),
-        };
+        let mut whole = take(self).unwrap_or_default().1;
+        let (next, mut more) = take(&mut part).unwrap_or_default();
+        whole.append(&mut more);
+        let is_last = next.is_empty() || next.ends_with('*');
+        let name = if is_last { attribute.to_string() } else { next };
+        self.values.push((name, whole));
     }
 
     #[cfg(test)]
@@ -126,8 +119,11 @@ impl Entry {
             ..Entry::default()
         };
         for (name, value) in values {
-            let held = entry.values.entry(name.to_ascii_lowercase()).or_default();
-            held.push(value.as_bytes().to_vec());
+            let held = value.as_bytes().to_vec();
+            match entry.values.iter_mut().find(|(other, _)| other == name) {
+                Some((_, several)) => several.push(held),
+                None => entry.values.push((name.to_string(), vec![held])),
+            }
         }
         entry
     }
@@ -409,7 +405,7 @@ mod tests {
     fn entry(values: &[(&str, &str)]) -> Entry {
         let mut entry = Entry::of("CN=Ada\\, Countess,OU=Staff,DC=x", values);
         let stored = GUID.parse::<Uuid>().unwrap().to_bytes_le().to_vec();
-        entry.values.insert("objectguid".to_string(), vec![stored]);
+        entry.values.push(("objectguid".to_string(), vec![stored]));
         entry
     }
 

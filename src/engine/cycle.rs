@@ -1,0 +1,487 @@
+//! One pass of a job. Pages of workers go through three stations side by side: while one page is planned and
+//! written, the page before it is recorded, and the page behind it is read.
+//!
+//! A cycle of uploads (B6) begins with the first that waits and ends when the inbox has been empty for half a
+//! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::accounts::{self, Accounts};
+use super::apply::{self, Carried, Counts, Fate, Worked};
+use super::lease::Lease;
+use super::reconcile::{self, Page, Recent};
+use super::{Context, controller, fold, log};
+use crate::connector::Session;
+use crate::domain::guard::History;
+use crate::error::{Error, Kind, Result};
+use crate::store::jobs::{self, Execution, Quarantine, State};
+use crate::store::wakes::{self, Cause, Wake};
+use crate::store::{Conn, changes, guard, links, listed, logs, uploads};
+
+/// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
+const PAGE: usize = 500;
+const FULL_PAGE: usize = 1_000;
+
+/// Pending operations beyond which the inbox is left to wait.
+const BACKLOG: i64 = 20_000;
+
+const QUIET: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// How often a cycle without a wake-up looks for work that another replica took in.
+pub(super) const POLL: Duration = Duration::from_secs(1);
+
+pub(super) struct Cycle<'c> {
+    cx: &'c Context,
+    lease: &'c Lease,
+    stop: &'c CancellationToken,
+    session: Option<Box<dyn Session>>,
+    /// What the guard judges by: what the job did before this cycle and in it.
+    history: History,
+    /// What the page before did, of which the store may know nothing yet.
+    recent: Recent,
+    counts: Counts,
+    /// Whether what the target holds has been listed in this cycle; `None` until somebody asked.
+    listed: Option<bool>,
+}
+
+/// What reading ahead found.
+#[derive(Default)]
+struct Ahead {
+    /// Nobody asked this job to stop.
+    may_go_on: bool,
+    /// How many operations became workers.
+    folded: i64,
+    page: Option<Page>,
+}
+
+/// How long a cycle has lasted, and whether it may last longer.
+struct Burst {
+    began: Instant,
+    last_work: Instant,
+    /// HR spoke in it.
+    spoken: bool,
+}
+
+impl<'c> Cycle<'c> {
+    pub async fn run(
+        cx: &'c Context,
+        lease: &'c Lease,
+        stop: &'c CancellationToken,
+        full: bool,
+    ) -> Result<()> {
+        let (id, began) = (cx.origin.job.clone(), cx.clock.now());
+        let mut cycle = Cycle {
+            cx,
+            lease,
+            stop,
+            session: None,
+            history: cx.store.read(move |conn| history(conn, &id, began)).await?,
+            recent: Recent::default(),
+            counts: Counts::default(),
+            listed: None,
+        };
+        let outcome = cycle.pages(full).await;
+        cycle.finish(began, outcome.as_ref().err()).await?;
+        outcome
+    }
+
+    async fn pages(&mut self, full: bool) -> Result<()> {
+        if full {
+            self.wake_everybody().await?;
+        }
+        let mut behind = None;
+        let outcome = self.stations(&mut behind).await;
+        // Whatever ended the cycle, what was written is recorded.
+        let recorded = self.record(behind.as_ref()).await;
+        recorded.and_then(|counts| {
+            self.counts += counts;
+            outcome
+        })
+    }
+
+    async fn stations(&mut self, behind: &mut Option<Arc<Carried>>) -> Result<()> {
+        let mut burst = Burst {
+            began: Instant::now(),
+            last_work: Instant::now(),
+            spoken: false,
+        };
+        let mut page: Option<Page> = None;
+        loop {
+            let before = behind.take();
+            let in_hand: Vec<Wake> = before
+                .iter()
+                .flat_map(|carried| carried.page.wakes())
+                .chain(page.iter().flat_map(Page::wakes))
+                .cloned()
+                .collect();
+            let wakes: Vec<Wake> = page.iter().flat_map(Page::wakes).cloned().collect();
+            let is_full = page.is_some() && accounts::may_be_listed(wakes.iter());
+            self.make_ready(&wakes).await?;
+            let (recorded, carried, ahead) = tokio::join!(
+                self.record(before.as_ref()),
+                self.carry_out(page.take()),
+                self.read_ahead(&in_hand),
+            );
+            if let Ok(carried) = &carried {
+                behind.clone_from(carried);
+            }
+            match recorded {
+                Ok(counts) => self.counts += counts,
+                Err(error) => {
+                    let unrecorded = before.iter().flat_map(|carried| carried.page.wakes());
+                    self.narrow(error, unrecorded.cloned().collect()).await?;
+                }
+            }
+            match carried {
+                Ok(carried) => self.learn(carried.as_deref()),
+                Err(error) => self.narrow(error, wakes).await?,
+            }
+            if let Some(error) = behind.as_ref().and_then(|carried| outage(&carried.worked)) {
+                return Err(error);
+            }
+            let ahead = ahead?;
+            page = ahead.page;
+            let has_work = ahead.folded > 0 || page.is_some() || behind.is_some();
+            burst.spoken |= ahead.folded > 0
+                || page
+                    .iter()
+                    .flat_map(Page::wakes)
+                    .any(|wake| wake.cause == Cause::Said);
+            if has_work {
+                burst.last_work = Instant::now();
+            }
+            let is_over = !has_work && (burst.is_over() || !self.quiet().await);
+            if !ahead.may_go_on || is_over || (burst.began.elapsed() >= LONGEST && !is_full) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for more; `false` when it is time to stop.
+    async fn quiet(&self) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = self.cx.runner.wake.notified() => true,
+            () = tokio::time::sleep(POLL) => true,
+        }
+    }
+
+    async fn wake_everybody(&self) -> Result<()> {
+        let (id, source, token) = (
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.token,
+        );
+        let now = self.cx.clock.now();
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &id, token)?;
+                wakes::wake_all(conn, &id, &source, now)?;
+                jobs::update_status(conn, &id, |status| status.full_due = false)
+            })
+            .await
+    }
+
+    /// The first station: what HR said becomes workers, and the next page of those who are due is read, without
+    /// anybody who is on another page still.
+    async fn read_ahead(&self, in_hand: &[Wake]) -> Result<Ahead> {
+        let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
+        let (job, waiting, pending) = self
+            .cx
+            .store
+            .read(move |conn| {
+                Ok((
+                    jobs::find(conn, &id)?,
+                    uploads::waiting(conn, &source)?,
+                    uploads::pending_count(conn, &id)?,
+                ))
+            })
+            .await?;
+        let is_active = job.is_some_and(|job| job.state == State::Active);
+        if !is_active || self.stop.is_cancelled() {
+            return Ok(Ahead::default());
+        }
+        let folded = if waiting > 0 && pending <= BACKLOG {
+            self.fold().await?
+        } else {
+            0
+        };
+        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        let busy: HashSet<String> = in_hand.iter().map(|wake| wake.anchor.clone()).collect();
+        let due = self
+            .cx
+            .store
+            .read(move |conn| wakes::due(conn, &id, now, &busy, PAGE, FULL_PAGE))
+            .await?;
+        let page = match due.is_empty() {
+            true => None,
+            false => Some(reconcile::load(self.cx, due).await?),
+        };
+        Ok(Ahead {
+            may_go_on: true,
+            folded,
+            page,
+        })
+    }
+
+    async fn fold(&self) -> Result<i64> {
+        match fold::fold(self.cx).await {
+            // Another job that reads this system was quicker; its fold is ours as well.
+            Err(error) if error.kind == Kind::Stale && error.code != "LeaseLost" => Ok(1),
+            outcome => outcome,
+        }
+    }
+
+    /// Before the first page a controller has to answer, and before the first of a full cycle it is listed.
+    async fn make_ready(&mut self, due: &[Wake]) -> Result<()> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => controller::open(self.cx).await?,
+        };
+        if self.listed.is_none() && accounts::may_be_listed(due.iter()) {
+            self.listed = Some(accounts::list(self.cx, session.as_ref()).await?);
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// The second station: a page is planned and written.
+    async fn carry_out(&self, page: Option<Page>) -> Result<Option<Arc<Carried>>> {
+        let (Some(mut page), Some(session)) = (page, self.session.as_deref()) else {
+            return Ok(None);
+        };
+        let began = self.cx.clock.now();
+        let is_listed = self.listed == Some(true) && accounts::may_be_listed(page.wakes());
+        let accounts = match is_listed {
+            true => Accounts::Listed(session),
+            false => Accounts::Asked(session),
+        };
+        page.history = self.history.clone();
+        let (mut page, mut worked) = self.attempt(&accounts, page).await?;
+        // B25: what conflicted is planned anew, once, from what the target holds now.
+        if worked.iter().any(|one| one.fate == Fate::Again) {
+            (page, worked) = self.again(session, page, worked).await?;
+        }
+        Ok(Some(Arc::new(Carried { page, worked, began })))
+    }
+
+    async fn attempt(&self, accounts: &Accounts<'_>, mut page: Page) -> Result<(Page, Vec<Worked>)> {
+        let session = accounts.session();
+        let moment = reconcile::moment(self.cx.clock.now());
+        reconcile::find(self.cx, accounts, &mut page.subjects, &moment, &self.recent).await?;
+        controller::wait_for_replication(self.cx, session, &mut page).await?;
+        reconcile::resume(
+            &self.cx.runner.policy,
+            &mut page.subjects,
+            &session.endpoint().0,
+            moment.now,
+        );
+        let runner = Arc::clone(&self.cx.runner);
+        let page = tokio::task::spawn_blocking(move || {
+            reconcile::plan_page(&runner, &mut page, &moment);
+            page
+        })
+        .await
+        .map_err(|error| Error::internal("planning ended early").because(error))?;
+        let worked = apply::send(self.cx, session, self.lease.may_start(), &page.subjects, &moment).await?;
+        Ok((page, worked))
+    }
+
+    /// Reads and plans those again whose preconditions no longer held; the second answer stands. What the first
+    /// attempt wrote goes along with its worker, and its mark stays until the page is recorded.
+    async fn again(
+        &self,
+        session: &dyn Session,
+        page: Page,
+        worked: Vec<Worked>,
+    ) -> Result<(Page, Vec<Worked>)> {
+        let mut settled = Page {
+            history: page.history,
+            vanished: page.vanished,
+            ..Page::default()
+        };
+        let mut settled_worked = Vec::new();
+        let mut retry = Page {
+            history: settled.history.clone(),
+            ..Page::default()
+        };
+        for (mut subject, one) in page.subjects.into_iter().zip(worked) {
+            if one.fate != Fate::Again {
+                settled.subjects.push(subject);
+                settled_worked.push(one);
+                continue;
+            }
+            let mark = subject
+                .planned
+                .take()
+                .map(|planned| planned.change.id.to_string());
+            subject.marks.extend(mark);
+            subject.found = Default::default();
+            subject.earlier = one.ending.done;
+            subject.held = Vec::new();
+            retry.subjects.push(subject);
+        }
+        let (retried, mut retried_worked) = self.attempt(&Accounts::Asked(session), retry).await?;
+        for one in retried_worked.iter_mut().filter(|one| one.fate == Fate::Again) {
+            one.fate = Fate::Over;
+        }
+        settled.subjects.extend(retried.subjects);
+        settled_worked.extend(retried_worked);
+        Ok((settled, settled_worked))
+    }
+
+    /// What a page did is known to the next one before it is recorded.
+    fn learn(&mut self, carried: Option<&Carried>) {
+        let news = carried.map(|carried| apply::news(&self.cx.runner.policy.model, carried));
+        let news = news.unwrap_or_default();
+        self.history.add(&news.tallies);
+        for link in &news.links {
+            self.history.population += u64::from(link.enabled == Some(true));
+            self.history.all_made_here &= link.made;
+        }
+        self.recent = Recent::new(news.links);
+    }
+
+    /// The third station: a page is recorded.
+    async fn record(&self, carried: Option<&Arc<Carried>>) -> Result<Counts> {
+        match carried {
+            Some(carried) => apply::record(self.cx, Arc::clone(carried)).await,
+            None => Ok(Counts::default()),
+        }
+    }
+
+    /// An error that is about somebody's data is narrowed down to that one worker, who is given up; the others go
+    /// on, page by smaller page.
+    async fn narrow(&mut self, error: Error, due: Vec<Wake>) -> Result<()> {
+        let mut failed = Some((error, due));
+        let mut waiting: Vec<Vec<Wake>> = Vec::new();
+        loop {
+            match failed.take() {
+                Some((error, _)) if log::is_passing(&error) || error.kind == Kind::Stale => {
+                    return Err(error);
+                }
+                Some((error, due)) if due.len() == 1 => {
+                    tracing::error!(job = %self.cx.origin.job, code = %error.code, %error, "a worker could not be looked at");
+                    apply::give_up(self.cx, &due[0], &error).await?;
+                }
+                Some((_, due)) => {
+                    let (left, right) = due.split_at(due.len() / 2);
+                    waiting.extend([right.to_vec(), left.to_vec()]);
+                }
+                None => {}
+            }
+            let Some(due) = waiting.pop() else { return Ok(()) };
+            failed = self.alone(due.clone()).await.err().map(|error| (error, due));
+        }
+    }
+
+    /// One page through all stations, with no other beside it.
+    async fn alone(&mut self, due: Vec<Wake>) -> Result<()> {
+        let page = reconcile::load(self.cx, due).await?;
+        let carried = self.carry_out(Some(page)).await?;
+        self.learn(carried.as_deref());
+        let outage = carried.as_ref().and_then(|carried| outage(&carried.worked));
+        let counts = self.record(carried.as_ref()).await?;
+        self.counts += counts;
+        outage.map_or(Ok(()), Err)
+    }
+
+    /// Writes down how the cycle went.
+    async fn finish(&self, began: Timestamp, error: Option<&Error>) -> Result<()> {
+        let now = self.cx.clock.now();
+        let execution = Execution {
+            cycle: self.cx.origin.cycle.clone(),
+            began,
+            ended: now,
+            failed: error.map(|error| error.code.to_string()),
+            seen: self.counts.seen,
+            unchanged: self.counts.unchanged,
+            exported: self.counts.exported,
+            refused: self.counts.refused,
+        };
+        let locked_out = error.filter(|error| error.kind == Kind::Unauthenticated);
+        let quarantine = locked_out.map(|error| Quarantine {
+            reason: "EncounteredQuarantineException".into(),
+            since: now,
+            message: error.to_string(),
+        });
+        let (id, token, listed) = (
+            self.cx.origin.job.clone(),
+            self.cx.token,
+            self.listed == Some(true),
+        );
+        let finished = self
+            .cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &id, token)?;
+                if listed {
+                    listed::clear(conn, &id)?;
+                }
+                expire(conn, now)?;
+                jobs::update_status(conn, &id, |status| status.after(&execution, quarantine.as_ref()))
+            })
+            .await;
+        match finished {
+            Err(error) if error.code == "LeaseLost" => Ok(()),
+            outcome => outcome,
+        }
+    }
+}
+
+/// B33: logs and receipts are kept for thirty days, counts as long as a limit looks back.
+fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    let before = |days: i64| {
+        now.saturating_sub(SignedDuration::from_hours(24 * days))
+            .unwrap_or(now)
+    };
+    logs::expire(conn, before(30))?;
+    changes::expire_receipts(conn, before(30))?;
+    guard::expire(conn, before(8))
+}
+
+impl Burst {
+    /// Only a burst of uploads may go on while nothing is to be done.
+    fn is_over(&self) -> bool {
+        !self.spoken || self.last_work.elapsed() >= QUIET
+    }
+}
+
+/// Where a job stands, as far as its limits depend on it.
+fn history(conn: &mut Conn, job: &str, now: Timestamp) -> Result<History> {
+    let (population, all_made_here) = links::population(conn, job)?;
+    Ok(History {
+        day: guard::tallies(conn, job, 24, now)?,
+        week: guard::tallies(conn, job, 7 * 24, now)?,
+        population,
+        all_made_here,
+    })
+}
+
+/// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that
+/// worker's own affair.
+fn outage(worked: &[Worked]) -> Option<Error> {
+    let answered = |one: &&Worked| one.fate == Fate::Over && one.ending.done.is_some();
+    let silent = |one: &&Worked| matches!(one.fate, Fate::Waits | Fate::Unknown);
+    let hit = worked
+        .iter()
+        .find(silent)
+        .filter(|_| !worked.iter().any(|one| answered(&one)))?;
+    let error = hit.ending.error.as_ref()?;
+    let cause = Error::new(error.kind, error.message.clone()).code(error.code.clone());
+    Some(match error.retry_after {
+        Some(wait) => cause.retry_after(wait),
+        None => cause,
+    })
+}
