@@ -9,6 +9,7 @@ mod crash;
 mod directory;
 mod gateway;
 mod guard;
+mod pages;
 mod replicas;
 mod scenarios;
 mod servers;

@@ -1,0 +1,70 @@
+//! A cycle works on several pages of workers at once; nobody may notice.
+
+use serde_json::{Value as Json, json};
+
+use crate::gateway::{ENTERPRISE, JOB, Setup, person};
+use crate::guard;
+use crate::support::openldap;
+
+/// More than go on one page, so that the first and the last of them are on neighbouring ones.
+const PEOPLE: usize = 700;
+
+/// API2AD, but matched by employee number, which two workers may share.
+fn schema() -> Json {
+    let template = muster::domain::schema::template("API2AD").unwrap();
+    let mut schema = serde_json::to_value(template.schema().unwrap()).unwrap();
+    let mappings = &mut schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+    let matching = mappings
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .find(|mapping| mapping["targetAttributeName"] == "employeeID")
+        .unwrap();
+    let name = format!("{ENTERPRISE}:employeeNumber");
+    matching["source"] =
+        json!({ "type": "Attribute", "name": name, "expression": format!("[{name}]"), "parameters": [] });
+    schema
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_page_knows_what_the_last_one_did() {
+    let directory = openldap::directory();
+    let setup = Setup::with_target(&guard::target(&directory)).app("start = true\nschema = \"schema.json\"");
+    std::fs::write(setup.dir.path().join("schema.json"), schema().to_string()).unwrap();
+    let gateway = setup.start().await;
+    let numbered = |id: usize, number: usize, manager: Option<usize>| {
+        let mut person = person(&format!("{id:04}"), &format!("Person Number{id}"));
+        person[ENTERPRISE] = json!({ "employeeNumber": number.to_string() });
+        if let Some(manager) = manager {
+            person[ENTERPRISE]["manager"] = json!({ "value": format!("{manager:04}") });
+        }
+        person
+    };
+    // Everybody's manager is the one on the page before, or the last one of all; two share a number.
+    let mut people: Vec<Json> = (0..PEOPLE)
+        .map(|id| numbered(id, id, Some(if id == 0 { PEOPLE - 1 } else { 0 })))
+        .collect();
+    people.push(numbered(PEOPLE, 0, None));
+    gateway.caller.upload(&people).await;
+    gateway.caller.settled().await;
+
+    let (_, status, code) = gateway.caller.outcome(&format!("{PEOPLE:04}")).await;
+    assert_eq!(
+        (status.as_str(), code.as_str()),
+        ("failure", "DuplicateSourceEntries")
+    );
+    let accounts = directory
+        .client()
+        .search("(employeeID=*)", &["employeeID", "manager"])
+        .unwrap();
+    assert_eq!(accounts.len(), PEOPLE, "everybody once");
+    crate::gateway::eventually("everybody has a manager", async || {
+        let managed = directory.client().search("(manager=*)", &["1.1"]).unwrap();
+        managed.len() == PEOPLE
+    })
+    .await;
+    let created = format!(
+        "jobid eq '{JOB}' and provisioningAction eq 'create' and provisioningStatusInfo/status eq 'success'"
+    );
+    assert_eq!(gateway.caller.logs(&created).await.len(), PEOPLE);
+}
