@@ -51,7 +51,7 @@ impl Accounts<'_> {
     }
 }
 
-/// The page in which nobody was woken for anything but the full cycle reads from the list.
+/// Whether nobody of these was woken for anything but the full cycle: then the list is as good as asking.
 pub fn may_be_listed<'w>(mut due: impl Iterator<Item = &'w Wake>) -> bool {
     due.all(|wake| wake.cause == Cause::Full)
 }

@@ -52,11 +52,25 @@ pub enum Fate {
     Waits,
     /// It was sent, and nobody knows: the mark stays, and the next look finds out.
     Unknown,
+    /// Nobody knows, and this has gone on for too long to say nothing of it. The mark stays all the same.
+    GivenUp,
 }
 
 impl Fate {
     fn is_outcome(self) -> bool {
         matches!(self, Fate::Over | Fate::Again)
+    }
+}
+
+impl Worked {
+    /// What conflicted, and could not be tried again: of what it wrote the mark tells the next look.
+    pub fn put_off(mut self, error: &Error) -> Worked {
+        self.fate = match self.ending.done {
+            Some(_) => Fate::Unknown,
+            None => Fate::Waits,
+        };
+        self.ending.error = Some(Error::new(error.kind, error.message.clone()).code(error.code.clone()));
+        self
     }
 }
 
@@ -116,6 +130,7 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
         .planned
         .as_ref()
         .is_some_and(|planned| !planned.change.effects.is_empty());
+    let mut postponed = None;
     let (receipt, error, fate) = match outcome {
         None if has_effects => (
             None,
@@ -131,6 +146,10 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
                 refusal(&error)
             };
             (None, Some(error), fate)
+        }
+        Some(Outcome::Partial(receipt, error)) if only_references_are_left(subject, &receipt) => {
+            postponed = Some(error);
+            (Some(receipt), None, Fate::Over)
         }
         Some(Outcome::Partial(receipt, error)) => {
             let fate = if log::is_passing(&error) {
@@ -153,12 +172,22 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
         resumed: subject.earlier.is_some(),
         done: together(subject.earlier.clone(), receipt),
         error,
+        postponed,
         held: subject.held.clone(),
     };
-    Worked {
-        ending,
-        fate: if gives_up { Fate::Over } else { fate },
-    }
+    let fate = match fate {
+        Fate::Unknown if gives_up => Fate::GivenUp,
+        Fate::Waits if gives_up => Fate::Over,
+        fate => fate,
+    };
+    Worked { ending, fate }
+}
+
+/// The account is made, and whole but for what it refers to, which is another change's affair from now on.
+fn only_references_are_left(subject: &Subject, receipt: &Receipt) -> bool {
+    let planned = subject.planned.iter().flat_map(|planned| &planned.change.effects);
+    let mut left = planned.filter(|effect| !receipt.done.contains(effect));
+    receipt.has(Effect::is_create) && left.all(|effect| matches!(effect, Effect::Refer { .. }))
 }
 
 fn refusal(error: &Error) -> Fate {
@@ -207,8 +236,12 @@ pub struct Carried {
 pub struct News {
     /// Links that are new.
     pub links: Vec<Link>,
+    /// Workers whose accounts are gone.
+    pub ended: Vec<String>,
     /// What the guard counts.
     pub tallies: BTreeMap<Action, u64>,
+    /// The same without what an interrupted cycle had done: that counts since this cycle began.
+    pub fresh: BTreeMap<Action, u64>,
 }
 
 pub fn news(model: &Model, carried: &Carried) -> News {
@@ -226,10 +259,17 @@ pub fn news(model: &Model, carried: &Carried) -> News {
             let mut held = subject.held_before.iter();
             held.any(|(held, released)| held == action && *released)
         };
+        if receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete)) {
+            news.ended.push(subject.worker.anchor.clone());
+        }
         let done = receipt.iter().flat_map(|receipt| &receipt.done);
-        let actions = done.filter_map(|effect| Action::of(effect, model));
-        for action in actions.filter(|action| !released(action)) {
-            *news.tallies.entry(action).or_default() += 1;
+        for (at, effect) in done.enumerate() {
+            if let Some(action) = Action::of(effect, model).filter(|action| !released(action)) {
+                if at >= subject.resumed {
+                    *news.fresh.entry(action.clone()).or_default() += 1;
+                }
+                *news.tallies.entry(action).or_default() += 1;
+            }
         }
     }
     news
@@ -336,9 +376,14 @@ fn settle(
         cause: subject.wake.cause,
         attempts: attempts + 1,
     };
+    // Attempts of this cycle that were refused whole leave nothing to find out.
+    if subject.earlier.is_none() {
+        record.settled.clone_from(&subject.marks);
+    }
+    let this = planned.change.id.to_string();
     match worked.fate {
         Fate::Waits => {
-            record.settled = vec![planned.change.id.to_string()];
+            record.settled.push(this);
             record.again = Some(silence);
             return record;
         }
@@ -346,14 +391,17 @@ fn settle(
             record.again = Some(silence);
             return record;
         }
-        Fate::Over | Fate::Again => {}
+        Fate::GivenUp => {}
+        Fate::Over | Fate::Again => {
+            let unknown = subject.unknown.iter().map(|sent| sent.change.id.to_string());
+            let all = unknown.chain(subject.marks.iter().cloned()).chain([this]);
+            record.settled = all.collect();
+        }
     }
-    let unknown = subject.unknown.iter().map(|sent| sent.change.id.to_string());
-    record.settled = unknown
-        .chain(subject.marks.iter().cloned())
-        .chain([planned.change.id.to_string()])
-        .collect();
-    record.receipt = worked.ending.done.clone();
+    // Until it is settled, what was done is the next look's to find.
+    if worked.fate != Fate::GivenUp {
+        record.receipt = worked.ending.done.clone();
+    }
     record.unlinks = record
         .receipt
         .as_ref()
@@ -368,7 +416,14 @@ fn settle(
         let code = status.code.clone().unwrap_or_default();
         refused(subject, code, now)
     });
-    record.again = again(planned, &worked.ending, escrow.as_ref(), now);
+    record.again = match &worked.ending.postponed {
+        Some(_) => Some(Again {
+            due: now,
+            cause: Cause::Reference,
+            attempts: 0,
+        }),
+        None => again(planned, &worked.ending, escrow.as_ref(), now),
+    };
     let news = subject.escrow.as_ref() != escrow.as_ref()
         || worked.ending.held.iter().any(|held| {
             !subject
@@ -394,14 +449,20 @@ fn settle(
     } else if record.receipt.is_some() || (news && (escrow.is_some() || !worked.ending.held.is_empty())) {
         record.entries.push(entry());
     }
+    let mut held: Vec<Action> = worked
+        .ending
+        .held
+        .iter()
+        .map(|held| held.action.clone())
+        .collect();
+    // What a person released stays released until it is done.
+    if worked.ending.error.is_some() {
+        let released = subject.held_before.iter().filter(|(_, released)| *released);
+        held.extend(released.map(|(action, _)| action.clone()));
+    }
     record.outcome = Some(Settled {
         pending: planned.pending.clone(),
-        held: worked
-            .ending
-            .held
-            .iter()
-            .map(|held| held.action.clone())
-            .collect(),
+        held,
         was_held: !subject.held_before.is_empty(),
         escrow,
         ends: subject.places.clone(),
@@ -568,21 +629,16 @@ pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
         cause: Cause::Retry,
         attempts,
     });
-    let entry = log::unplanned(&cx.origin, &wake.anchor, error, now);
+    let (origin, code, reason) = (Arc::clone(&cx.origin), error.code.clone(), error.to_string());
     let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
             let places = uploads::pending(conn, &job, &[&wake.anchor])?;
-            let entries: Vec<Entry> = places.iter().map(|_| entry.clone().renewed()).collect();
-            logs::append(
-                conn,
-                if entries.is_empty() {
-                    std::slice::from_ref(&entry)
-                } else {
-                    &entries
-                },
-            )?;
+            // One for each operation that waited, or for the failure itself.
+            let entry = |_| log::unplanned(&origin, &wake.anchor, &code, &reason, now);
+            let entries: Vec<Entry> = (0..places.len().max(1)).map(entry).collect();
+            logs::append(conn, &entries)?;
             uploads::end(conn, &job, &places)?;
             escrows::keep(conn, &job, &escrow, now)?;
             match &again {

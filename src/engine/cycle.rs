@@ -4,7 +4,7 @@
 //! A cycle of uploads (B6) begins with the first that waits and ends when the inbox has been empty for half a
 //! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ use super::apply::{self, Carried, Counts, Fate, Worked};
 use super::lease::Lease;
 use super::reconcile::{self, Page, Recent};
 use super::{Context, controller, fold, log};
-use crate::connector::Session;
-use crate::domain::guard::History;
+use crate::connector::{MayStart, Session};
+use crate::domain::account::Model;
+use crate::domain::guard::{Action, History};
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::wakes::{self, Cause, Wake};
@@ -54,11 +55,19 @@ pub(super) struct Cycle<'c> {
 /// What reading ahead found.
 #[derive(Default)]
 struct Ahead {
-    /// Nobody asked this job to stop.
-    may_go_on: bool,
     /// How many operations became workers.
     folded: i64,
     page: Option<Page>,
+    /// Who is due and cannot be read together, and why.
+    unreadable: Option<(Error, Vec<Wake>)>,
+}
+
+/// What is to become of the page that was read and not yet planned.
+enum Orders {
+    GoOn,
+    /// HR said something, and goes first.
+    HearOut,
+    Stop,
 }
 
 /// How long a cycle has lasted, and whether it may last longer.
@@ -76,13 +85,16 @@ impl<'c> Cycle<'c> {
         stop: &'c CancellationToken,
         full: bool,
     ) -> Result<()> {
-        let (id, began) = (cx.origin.job.clone(), cx.clock.now());
+        let (id, began, model) = (cx.origin.job.clone(), cx.clock.now(), cx.runner.policy.model);
         let mut cycle = Cycle {
             cx,
             lease,
             stop,
             session: None,
-            history: cx.store.read(move |conn| history(conn, &id, began)).await?,
+            history: cx
+                .store
+                .read(move |conn| history(conn, &model, &id, began))
+                .await?,
             recent: Recent::default(),
             counts: Counts::default(),
             listed: None,
@@ -107,30 +119,29 @@ impl<'c> Cycle<'c> {
     }
 
     async fn stations(&mut self, behind: &mut Option<Arc<Carried>>) -> Result<()> {
-        let mut burst = Burst {
-            began: Instant::now(),
-            last_work: Instant::now(),
-            spoken: false,
-        };
+        let mut burst = Burst::begin();
         let mut page: Option<Page> = None;
         loop {
-            let before = behind.take();
-            let in_hand: Vec<Wake> = before
-                .iter()
-                .flat_map(|carried| carried.page.wakes())
-                .chain(page.iter().flat_map(Page::wakes))
-                .cloned()
-                .collect();
             let wakes: Vec<Wake> = page.iter().flat_map(Page::wakes).cloned().collect();
-            let is_full = page.is_some() && accounts::may_be_listed(wakes.iter());
             self.make_ready(&wakes).await?;
+            let before = behind.take();
+            let pages = before.iter().map(|carried| &carried.page).chain(&page);
+            let in_hand = pages
+                .flat_map(Page::wakes)
+                .map(|wake| wake.anchor.clone())
+                .collect();
+            let is_full = page.is_some() && accounts::may_be_listed(wakes.iter());
             let (recorded, carried, ahead) = tokio::join!(
                 self.record(before.as_ref()),
                 self.carry_out(page.take()),
-                self.read_ahead(&in_hand),
+                self.read_ahead(in_hand),
             );
             if let Ok(carried) = &carried {
                 behind.clone_from(carried);
+            }
+            match carried {
+                Ok(carried) => self.learn(carried.as_deref()),
+                Err(error) => self.narrow(error, wakes).await?,
             }
             match recorded {
                 Ok(counts) => self.counts += counts,
@@ -139,29 +150,49 @@ impl<'c> Cycle<'c> {
                     self.narrow(error, unrecorded.cloned().collect()).await?;
                 }
             }
-            match carried {
-                Ok(carried) => self.learn(carried.as_deref()),
-                Err(error) => self.narrow(error, wakes).await?,
-            }
             if let Some(error) = behind.as_ref().and_then(|carried| outage(&carried.worked)) {
                 return Err(error);
             }
             let ahead = ahead?;
             page = ahead.page;
-            let has_work = ahead.folded > 0 || page.is_some() || behind.is_some();
-            burst.spoken |= ahead.folded > 0
-                || page
-                    .iter()
-                    .flat_map(Page::wakes)
-                    .any(|wake| wake.cause == Cause::Said);
+            if let Some((error, due)) = ahead.unreadable {
+                self.narrow(error, due).await?;
+            }
+            // What was recorded just now may have woken somebody.
+            let has_work = ahead.folded > 0 || page.is_some() || before.is_some() || behind.is_some();
+            let said = |wake: &Wake| wake.cause == Cause::Said;
+            burst.spoken |= ahead.folded > 0 || page.iter().flat_map(Page::wakes).any(said);
             if has_work {
                 burst.last_work = Instant::now();
             }
             let is_over = !has_work && (burst.is_over() || !self.quiet().await);
-            if !ahead.may_go_on || is_over || (burst.began.elapsed() >= LONGEST && !is_full) {
+            if is_over || (burst.began.elapsed() >= LONGEST && !is_full) {
                 return Ok(());
             }
+            // Nothing of the page that was read is written yet, so it can be left.
+            match self.orders().await? {
+                Orders::GoOn => {}
+                Orders::HearOut if !page.iter().flat_map(Page::wakes).any(said) => page = None,
+                Orders::HearOut => {}
+                Orders::Stop => return Ok(()),
+            }
         }
+    }
+
+    /// What somebody wants of this cycle meanwhile.
+    async fn orders(&self) -> Result<Orders> {
+        let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
+        let (job, hears) = self
+            .cx
+            .store
+            .read(move |conn| Ok((jobs::find(conn, &id)?, has_to_hear(conn, &id, &source)?)))
+            .await?;
+        let is_active = job.is_some_and(|job| job.state == State::Active);
+        Ok(match (is_active && !self.stop.is_cancelled(), hears) {
+            (false, _) => Orders::Stop,
+            (true, false) => Orders::GoOn,
+            (true, true) => Orders::HearOut,
+        })
     }
 
     /// Waits for more; `false` when it is time to stop.
@@ -192,44 +223,30 @@ impl<'c> Cycle<'c> {
 
     /// The first station: what HR said becomes workers, and the next page of those who are due is read, without
     /// anybody who is on another page still.
-    async fn read_ahead(&self, in_hand: &[Wake]) -> Result<Ahead> {
+    async fn read_ahead(&self, in_hand: HashSet<String>) -> Result<Ahead> {
         let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
-        let (job, waiting, pending) = self
-            .cx
-            .store
-            .read(move |conn| {
-                Ok((
-                    jobs::find(conn, &id)?,
-                    uploads::waiting(conn, &source)?,
-                    uploads::pending_count(conn, &id)?,
-                ))
-            })
-            .await?;
-        let is_active = job.is_some_and(|job| job.state == State::Active);
-        if !is_active || self.stop.is_cancelled() {
-            return Ok(Ahead::default());
-        }
-        let folded = if waiting > 0 && pending <= BACKLOG {
-            self.fold().await?
-        } else {
-            0
+        let hears = move |conn: &mut _| has_to_hear(conn, &id, &source);
+        let folded = match self.cx.store.read(hears).await? {
+            true => self.fold().await?,
+            false => 0,
         };
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
-        let busy: HashSet<String> = in_hand.iter().map(|wake| wake.anchor.clone()).collect();
         let due = self
             .cx
             .store
-            .read(move |conn| wakes::due(conn, &id, now, &busy, PAGE, FULL_PAGE))
+            .read(move |conn| wakes::due(conn, &id, now, &in_hand, PAGE, FULL_PAGE))
             .await?;
-        let page = match due.is_empty() {
-            true => None,
-            false => Some(reconcile::load(self.cx, due).await?),
-        };
-        Ok(Ahead {
-            may_go_on: true,
+        let mut ahead = Ahead {
             folded,
-            page,
-        })
+            ..Ahead::default()
+        };
+        if !due.is_empty() {
+            match reconcile::load(self.cx, due.clone()).await {
+                Ok(page) => ahead.page = Some(page),
+                Err(error) => ahead.unreadable = Some((error, due)),
+            }
+        }
+        Ok(ahead)
     }
 
     async fn fold(&self) -> Result<i64> {
@@ -294,7 +311,9 @@ impl<'c> Cycle<'c> {
         })
         .await
         .map_err(|error| Error::internal("planning ended early").because(error))?;
-        let worked = apply::send(self.cx, session, self.lease.may_start(), &page.subjects, &moment).await?;
+        let (lease, stop) = (self.lease.may_start(), self.stop.clone());
+        let may_start: MayStart = Arc::new(move || !stop.is_cancelled() && lease());
+        let worked = apply::send(self.cx, session, may_start, &page.subjects, &moment).await?;
         Ok((page, worked))
     }
 
@@ -316,27 +335,30 @@ impl<'c> Cycle<'c> {
             history: settled.history.clone(),
             ..Page::default()
         };
-        for (mut subject, one) in page.subjects.into_iter().zip(worked) {
+        let mut before = Vec::new();
+        for (subject, one) in page.subjects.into_iter().zip(worked) {
             if one.fate != Fate::Again {
                 settled.subjects.push(subject);
                 settled_worked.push(one);
                 continue;
             }
-            let mark = subject
-                .planned
-                .take()
-                .map(|planned| planned.change.id.to_string());
-            subject.marks.extend(mark);
-            subject.found = Default::default();
-            subject.earlier = one.ending.done;
-            subject.held = Vec::new();
-            retry.subjects.push(subject);
+            retry.subjects.push(subject.anew(one.ending.done.clone()));
+            before.push((subject, one));
         }
-        let (retried, mut retried_worked) = self.attempt(&Accounts::Asked(session), retry).await?;
+        let retried = self.attempt(&Accounts::Asked(session), retry).await;
+        let (retried, mut retried_worked) = match retried {
+            Ok((page, worked)) => (page.subjects, worked),
+            // The others were answered, and that is not to be forgotten.
+            Err(error) if log::is_passing(&error) => before
+                .into_iter()
+                .map(|(subject, one)| (subject, one.put_off(&error)))
+                .unzip(),
+            Err(error) => return Err(error),
+        };
         for one in retried_worked.iter_mut().filter(|one| one.fate == Fate::Again) {
             one.fate = Fate::Over;
         }
-        settled.subjects.extend(retried.subjects);
+        settled.subjects.extend(retried);
         settled_worked.extend(retried_worked);
         Ok((settled, settled_worked))
     }
@@ -345,12 +367,12 @@ impl<'c> Cycle<'c> {
     fn learn(&mut self, carried: Option<&Carried>) {
         let news = carried.map(|carried| apply::news(&self.cx.runner.policy.model, carried));
         let news = news.unwrap_or_default();
-        self.history.add(&news.tallies);
+        self.history.add(&news.fresh);
         for link in &news.links {
             self.history.population += u64::from(link.enabled == Some(true));
             self.history.all_made_here &= link.made;
         }
-        self.recent = Recent::new(news.links);
+        self.recent = Recent::new(news.links, news.ended);
     }
 
     /// The third station: a page is recorded.
@@ -364,6 +386,21 @@ impl<'c> Cycle<'c> {
     /// An error that is about somebody's data is narrowed down to that one worker, who is given up; the others go
     /// on, page by smaller page.
     async fn narrow(&mut self, error: Error, due: Vec<Wake>) -> Result<()> {
+        // Pages that pass by themselves are recorded at once, so the next need not be told of them.
+        let recent = std::mem::take(&mut self.recent);
+        let outcome = self.narrow_down(error, due).await;
+        self.recent = recent;
+        let (id, now, model) = (
+            self.cx.origin.job.clone(),
+            self.cx.clock.now(),
+            self.cx.runner.policy.model,
+        );
+        let history = self.cx.store.read(move |conn| history(conn, &model, &id, now));
+        self.history = history.await?;
+        outcome
+    }
+
+    async fn narrow_down(&mut self, error: Error, due: Vec<Wake>) -> Result<()> {
         let mut failed = Some((error, due));
         let mut waiting: Vec<Vec<Wake>> = Vec::new();
         loop {
@@ -452,21 +489,46 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
 }
 
 impl Burst {
+    fn begin() -> Burst {
+        Burst {
+            began: Instant::now(),
+            last_work: Instant::now(),
+            spoken: false,
+        }
+    }
+
     /// Only a burst of uploads may go on while nothing is to be done.
     fn is_over(&self) -> bool {
         !self.spoken || self.last_work.elapsed() >= QUIET
     }
 }
 
-/// Where a job stands, as far as its limits depend on it.
-fn history(conn: &mut Conn, job: &str, now: Timestamp) -> Result<History> {
+/// Whether HR said something that has to become workers now.
+fn has_to_hear(conn: &mut Conn, job: &str, source: &str) -> Result<bool> {
+    Ok(uploads::waiting(conn, source)? > 0 && uploads::pending_count(conn, job)? <= BACKLOG)
+}
+
+/// Where a job stands, as far as its limits depend on it. What was sent and never answered for counts as done.
+fn history(conn: &mut Conn, model: &Model, job: &str, now: Timestamp) -> Result<History> {
     let (population, all_made_here) = links::population(conn, job)?;
-    Ok(History {
+    let mut history = History {
         day: guard::tallies(conn, job, 24, now)?,
         week: guard::tallies(conn, job, 7 * 24, now)?,
         population,
         all_made_here,
-    })
+    };
+    let mut unanswered = BTreeMap::new();
+    for change in changes::unanswered(conn, job)? {
+        for action in change
+            .effects
+            .iter()
+            .filter_map(|effect| Action::of(effect, model))
+        {
+            *unanswered.entry(action).or_default() += 1;
+        }
+    }
+    history.add(&unanswered);
+    Ok(history)
 }
 
 /// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that

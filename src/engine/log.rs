@@ -39,6 +39,8 @@ pub struct Ending {
     pub done: Option<Receipt>,
     /// Why not everything was.
     pub error: Option<Error>,
+    /// Why a new account was made without what it refers to.
+    pub postponed: Option<Error>,
     pub held: Vec<Held>,
     /// Some of it had been written before, by a cycle that was interrupted.
     pub resumed: bool,
@@ -132,8 +134,8 @@ pub fn unreadable(origin: &Origin, refused: &bulk::Refused, at: Timestamp) -> En
 }
 
 /// The entry of a worker who could not be looked at at all.
-pub fn unplanned(origin: &Origin, worker: &str, error: &Error, at: Timestamp) -> Entry {
-    failed(origin, worker, &error.code, &error.to_string(), at)
+pub fn unplanned(origin: &Origin, worker: &str, code: &str, reason: &str, at: Timestamp) -> Entry {
+    failed(origin, worker, code, reason, at)
 }
 
 fn failed(origin: &Origin, worker: &str, code: &str, reason: &str, at: Timestamp) -> Entry {
@@ -251,6 +253,9 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
         .is_some_and(|receipt| !receipt.done.is_empty());
     if let (Some(held), false) = (ending.held.first(), wrote) {
         return of("skipped", held_code(&held.action), &describe_held(held));
+    }
+    if let Some(error) = &ending.postponed {
+        return of("warning", &error.code, &error.to_string());
     }
     if let Some(finding) = found(Weight::Warning) {
         return of("warning", &finding.code, &describe(finding));

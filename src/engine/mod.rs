@@ -167,7 +167,7 @@ impl Engine {
         self.set_state(job, State::Active).await
     }
 
-    /// Stops a job after the change in hand; what it knows is kept.
+    /// Stops a job after the page of changes in hand; what it knows is kept.
     pub async fn pause_job(&self, job: &str) -> Result<()> {
         self.set_state(job, State::Paused).await
     }

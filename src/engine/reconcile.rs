@@ -1,7 +1,7 @@
 //! A page of workers: facts are gathered for all of them at once, then each is planned.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ use crate::store::wakes::Wake;
 use crate::store::{Conn, guard, links, workers};
 
 /// One worker on the way through a cycle.
+#[derive(Clone)]
 pub struct Subject {
     pub wake: Wake,
     pub worker: Worker,
@@ -41,6 +42,8 @@ pub struct Subject {
     pub marks: Vec<String>,
     /// What earlier attempts turned out to have done.
     pub earlier: Option<Receipt>,
+    /// How many effects of it an interrupted cycle had done.
+    pub resumed: usize,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
     pub planned: Option<Planned>,
@@ -56,6 +59,23 @@ pub struct Page {
     pub vanished: Vec<Wake>,
 }
 
+impl Subject {
+    /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
+    pub fn anew(&self, done: Option<Receipt>) -> Subject {
+        let mut subject = self.clone();
+        let mark = subject.planned.take().map(|planned| planned.change.id);
+        subject.marks.extend(mark.map(|id| id.to_string()));
+        if done.is_some() {
+            let known = subject.unknown.drain(..).map(|sent| sent.change.id.to_string());
+            subject.marks.extend(known);
+        }
+        subject.found = Found::default();
+        subject.earlier = done;
+        subject.held = Vec::new();
+        subject
+    }
+}
+
 impl Page {
     pub fn wakes(&self) -> impl Iterator<Item = &Wake> {
         self.subjects
@@ -65,15 +85,16 @@ impl Page {
     }
 }
 
-/// Links that the page before made; the store may not know them yet.
+/// Links that the page before made and ended; the store may not know of it yet.
 #[derive(Default)]
 pub struct Recent {
     accounts: HashMap<String, Anchor>,
     owners: HashMap<Anchor, String>,
+    ended: HashSet<String>,
 }
 
 impl Recent {
-    pub fn new(links: Vec<Link>) -> Recent {
+    pub fn new(links: Vec<Link>, ended: Vec<String>) -> Recent {
         let pairs = || {
             links
                 .iter()
@@ -82,6 +103,7 @@ impl Recent {
         Recent {
             accounts: pairs().collect(),
             owners: pairs().map(|(worker, account)| (account, worker)).collect(),
+            ended: ended.into_iter().collect(),
         }
     }
 }
@@ -135,6 +157,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
                 unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
                 marks: Vec::new(),
                 earlier: None,
+                resumed: 0,
                 found: Found::default(),
                 references: BTreeMap::new(),
                 planned: None,
@@ -291,6 +314,7 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
     for (subject, wanted) in subjects.iter_mut().zip(wanted) {
         subject.references = wanted
             .into_iter()
+            .filter(|to| !recent.ended.contains(to))
             .filter_map(|to| {
                 let anchor = accounts.get(&to).or_else(|| recent.accounts.get(&to));
                 anchor.cloned().map(|anchor| (to, anchor))
@@ -382,6 +406,7 @@ pub fn resume(policy: &Policy, subjects: &mut [Subject], endpoint: &str, now: Ti
                     done,
                     at: now,
                 };
+                subject.resumed += receipt.done.len();
                 subject.earlier = match subject.earlier.take() {
                     Some(earlier) => Some(earlier.then(receipt)),
                     None => Some(receipt),

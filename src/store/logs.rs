@@ -26,16 +26,6 @@ pub struct Entry {
     pub body: String,
 }
 
-impl Entry {
-    /// The same entry once more, under an id of its own: for another operation with the same outcome.
-    pub fn renewed(mut self) -> Entry {
-        let id = uuid::Uuid::now_v7().to_string();
-        self.body = self.body.replace(&self.id, &id);
-        self.id = id;
-        self
-    }
-}
-
 /// Adds entries; the newest comes last.
 pub fn append(conn: &mut Conn, entries: &[impl Borrow<Entry>]) -> Result<()> {
     for page in entries.chunks(super::ROWS) {

@@ -40,7 +40,7 @@ async fn the_next_page_knows_what_the_last_one_did() {
         }
         person
     };
-    // Everybody's manager is the one on the page before, or the last one of all; two share a number.
+    // The first is everybody's manager, on this page and the next; the last is the first one's. Two share a number.
     let mut people: Vec<Json> = (0..PEOPLE)
         .map(|id| numbered(id, id, Some(if id == 0 { PEOPLE - 1 } else { 0 })))
         .collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::gateway::{JOB, Setup, person};
+use crate::gateway::{JOB, Setup, eventually, person};
 use crate::guard::target;
 use crate::support::{openldap, postgres};
 
@@ -52,4 +52,44 @@ async fn two_replicas_do_the_work_of_one() {
         .map(|entry| entry.value("employeeID").unwrap().to_string())
         .collect();
     assert_eq!((found.len(), ids.len()), (101, 101));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_replica_is_succeeded_by_the_other() {
+    let directory = openldap::directory();
+    let database = postgres::database();
+    let setup = || {
+        Setup::with_target(&target(&directory))
+            .store(&format!("url = \"{database}\"\nkey = \"the same for both\""))
+            .app("start = true")
+    };
+    // The first to start takes the lease, since there is work before the second is there.
+    let (first, second) = (setup(), setup());
+    let mut one = first.spawn().await;
+    let everybody: Vec<Json> = (0..900)
+        .map(|id| person(&format!("{id}"), &format!("Person Number{id}")))
+        .collect();
+    one.caller.upload(&everybody).await;
+    let two = second.spawn().await;
+    let accounts = || {
+        let found = directory
+            .client()
+            .search("(employeeID=*)", &["employeeID"])
+            .unwrap();
+        found
+            .iter()
+            .map(|entry| entry.value("employeeID").unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    eventually("some of them are there", async || accounts().len() > 50).await;
+    one.kill();
+    two.caller.settled().await;
+    let ids = accounts();
+    assert_eq!(
+        (ids.len(), ids.iter().collect::<BTreeSet<_>>().len()),
+        (900, 900),
+        "everybody once"
+    );
+    let entries = two.caller.logs(&format!("jobid eq '{JOB}'")).await;
+    assert_eq!(entries.len(), 900, "one outcome for each operation");
 }

@@ -77,7 +77,7 @@ pub async fn start_job(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Pauses a job after the change in hand; what it knows is kept, and uploads are still taken in.
+/// Pauses a job after the page of changes in hand; what it knows is kept, and uploads are still taken in.
 #[utoipa::path(tag = "synchronization", params(("app" = String, Path), ("job" = String, Path)), responses((status = 204), (status = 404, body = Envelope)))]
 #[post("/servicePrincipals/{app}/synchronization/jobs/{job}/pause")]
 pub async fn pause_job(

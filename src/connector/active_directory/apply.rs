@@ -1,7 +1,7 @@
 //! Writing changes: several at a time, each effect with what was there before it, each change with exactly
 //! one outcome.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -24,12 +24,35 @@ pub(super) fn apply(
     changes: Vec<Change>,
     may_start: MayStart,
 ) -> BoxStream<'_, (ChangeId, Outcome)> {
-    let started = async move {
-        let batch = Arc::new(Batch::start(session, changes, may_start).await);
-        let width = CONNECTIONS * session.server.dialect.depth;
-        stream::select_all((0..width).map(|number| worker(batch.clone(), number).boxed()))
-    };
-    stream::once(started).flatten().boxed()
+    // Whoever is referred to gets his new DN before others are pointed at it.
+    let referred: HashSet<Anchor> = changes
+        .iter()
+        .flat_map(|change| &change.effects)
+        .flat_map(referred)
+        .collect();
+    let (first, rest): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(|change| {
+        is_relocated(change) && change.account.as_ref().is_some_and(|it| referred.contains(it))
+    });
+    let batches = [first, rest].into_iter().filter(|changes| !changes.is_empty());
+    stream::iter(batches)
+        .then(move |changes| start(session, changes, may_start.clone()))
+        .flatten()
+        .boxed()
+}
+
+async fn start(
+    session: &DirectorySession,
+    changes: Vec<Change>,
+    may_start: MayStart,
+) -> impl Stream<Item = (ChangeId, Outcome)> {
+    let batch = Arc::new(Batch::start(session, changes, may_start).await);
+    let width = CONNECTIONS * session.server.dialect.depth;
+    stream::select_all((0..width).map(|number| worker(batch.clone(), number).boxed()))
+}
+
+fn is_relocated(change: &Change) -> bool {
+    let moves = |effect: &Effect| matches!(effect, Effect::Rename { .. } | Effect::Move { .. });
+    change.effects.iter().any(moves)
 }
 
 /// Takes one waiting change after the other, on one connection.
@@ -117,7 +140,7 @@ fn answered() -> Timestamp {
 }
 
 fn overtaken() -> Error {
-    Error::unavailable("nothing further was written: somebody else may have taken over")
+    Error::unavailable("nothing further was written: this gateway stops, or another may have taken over")
 }
 
 /// The accounts an effect points at.
@@ -231,10 +254,14 @@ impl Writing<'_> {
 
     /// Between two writes somebody else may have taken over; before the first it was asked already.
     fn may_go_on(&self) -> Step {
-        match self.done.is_empty() || (self.batch.may_start)() {
+        match self.done.is_empty() || self.may_start() {
             true => Ok(()),
             false => Err(Stop::Refused(overtaken())),
         }
+    }
+
+    pub(super) fn may_start(&self) -> bool {
+        (self.batch.may_start)()
     }
 
     fn outcome(self, change: ChangeId, end: Step) -> Outcome {

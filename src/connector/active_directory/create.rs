@@ -40,17 +40,21 @@ impl Writing<'_> {
         let attributes = new_attributes(self.session.server.dialect, values)?;
         let mut aboard = self.references_aboard(effects);
         let mut with_password = true;
+        let is_laden = dialect.password == PasswordRule::Hashed || !aboard.is_empty();
         let mut added = self.add(&dn, &attributes, &aboard, true, enabled).await;
         if let Err(Failure::Refused(refusal)) = &added
-            && (dialect.password == PasswordRule::Hashed
-                || !aboard.is_empty()
-                || refusal.is_password_policy())
+            && (refusal.is_password_policy() || is_laden && refusal.is_about_content())
+            && self.may_start()
         {
             // It may be for what an account can be made without, and given afterwards. The policy that dislikes one
             // random password is offered another.
             aboard.clear();
             with_password = dialect.password == PasswordRule::UnicodePwd;
-            added = self.add(&dn, &attributes, &aboard, with_password, enabled).await;
+            match self.add(&dn, &attributes, &aboard, with_password, enabled).await {
+                // It was about something else; the first answer says more.
+                Err(Failure::Refused(_)) => {}
+                second => added = second,
+            }
         }
         let read_back = added.map_err(Stop::write(During::Add))?;
         self.dn = dn;

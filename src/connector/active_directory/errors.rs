@@ -30,6 +30,10 @@ pub(super) struct Refusal {
     pub text: String,
 }
 
+/// noSuchAttribute, undefinedAttributeType, constraintViolation, invalidAttributeSyntax, noSuchObject (a reference's),
+/// insufficientAccessRights, unwillingToPerform, objectClassViolation (RFC 4511 §4.1.9).
+const ABOUT_CONTENT: &[u32] = &[16, 17, 19, 21, 32, 50, 53, 65];
+
 impl Refusal {
     /// The Windows error code at the front of the text.
     fn windows_code(&self) -> Option<&str> {
@@ -45,6 +49,11 @@ impl Refusal {
     /// A password was refused, in the words of whatever server.
     pub(super) fn is_password_refused(&self) -> bool {
         self.is_password_policy() || self.result == CONSTRAINT_VIOLATION
+    }
+
+    /// What was to be written may be at fault, rather than its place, its name or the moment.
+    pub(super) fn is_about_content(&self) -> bool {
+        ABOUT_CONTENT.contains(&self.result)
     }
 
     /// An attribute that holds one value was to get another beside it.
