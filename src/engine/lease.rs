@@ -79,7 +79,8 @@ async fn beat(
     until: Arc<AtomicI64>,
     alive: CancellationToken,
 ) {
-    let mut beats = tokio::time::interval(length / BEATS);
+    let period = length / BEATS;
+    let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     loop {
         tokio::select! {
             () = alive.cancelled() => return,
