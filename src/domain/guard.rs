@@ -74,6 +74,17 @@ pub struct History {
 }
 
 impl History {
+    /// Takes off what was judged and not done after all.
+    pub fn take_back(&mut self, counts: &BTreeMap<Action, u64>) {
+        for (action, count) in counts {
+            for window in [&mut self.day, &mut self.week] {
+                if let Some(total) = window.get_mut(action) {
+                    *total = total.saturating_sub(*count);
+                }
+            }
+        }
+    }
+
     /// Adds what was done just now.
     pub fn add(&mut self, counts: &BTreeMap<Action, u64>) {
         for (action, count) in counts {

@@ -240,8 +240,6 @@ pub struct News {
     pub ended: Vec<String>,
     /// What the guard counts.
     pub tallies: BTreeMap<Action, u64>,
-    /// The same without what an interrupted cycle had done: that counts since this cycle began.
-    pub fresh: BTreeMap<Action, u64>,
 }
 
 pub fn news(model: &Model, carried: &Carried) -> News {
@@ -254,25 +252,41 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         if subject.link.is_none() {
             news.links.extend(Link::next(None, planned, receipt));
         }
-        // A person has answered for what was released.
-        let released = |action: &Action| {
-            let mut held = subject.held_before.iter();
-            held.any(|(held, released)| held == action && *released)
-        };
         if receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete)) {
             news.ended.push(subject.worker.anchor.clone());
         }
         let done = receipt.iter().flat_map(|receipt| &receipt.done);
-        for (at, effect) in done.enumerate() {
-            if let Some(action) = Action::of(effect, model).filter(|action| !released(action)) {
-                if at >= subject.resumed {
-                    *news.fresh.entry(action.clone()).or_default() += 1;
-                }
-                *news.tallies.entry(action).or_default() += 1;
-            }
+        let actions = done.filter_map(|effect| Action::of(effect, model));
+        for action in actions.filter(|action| !subject.is_released(action)) {
+            *news.tallies.entry(action).or_default() += 1;
         }
     }
     news
+}
+
+/// What a subject was to do and has not done.
+fn undone_actions(model: &Model, subject: &Subject, worked: &Worked) -> Vec<Action> {
+    let planned = subject.planned.iter().flat_map(|planned| &planned.change.effects);
+    let done = worked
+        .ending
+        .done
+        .as_ref()
+        .map_or(&[][..], |receipt| &receipt.done);
+    planned
+        .filter(|effect| !done.contains(effect))
+        .filter_map(|effect| Action::of(effect, model))
+        .collect()
+}
+
+/// The same, as far as the guard counted it when it judged the plan.
+pub fn undone(model: &Model, subject: &Subject, worked: &Worked) -> BTreeMap<Action, u64> {
+    let mut counts = BTreeMap::new();
+    for action in undone_actions(model, subject, worked) {
+        if !subject.is_released(&action) {
+            *counts.entry(action).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Everything that one commit writes about one worker.
@@ -455,11 +469,15 @@ fn settle(
         .iter()
         .map(|held| held.action.clone())
         .collect();
-    // What a person released stays released until it is done.
-    if worked.ending.error.is_some() {
-        let released = subject.held_before.iter().filter(|(_, released)| *released);
-        held.extend(released.map(|(action, _)| action.clone()));
-    }
+    // What a person released stays released while it is wanted and not done.
+    let model = &cx.runner.policy.model;
+    let released = subject.held_before.iter().filter(|(_, released)| *released);
+    let undone = undone_actions(model, subject, worked);
+    held.extend(
+        released
+            .map(|(action, _)| action.clone())
+            .filter(|action| undone.contains(action)),
+    );
     record.outcome = Some(Settled {
         pending: planned.pending.clone(),
         held,

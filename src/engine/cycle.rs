@@ -4,7 +4,7 @@
 //! A cycle of uploads (B6) begins with the first that waits and ends when the inbox has been empty for half a
 //! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::{self, Accounts};
-use super::apply::{self, Carried, Counts, Fate, Worked};
+use super::apply::{self, Carried, Counts, Fate, News, Worked};
 use super::lease::Lease;
 use super::reconcile::{self, Page, Recent};
 use super::{Context, controller, fold, log};
 use crate::connector::{MayStart, Session};
-use crate::domain::account::Model;
-use crate::domain::guard::{Action, History};
+use crate::domain::guard::History;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::wakes::{self, Cause, Wake};
@@ -85,16 +84,13 @@ impl<'c> Cycle<'c> {
         stop: &'c CancellationToken,
         full: bool,
     ) -> Result<()> {
-        let (id, began, model) = (cx.origin.job.clone(), cx.clock.now(), cx.runner.policy.model);
+        let (id, began) = (cx.origin.job.clone(), cx.clock.now());
         let mut cycle = Cycle {
             cx,
             lease,
             stop,
             session: None,
-            history: cx
-                .store
-                .read(move |conn| history(conn, &model, &id, began))
-                .await?,
+            history: cx.store.read(move |conn| history(conn, &id, began)).await?,
             recent: Recent::default(),
             counts: Counts::default(),
             listed: None,
@@ -155,11 +151,12 @@ impl<'c> Cycle<'c> {
             }
             let ahead = ahead?;
             page = ahead.page;
+            // What was recorded just now may have woken somebody.
+            let in_hand = page.is_some() || before.is_some() || behind.is_some();
+            let has_work = in_hand || ahead.folded > 0 || ahead.unreadable.is_some();
             if let Some((error, due)) = ahead.unreadable {
                 self.narrow(error, due).await?;
             }
-            // What was recorded just now may have woken somebody.
-            let has_work = ahead.folded > 0 || page.is_some() || before.is_some() || behind.is_some();
             let said = |wake: &Wake| wake.cause == Cause::Said;
             burst.spoken |= ahead.folded > 0 || page.iter().flat_map(Page::wakes).any(said);
             if has_work {
@@ -300,7 +297,7 @@ impl<'c> Cycle<'c> {
         controller::wait_for_replication(self.cx, session, &mut page).await?;
         reconcile::resume(
             &self.cx.runner.policy,
-            &mut page.subjects,
+            &mut page,
             &session.endpoint().0,
             moment.now,
         );
@@ -342,6 +339,10 @@ impl<'c> Cycle<'c> {
                 settled_worked.push(one);
                 continue;
             }
+            // What it was to do and did not is asked for again.
+            retry
+                .history
+                .take_back(&apply::undone(&self.cx.runner.policy.model, &subject, &one));
             retry.subjects.push(subject.anew(one.ending.done.clone()));
             before.push((subject, one));
         }
@@ -365,14 +366,20 @@ impl<'c> Cycle<'c> {
 
     /// What a page did is known to the next one before it is recorded.
     fn learn(&mut self, carried: Option<&Carried>) {
+        let news = self.count(carried);
+        self.recent = Recent::new(news.links, news.ended);
+    }
+
+    /// What a page did counts against the limits of the next.
+    fn count(&mut self, carried: Option<&Carried>) -> News {
         let news = carried.map(|carried| apply::news(&self.cx.runner.policy.model, carried));
         let news = news.unwrap_or_default();
-        self.history.add(&news.fresh);
+        self.history.add(&news.tallies);
         for link in &news.links {
             self.history.population += u64::from(link.enabled == Some(true));
             self.history.all_made_here &= link.made;
         }
-        self.recent = Recent::new(news.links, news.ended);
+        news
     }
 
     /// The third station: a page is recorded.
@@ -386,21 +393,6 @@ impl<'c> Cycle<'c> {
     /// An error that is about somebody's data is narrowed down to that one worker, who is given up; the others go
     /// on, page by smaller page.
     async fn narrow(&mut self, error: Error, due: Vec<Wake>) -> Result<()> {
-        // Pages that pass by themselves are recorded at once, so the next need not be told of them.
-        let recent = std::mem::take(&mut self.recent);
-        let outcome = self.narrow_down(error, due).await;
-        self.recent = recent;
-        let (id, now, model) = (
-            self.cx.origin.job.clone(),
-            self.cx.clock.now(),
-            self.cx.runner.policy.model,
-        );
-        let history = self.cx.store.read(move |conn| history(conn, &model, &id, now));
-        self.history = history.await?;
-        outcome
-    }
-
-    async fn narrow_down(&mut self, error: Error, due: Vec<Wake>) -> Result<()> {
         let mut failed = Some((error, due));
         let mut waiting: Vec<Vec<Wake>> = Vec::new();
         loop {
@@ -423,11 +415,13 @@ impl<'c> Cycle<'c> {
         }
     }
 
-    /// One page through all stations, with no other beside it.
+    /// One page through all stations, with no other beside it. It is recorded at once, so that it is no news to the
+    /// pages in hand.
     async fn alone(&mut self, due: Vec<Wake>) -> Result<()> {
+        self.make_ready(&due).await?;
         let page = reconcile::load(self.cx, due).await?;
         let carried = self.carry_out(Some(page)).await?;
-        self.learn(carried.as_deref());
+        self.count(carried.as_deref());
         let outage = carried.as_ref().and_then(|carried| outage(&carried.worked));
         let counts = self.record(carried.as_ref()).await?;
         self.counts += counts;
@@ -508,27 +502,15 @@ fn has_to_hear(conn: &mut Conn, job: &str, source: &str) -> Result<bool> {
     Ok(uploads::waiting(conn, source)? > 0 && uploads::pending_count(conn, job)? <= BACKLOG)
 }
 
-/// Where a job stands, as far as its limits depend on it. What was sent and never answered for counts as done.
-fn history(conn: &mut Conn, model: &Model, job: &str, now: Timestamp) -> Result<History> {
+/// Where a job stands, as far as its limits depend on it.
+fn history(conn: &mut Conn, job: &str, now: Timestamp) -> Result<History> {
     let (population, all_made_here) = links::population(conn, job)?;
-    let mut history = History {
+    Ok(History {
         day: guard::tallies(conn, job, 24, now)?,
         week: guard::tallies(conn, job, 7 * 24, now)?,
         population,
         all_made_here,
-    };
-    let mut unanswered = BTreeMap::new();
-    for change in changes::unanswered(conn, job)? {
-        for action in change
-            .effects
-            .iter()
-            .filter_map(|effect| Action::of(effect, model))
-        {
-            *unanswered.entry(action).or_default() += 1;
-        }
-    }
-    history.add(&unanswered);
-    Ok(history)
+    })
 }
 
 /// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that

@@ -42,8 +42,6 @@ pub struct Subject {
     pub marks: Vec<String>,
     /// What earlier attempts turned out to have done.
     pub earlier: Option<Receipt>,
-    /// How many effects of it an interrupted cycle had done.
-    pub resumed: usize,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
     pub planned: Option<Planned>,
@@ -60,6 +58,12 @@ pub struct Page {
 }
 
 impl Subject {
+    /// A person has answered for this, so that no limit counts it.
+    pub fn is_released(&self, action: &Action) -> bool {
+        let mut held = self.held_before.iter();
+        held.any(|(held, released)| held == action && *released)
+    }
+
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
     pub fn anew(&self, done: Option<Receipt>) -> Subject {
         let mut subject = self.clone();
@@ -157,7 +161,6 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
                 unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
                 marks: Vec::new(),
                 earlier: None,
-                resumed: 0,
                 found: Found::default(),
                 references: BTreeMap::new(),
                 planned: None,
@@ -380,9 +383,10 @@ fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
 }
 
 /// Finds out what became of changes that were sent and never answered for: what the account shows of them
-/// happened, and a deletion whose account is gone did.
-pub fn resume(policy: &Policy, subjects: &mut [Subject], endpoint: &str, now: Timestamp) {
-    for subject in subjects.iter_mut() {
+/// happened, and a deletion whose account is gone did. The guard counts it before it judges the rest of the page.
+pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
+    let mut resumed: BTreeMap<Action, u64> = BTreeMap::new();
+    for subject in &mut page.subjects {
         for sent in std::mem::take(&mut subject.unknown) {
             let account = match subject.found.accounts.as_slice() {
                 [account] => Some(account),
@@ -406,7 +410,13 @@ pub fn resume(policy: &Policy, subjects: &mut [Subject], endpoint: &str, now: Ti
                     done,
                     at: now,
                 };
-                subject.resumed += receipt.done.len();
+                let actions = receipt
+                    .done
+                    .iter()
+                    .filter_map(|effect| Action::of(effect, &policy.model));
+                for action in actions.filter(|action| !subject.is_released(action)) {
+                    *resumed.entry(action).or_default() += 1;
+                }
                 subject.earlier = match subject.earlier.take() {
                     Some(earlier) => Some(earlier.then(receipt)),
                     None => Some(receipt),
@@ -422,6 +432,7 @@ pub fn resume(policy: &Policy, subjects: &mut [Subject], endpoint: &str, now: Ti
             subject.link = None;
         }
     }
+    page.history.add(&resumed);
 }
 
 fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool {

@@ -254,14 +254,17 @@ impl Writing<'_> {
 
     /// Between two writes somebody else may have taken over; before the first it was asked already.
     fn may_go_on(&self) -> Step {
-        match self.done.is_empty() || self.may_start() {
+        match self.done.is_empty() {
             true => Ok(()),
-            false => Err(Stop::Refused(overtaken())),
+            false => self.may_begin(),
         }
     }
 
-    pub(super) fn may_start(&self) -> bool {
-        (self.batch.may_start)()
+    pub(super) fn may_begin(&self) -> Step {
+        match (self.batch.may_start)() {
+            true => Ok(()),
+            false => Err(Stop::Refused(overtaken())),
+        }
     }
 
     fn outcome(self, change: ChangeId, end: Step) -> Outcome {

@@ -44,15 +44,15 @@ impl Writing<'_> {
         let mut added = self.add(&dn, &attributes, &aboard, true, enabled).await;
         if let Err(Failure::Refused(refusal)) = &added
             && (refusal.is_password_policy() || is_laden && refusal.is_about_content())
-            && self.may_start()
         {
+            self.may_begin()?;
             // It may be for what an account can be made without, and given afterwards. The policy that dislikes one
             // random password is offered another.
             aboard.clear();
             with_password = dialect.password == PasswordRule::UnicodePwd;
             match self.add(&dn, &attributes, &aboard, with_password, enabled).await {
                 // It was about something else; the first answer says more.
-                Err(Failure::Refused(_)) => {}
+                Err(Failure::Refused(again)) if again.is_about_content() => {}
                 second => added = second,
             }
         }
