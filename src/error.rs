@@ -112,6 +112,15 @@ impl Error {
         self
     }
 
+    /// The same error, for somebody else whom it hit as well; what caused it is told once.
+    pub fn shared(&self) -> Error {
+        let shared = Error::new(self.kind, self.message.clone()).code(self.code.clone());
+        match self.retry_after {
+            Some(wait) => shared.retry_after(wait),
+            None => shared,
+        }
+    }
+
     /// Keeps what went wrong underneath, for the log; never shown to a client.
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.source = Some(source.into());

@@ -69,7 +69,7 @@ impl Worked {
             Some(_) => Fate::Unknown,
             None => Fate::Waits,
         };
-        self.ending.error = Some(Error::new(error.kind, error.message.clone()).code(error.code.clone()));
+        self.ending.error = Some(error.shared());
         self
     }
 }

@@ -522,10 +522,5 @@ fn outage(worked: &[Worked]) -> Option<Error> {
         .iter()
         .find(silent)
         .filter(|_| !worked.iter().any(|one| answered(&one)))?;
-    let error = hit.ending.error.as_ref()?;
-    let cause = Error::new(error.kind, error.message.clone()).code(error.code.clone());
-    Some(match error.retry_after {
-        Some(wait) => cause.retry_after(wait),
-        None => cause,
-    })
+    hit.ending.error.as_ref().map(Error::shared)
 }
