@@ -9,6 +9,7 @@
 //! - [`engine`] is where they meet: cycles, page by page, from facts to the log.
 //! - [`api`] is what scripts call: Graph's paths, shapes and errors.
 //! - [`command`] is what people type.
+//! - [`lab`] is the invented company to practise on, and simulated systems that know nothing of the connectors.
 //! - [`config`], [`error`], [`secret`] and [`telemetry`] serve everybody and know nobody.
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod connector;
 pub mod domain;
 pub mod engine;
 pub mod error;
+pub mod lab;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
