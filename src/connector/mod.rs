@@ -5,6 +5,7 @@
 
 pub mod active_directory;
 pub mod bulk;
+pub mod http;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,422 @@
+//! One HTTP client for everything outside that speaks it: TLS verified, time-outs on every call, answers bounded,
+//! no redirects, tokens renewed before they end, and a failure that says whether the request may have arrived.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{Method, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, Kind, Result};
+
+/// No answer that this gateway asks for is longer: a page of a thousand users is a few megabytes.
+const LONGEST_ANSWER: usize = 32 << 20;
+
+/// A token is renewed when a fifth of its life is left.
+const RENEW_AT: f64 = 0.8;
+
+/// A service that is called with tokens of an app (OAuth 2.0 client credentials, RFC 6749 §4.4).
+#[derive(Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    tokens: Arc<Tokens>,
+}
+
+/// How an app signs in.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub token_url: Url,
+    pub client_id: String,
+    pub client_secret: SecretString,
+    /// One `…/.default`.
+    pub scope: String,
+}
+
+/// A request without its token.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub method: Method,
+    pub url: Url,
+    pub headers: Vec<(HeaderName, &'static str)>,
+    /// Content type and bytes.
+    pub body: Option<(&'static str, Vec<u8>)>,
+}
+
+impl Call {
+    pub fn get(url: Url) -> Call {
+        Call {
+            method: Method::GET,
+            url,
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    pub fn post(url: Url, content_type: &'static str, body: Vec<u8>) -> Call {
+        Call {
+            method: Method::POST,
+            body: Some((content_type, body)),
+            ..Call::get(url)
+        }
+    }
+
+    pub fn header(mut self, name: HeaderName, value: &'static str) -> Call {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// `None` for what is no JSON: a proxy's page of HTML, say.
+    pub fn json(&self) -> Option<Json> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The wait that the other side asks for (RFC 9110 §10.2.3, in seconds).
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self
+            .headers
+            .get(RETRY_AFTER)?
+            .to_str()
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// An answer that says no, told in the sender's own words where it has any (Graph's and OAuth's envelopes).
+    pub fn into_error(self, place: &str) -> Error {
+        let said = self.json().and_then(|json| said(&json));
+        let kind = kind(self.status);
+        let message = match said {
+            Some((_, message)) => format!("{place} answered {}: {message}", self.status.as_u16()),
+            None => format!("{place} answered {} without saying why", self.status.as_u16()),
+        };
+        let error = Error::new(kind, message);
+        match self.retry_after() {
+            Some(wait) => error.retry_after(wait),
+            None => error,
+        }
+    }
+}
+
+/// Code and message of an error in Graph's envelope, or OAuth's (RFC 6749 §5.2).
+pub fn said(json: &Json) -> Option<(String, String)> {
+    let error = json.get("error")?;
+    let text = |json: Option<&Json>| json.and_then(Json::as_str).map(str::to_string);
+    match error.as_str() {
+        Some(code) => Some((
+            code.into(),
+            text(json.get("error_description")).unwrap_or_else(|| code.into()),
+        )),
+        None => {
+            let code = text(error.get("code"))?;
+            let message = text(error.get("message")).unwrap_or_else(|| code.clone());
+            Some((code, message))
+        }
+    }
+}
+
+/// What a status means to whoever called.
+pub fn kind(status: StatusCode) -> Kind {
+    match status.as_u16() {
+        401 => Kind::Unauthenticated,
+        403 => Kind::Forbidden,
+        404 | 410 => Kind::NotFound,
+        409 => Kind::Conflict,
+        412 => Kind::Stale,
+        413 => Kind::TooLarge,
+        408 | 429 => Kind::Unavailable,
+        405 | 501 => Kind::Unsupported,
+        500.. => Kind::Unavailable,
+        _ => Kind::Invalid,
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request did not get there.
+    Unsent(Error),
+    /// Nobody knows whether it arrived (B26).
+    Lost(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Unsent(error) | Failure::Lost(error) => error,
+        }
+    }
+}
+
+impl Http {
+    /// `timeout` bounds one call, connecting included. `ca_file` names further roots, in PEM.
+    pub fn new(credentials: Credentials, timeout: Duration, ca_file: Option<&Path>) -> Result<Http> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(timeout)
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            .pool_max_idle_per_host(16);
+        if let Some(file) = ca_file {
+            builder = builder.tls_certs_merge(authorities(file)?);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| Error::internal("no HTTP client can be made").because(error))?;
+        let tokens = Tokens {
+            credentials,
+            held: Mutex::new(State::default()),
+        };
+        Ok(Http {
+            client,
+            tokens: Arc::new(tokens),
+        })
+    }
+
+    /// Sends one request with a token. Where the token is refused, a new one is tried once: nothing was done yet.
+    pub async fn send(&self, call: &Call) -> std::result::Result<Answer, Failure> {
+        let token = self.token(None).await.map_err(Failure::Unsent)?;
+        let answer = self.exchange(call, &token).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let fresh = self.token(Some(&token)).await.map_err(Failure::Unsent)?;
+        self.exchange(call, &fresh).await
+    }
+
+    /// A token that is good for a while. `refused` is one that the service did not take.
+    async fn token(&self, refused: Option<&SecretString>) -> Result<SecretString> {
+        self.tokens.token(&self.client, refused).await
+    }
+
+    /// Throws away the token in hand, if it is still the one that a part of a batch was refused with.
+    pub async fn renew(&self) -> Result<()> {
+        let held = self
+            .tokens
+            .held
+            .lock()
+            .await
+            .token
+            .as_ref()
+            .map(|held| held.text.clone());
+        self.token(held.as_ref()).await.map(drop)
+    }
+
+    /// Lets credentials that were refused be tried once more (B25).
+    pub async fn forgive(&self) {
+        self.tokens.held.lock().await.refused = None;
+    }
+
+    async fn exchange(&self, call: &Call, token: &SecretString) -> std::result::Result<Answer, Failure> {
+        let mut request = self
+            .client
+            .request(call.method.clone(), call.url.clone())
+            .bearer_auth(token.expose_secret());
+        for (name, value) in &call.headers {
+            request = request.header(name, *value);
+        }
+        if let Some((content_type, body)) = &call.body {
+            request = request
+                .header(reqwest::header::CONTENT_TYPE, *content_type)
+                .body(body.clone());
+        }
+        let lost = |error| failed(&call.url, error);
+        read(request.send().await.map_err(lost)?).await.map_err(lost)
+    }
+}
+
+fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>> {
+    let wrong = |what: String| Error::invalid(format!("{}: {what}", file.display())).at("ca_file");
+    let pem = std::fs::read(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(wrong("holds no certificate in PEM".into())),
+    }
+}
+
+/// Reads an answer to its end, or as far as any answer may go.
+async fn read(mut response: reqwest::Response) -> reqwest::Result<Answer> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            // What is cut short is no JSON, which is what the caller will find.
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body,
+    })
+}
+
+fn failed(url: &Url, error: reqwest::Error) -> Failure {
+    let place = place(url);
+    // The URL of a lookup names a person, and the log is not for that.
+    let error = error.without_url();
+    let what = match &error {
+        error if error.is_connect() => "cannot be reached",
+        error if error.is_timeout() => "did not answer in time",
+        _ => "broke the connection off",
+    };
+    let unsent = error.is_connect() || error.is_builder();
+    let told = Error::unavailable(format!("{place} {what}: {}", innermost(&error))).because(error);
+    match unsent {
+        true => Failure::Unsent(told),
+        false => Failure::Lost(told),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Scheme, host and port: what an error may name.
+pub fn place(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// An address of a config: https, or http to this very machine (B32).
+pub fn address(text: &str) -> Result<Url> {
+    let url = Url::parse(text).map_err(|error| Error::invalid(format!("'{text}' is no URL: {error}")))?;
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        "http" => Err(Error::invalid(format!(
+            "'{text}' would send secrets in the clear: write https://"
+        ))),
+        _ => Err(Error::invalid(format!(
+            "'{text}' is no web address: write https://…"
+        ))),
+    }
+}
+
+/// The token in hand, and how it is had.
+struct Tokens {
+    credentials: Credentials,
+    held: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Held>,
+    /// What the token service said to these credentials: it is asked no more until someone says they are right.
+    refused: Option<Error>,
+}
+
+struct Held {
+    text: SecretString,
+    renew: Instant,
+    end: Instant,
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    access_token: SecretString,
+    /// Seconds.
+    expires_in: u64,
+}
+
+impl Tokens {
+    async fn token(&self, client: &reqwest::Client, refused: Option<&SecretString>) -> Result<SecretString> {
+        let mut state = self.held.lock().await;
+        if let Some(error) = &state.refused {
+            return Err(error.shared());
+        }
+        let now = Instant::now();
+        let held = state.token.as_ref().filter(|held| {
+            now < held.end && refused.is_none_or(|one| one.expose_secret() != held.text.expose_secret())
+        });
+        if let Some(held) = held.filter(|held| now < held.renew) {
+            return Ok(held.text.clone());
+        }
+        match (self.ask(client).await, held) {
+            (Ok(grant), _) => {
+                let life = Duration::from_secs(grant.expires_in);
+                let text = grant.access_token;
+                state.token = Some(Held {
+                    text: text.clone(),
+                    renew: now + life.mul_f64(RENEW_AT),
+                    end: now + life,
+                });
+                Ok(text)
+            }
+            // The one in hand is good for a while yet.
+            (Err(error), Some(held)) if error.kind == Kind::Unavailable => Ok(held.text.clone()),
+            (Err(error), _) => {
+                state.token = None;
+                if error.kind == Kind::Unauthenticated {
+                    state.refused = Some(error.shared());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn ask(&self, client: &reqwest::Client) -> Result<Grant> {
+        let Credentials {
+            token_url,
+            client_id,
+            client_secret,
+            scope,
+        } = &self.credentials;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("client_secret", client_secret.expose_secret()),
+            ("scope", scope),
+        ];
+        let failed = |error| Error::from(failed(token_url, error));
+        let request = client.post(token_url.clone()).form(&form).send().await;
+        let answer = read(request.map_err(failed)?).await.map_err(failed)?;
+        let place = format!("the token service {}", place(token_url));
+        if !answer.status.is_success() {
+            // invalid_client comes as 401, or as 400 from some.
+            let code = answer.json().and_then(|json| said(&json)).map(|(code, _)| code);
+            let wrong = code.is_some_and(|code| REFUSALS.contains(&code.as_str()));
+            let mut error = answer.into_error(&place);
+            if wrong {
+                error.kind = Kind::Unauthenticated;
+            }
+            return Err(error.code("InvalidCredentials"));
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| Error::unavailable(format!("{place} answered something that is no token")))
+    }
+}
+
+/// Codes of the token service that are about the credentials and not about the moment (RFC 6749 §5.2).
+const REFUSALS: &[&str] = &[
+    "invalid_client",
+    "unauthorized_client",
+    "invalid_request",
+    "invalid_scope",
+];
