@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::connector::{System, SystemFile};
 use crate::domain::dn::Dn;
 use crate::domain::guard::{Family, Limits};
+use crate::domain::plan::Recipe;
 use crate::domain::policy::Settings;
 use crate::domain::schema::{self, Schema};
 use crate::error::{Error, Result};
@@ -167,8 +168,18 @@ struct AppFile {
     allow_unrecoverable: bool,
     #[serde(default)]
     move_disabled: bool,
+    initial_password: Option<PasswordFile>,
     #[serde(default)]
     guard: BTreeMap<String, u64>,
+}
+
+/// B29: the first password of a new account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordFile {
+    length: Option<usize>,
+    #[serde(default)]
+    change_at_logon: bool,
 }
 
 /// B11: whose word enables an account that somebody else disabled.
@@ -505,6 +516,7 @@ impl Reader<'_> {
             fixed: fixed.collect(),
             most_disables: MOST_DISABLES,
         };
+        let initial_password = self.initial_password(&place, file.initial_password);
         let name = self.note(&place, file.name.resolve(self.beside))?;
         let never = self.text(&place, file.never)?;
         let domain = self
@@ -531,9 +543,25 @@ impl Reader<'_> {
                 delete_after,
                 may_delete_at_once: file.allow_unrecoverable,
                 move_disabled: file.move_disabled,
+                initial_password,
             },
             limits,
         })
+    }
+
+    fn initial_password(&mut self, place: &str, file: Option<PasswordFile>) -> Recipe {
+        let Some(file) = file else {
+            return Recipe::default();
+        };
+        let length = file.length.unwrap_or(Recipe::default().length);
+        if !(12..=128).contains(&length) {
+            self.problem(place, "initial_password.length must be between 12 and 128");
+        }
+        Recipe {
+            expression: None,
+            length,
+            change_at_logon: file.change_at_logon,
+        }
     }
 
     fn duplicates(&mut self, what: &str, ids: impl Iterator<Item = String>) {

@@ -1,11 +1,14 @@
 //! Outside systems. A connector knows one kind of system and nothing of the store, the engine or the API.
 //!
 //! A source hands over what HR says, as statements; a [`Target`] is asked what it holds and told what to change.
-//! Neither decides anything, neither retries on its own: an [`Error`]'s kind tells the engine what to do next.
+//! Neither decides anything: an [`Error`]'s kind tells the engine what to do next. All that a connector repeats by
+//! itself is what the other side did not do and asked to be asked again (429).
 
 pub mod active_directory;
 pub mod bulk;
+pub mod entra;
 pub mod http;
+mod password;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +27,7 @@ use crate::error::{Error, Result};
 pub enum SystemFile {
     Bulk(bulk::config::Config),
     ActiveDirectory(Box<active_directory::config::File>),
+    Entra(Box<entra::config::File>),
 }
 
 /// A system as meant. One variant a connector: what the rest of the gateway knows of them is here.
@@ -31,6 +35,7 @@ pub enum SystemFile {
 pub enum System {
     Bulk(bulk::config::Config),
     ActiveDirectory(active_directory::config::Config),
+    Entra(entra::config::Config),
 }
 
 impl SystemFile {
@@ -38,6 +43,7 @@ impl SystemFile {
         Ok(match self {
             SystemFile::Bulk(config) => System::Bulk(config.clone()),
             SystemFile::ActiveDirectory(file) => System::ActiveDirectory(file.resolve(beside)?),
+            SystemFile::Entra(file) => System::Entra(file.resolve(beside)?),
         })
     }
 }
@@ -56,6 +62,7 @@ impl System {
         match self {
             System::Bulk(_) => None,
             System::ActiveDirectory(_) => Some(active_directory::MODEL),
+            System::Entra(_) => Some(entra::MODEL),
         }
     }
 
@@ -64,13 +71,14 @@ impl System {
         match self {
             System::Bulk(_) => None,
             System::ActiveDirectory(config) => config.domain(),
+            System::Entra(config) => Some(config.domain.clone()),
         }
     }
 
     /// How long a write may take to reach every controller of this system (B23).
     pub fn replication_delay(&self) -> std::time::Duration {
         match self {
-            System::Bulk(_) => std::time::Duration::ZERO,
+            System::Bulk(_) | System::Entra(_) => std::time::Duration::ZERO,
             System::ActiveDirectory(config) => config.replication_delay,
         }
     }
@@ -80,6 +88,7 @@ impl System {
         match self {
             System::Bulk(_) => std::time::Duration::ZERO,
             System::ActiveDirectory(config) => config.timeout,
+            System::Entra(config) => config.timeout,
         }
     }
 
@@ -94,6 +103,7 @@ impl System {
                     config, attributes, never,
                 )?))
             }
+            System::Entra(config) => Ok(Box::new(entra::Entra::new(config, attributes, never)?)),
         }
     }
 }

@@ -31,6 +31,9 @@ pub struct Account {
     pub values: Values,
     /// Why nobody but an administrator may touch it (adminCount, critical system object, our own account): B21.
     pub protected: Option<Protection>,
+    /// It lies in the target's bin, from which it can be restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 impl Account {
@@ -49,6 +52,8 @@ pub enum Protection {
     OwnAccount,
     /// The app's `never` names it.
     Never,
+    /// Another directory writes it here, and would write over us (B24).
+    MasteredOnPremises,
 }
 
 /// What one kind of target calls the things that planning treats specially, and the values it takes.
@@ -68,6 +73,13 @@ pub struct Model {
     pub identifying: &'static [&'static str],
     /// Attributes without which an account cannot be made.
     pub required: &'static [&'static str],
+    /// Attributes that hold a password: written once, when the account is made, and never read (B29).
+    pub passwords: &'static [&'static str],
+    /// A deleted account lies in a bin for a while, where it is found by its anchor and can be restored.
+    pub bin: bool,
+    /// The target's own way of writing one value, where it has several (a date as a date-time); what is compared
+    /// and written is this.
+    pub canonical: fn(attribute: &str, value: String) -> String,
     /// The target's own rule for one value: length, characters, form.
     pub check: fn(attribute: &str, value: &str) -> Result<(), Violation>,
 }
@@ -78,7 +90,7 @@ impl Model {
         let special = [Some(self.state.name), self.container, self.name]
             .into_iter()
             .flatten();
-        let lists = [self.references, self.identifying, self.required]
+        let lists = [self.references, self.identifying, self.required, self.passwords]
             .into_iter()
             .flatten()
             .copied();

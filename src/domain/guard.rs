@@ -201,7 +201,7 @@ impl Action {
         match effect {
             Effect::Create { .. } => Some(Action::Create),
             Effect::Disable => Some(Action::Disable),
-            Effect::Enable => Some(Action::Enable),
+            Effect::Enable | Effect::Restore => Some(Action::Enable),
             Effect::Delete => Some(Action::Delete),
             Effect::Rename { .. } => Some(Action::Rename),
             Effect::Move { .. } => Some(Action::Move),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, Anchor};
+use super::account::{Account, Anchor, Model};
 use super::finding::{Finding, Weight};
 use super::plan::{Effect, Planned, Receipt};
 
@@ -19,7 +19,7 @@ pub struct Link {
     pub wanted: Option<bool>,
     /// The account's last change of state was our own receipt's disable (B11).
     pub disabled_by_us: bool,
-    /// Enabled as last seen, for the guard's N (B16).
+    /// Enabled as last seen, for the guard's N (B16); `None` while it is deleted.
     pub enabled: Option<bool>,
 }
 
@@ -56,14 +56,21 @@ impl Situation {
 impl Link {
     /// The link as it is to be remembered after a plan and what was written of it; `None` while the worker has no
     /// account. Its generation is that of `before`: the store moves it on.
-    pub fn next(before: Option<&Link>, planned: &Planned, receipt: Option<&Receipt>) -> Option<Link> {
+    ///
+    /// A deleted account stays linked where the target keeps it in a bin: it is the one to restore (B11).
+    pub fn next(
+        model: &Model,
+        before: Option<&Link>,
+        planned: &Planned,
+        receipt: Option<&Receipt>,
+    ) -> Option<Link> {
         let done = receipt.map(|receipt| receipt.done.as_slice()).unwrap_or_default();
         let created = done.iter().find_map(|effect| match effect {
             Effect::Create { enabled, .. } => Some(*enabled),
             _ => None,
         });
         let mut link = match (before, &planned.situation, created, receipt) {
-            _ if receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete)) => {
+            _ if receipt.is_some_and(|receipt| receipt.ends_link(model)) => {
                 return None;
             }
             (Some(link), ..) => link.clone(),
@@ -76,24 +83,32 @@ impl Link {
             _ => return None,
         };
         if let Some(account) = planned.situation.account() {
-            link.enabled = account.enabled;
+            link.enabled = account.enabled.filter(|_| !account.deleted);
         }
         for effect in done {
-            let (enabled, ours) = match effect {
-                Effect::Create { enabled, .. } => (*enabled, !enabled),
-                Effect::Disable => (false, true),
-                Effect::Enable => (true, false),
+            (link.enabled, link.disabled_by_us) = match effect {
+                Effect::Create { enabled, .. } => (Some(*enabled), !enabled),
+                Effect::Disable => (Some(false), true),
+                Effect::Enable => (Some(true), false),
+                Effect::Delete => (None, true),
+                Effect::Restore => (
+                    planned.situation.account().and_then(|account| account.enabled),
+                    link.disabled_by_us,
+                ),
                 _ => continue,
             };
-            link.enabled = Some(enabled);
-            link.disabled_by_us = ours;
         }
         // Somebody else enabled it since: what we once did to it says nothing any more.
-        link.disabled_by_us &= link.enabled == Some(false);
+        link.disabled_by_us &= link.enabled != Some(true);
         if planned.wanted.is_some() && planned.wanted == link.enabled {
             link.wanted = planned.wanted;
         }
         Some(link)
+    }
+
+    /// We deleted the account, and have not brought it back.
+    pub fn is_deleted_by_us(&self) -> bool {
+        self.disabled_by_us && self.enabled.is_none()
     }
 
     fn fresh(planned: &Planned, account: &Anchor, made: bool, enabled: Option<bool>) -> Link {

@@ -43,6 +43,7 @@ pub enum Role {
     Container,
     Name,
     Reference,
+    Password,
 }
 
 /// What an evaluated mapping asks for.

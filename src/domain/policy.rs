@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::account::Model;
 use super::dn::Dn;
 use super::mapping::{Mapping, Role};
+use super::plan::Recipe;
 use super::schema::Compiled;
 
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Settings {
     pub may_delete_at_once: bool,
     /// B21: disabled accounts follow their container mapping.
     pub move_disabled: bool,
+    /// B29: how passwords are drawn that no mapping draws.
+    pub initial_password: Recipe,
 }
 
 impl Policy {
@@ -55,6 +58,7 @@ impl Policy {
         self.schema
             .mappings
             .iter()
+            .filter(|mapping| mapping.role != Role::Password)
             .map(|mapping| mapping.target.clone())
             .collect()
     }

@@ -250,9 +250,9 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         };
         let receipt = worked.ending.done.as_ref();
         if subject.link.is_none() {
-            news.links.extend(Link::next(None, planned, receipt));
+            news.links.extend(Link::next(model, None, planned, receipt));
         }
-        if receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete)) {
+        if receipt.is_some_and(|receipt| receipt.ends_link(model)) {
             news.ended.push(subject.worker.anchor.clone());
         }
         let done = receipt.iter().flat_map(|receipt| &receipt.done);
@@ -377,6 +377,7 @@ fn settle(
     took: SignedDuration,
     now: Timestamp,
 ) -> Record {
+    let model = &cx.runner.policy.model;
     let mut record = Record {
         worker: subject.worker.anchor.clone(),
         wake: Some(subject.wake.clone()),
@@ -416,11 +417,12 @@ fn settle(
     if worked.fate != Fate::GivenUp {
         record.receipt = worked.ending.done.clone();
     }
-    record.unlinks = record
-        .receipt
-        .as_ref()
-        .is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Delete));
-    let link = Link::next(subject.link.as_ref(), planned, record.receipt.as_ref());
+    record.unlinks = subject.outlived
+        || record
+            .receipt
+            .as_ref()
+            .is_some_and(|receipt| receipt.ends_link(model));
+    let link = Link::next(model, subject.link.as_ref(), planned, record.receipt.as_ref());
     match &subject.link {
         None => record.new_link = link,
         Some(before) => record.moved_link = link.filter(|link| link != before),
@@ -448,7 +450,7 @@ fn settle(
     let entry = || {
         log::entry(
             &cx.origin,
-            &cx.runner.policy.model,
+            model,
             &subject.worker,
             planned,
             &worked.ending,
@@ -470,7 +472,6 @@ fn settle(
         .map(|held| held.action.clone())
         .collect();
     // What a person released stays released while it is wanted and not done.
-    let model = &cx.runner.policy.model;
     let released = subject.held_before.iter().filter(|(_, released)| *released);
     let undone = undone_actions(model, subject, worked);
     held.extend(
@@ -542,6 +543,9 @@ fn again(planned: &Planned, ending: &Ending, escrow: Option<&Escrow>, now: Times
 
 fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Timestamp) -> Result<()> {
     let records = recording.records.as_slice();
+    for record in records.iter().filter(|record| record.unlinks) {
+        links::delete(conn, job, &record.worker)?;
+    }
     let new: Vec<Link> = records
         .iter()
         .filter_map(|record| record.new_link.clone())
@@ -579,9 +583,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         }
     }
     for record in records {
-        if record.unlinks {
-            links::delete(conn, job, &record.worker)?;
-        } else if let Some(link) = &record.moved_link {
+        if let Some(link) = &record.moved_link {
             links::advance(conn, job, link)?;
         }
         if let (Some(wake), Some(again)) = (&record.wake, &record.again) {

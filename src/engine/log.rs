@@ -486,6 +486,7 @@ fn modified(effect: &Effect, model: &Model) -> Vec<Json> {
             values,
             container,
             enabled,
+            ..
         } => {
             let mut all: Vec<Json> = values
                 .iter()
@@ -538,7 +539,7 @@ fn modified(effect: &Effect, model: &Model) -> Vec<Json> {
                 Some(after.clone()),
             )]
         }
-        Effect::Delete => Vec::new(),
+        Effect::Restore | Effect::Delete => Vec::new(),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Subject {
     pub wake: Wake,
     pub worker: Worker,
     pub link: Option<Link>,
+    /// The link that the store has led to an account that we deleted, and that is not even in the bin any more.
+    pub outlived: bool,
     /// Operations of this worker that have no outcome yet.
     pub places: Vec<Place>,
     /// What limits held when this worker was looked at last: (action, released).
@@ -155,6 +157,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
             Some(worker) => page.subjects.push(Subject {
                 wake: wake.clone(),
                 link: linked.remove(&wake.anchor),
+                outlived: false,
                 places: places.remove(&wake.anchor).unwrap_or_default(),
                 held_before: held.remove(&wake.anchor).unwrap_or_default(),
                 escrow: escrows.remove(&wake.anchor),
@@ -182,6 +185,7 @@ pub async fn find(
 ) -> Result<()> {
     let policy = &cx.runner.policy;
     references(cx, subjects, moment, recent).await?;
+    outlived(cx, accounts, subjects).await?;
     let keys: Vec<Vec<(String, String)>> = subjects
         .iter()
         .map(|subject| match subject.link {
@@ -223,6 +227,29 @@ pub async fn find(
     unfinished(cx, accounts, subjects).await?;
     owners(cx, subjects, recent).await?;
     rivals(subjects, &keys);
+    Ok(())
+}
+
+/// Links to accounts that we deleted end when the bin is emptied: whoever returns after that is matched anew.
+async fn outlived(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
+    let deleted: Vec<(usize, Lookup)> = subjects
+        .iter()
+        .enumerate()
+        .filter_map(|(at, subject)| {
+            let link = subject.link.as_ref().filter(|link| link.is_deleted_by_us())?;
+            Some((at, Lookup::Anchor(link.account.clone())))
+        })
+        .collect();
+    if deleted.is_empty() {
+        return Ok(());
+    }
+    let (places, lookups): (Vec<usize>, Vec<Lookup>) = deleted.into_iter().unzip();
+    for (at, found) in places.into_iter().zip(accounts.find(cx, &lookups).await?) {
+        if found.is_empty() {
+            subjects[at].link = None;
+            subjects[at].outlived = true;
+        }
+    }
     Ok(())
 }
 
@@ -427,7 +454,7 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         if subject
             .earlier
             .as_ref()
-            .is_some_and(|earlier| earlier.has(|effect| *effect == Effect::Delete))
+            .is_some_and(|earlier| earlier.ends_link(&policy.model))
         {
             subject.link = None;
         }
@@ -439,6 +466,9 @@ fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool
     let Some(account) = account else {
         return *effect == Effect::Delete;
     };
+    if account.deleted {
+        return *effect == Effect::Delete;
+    }
     let held = |attribute: &str| {
         account
             .values
@@ -458,7 +488,7 @@ fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool
         Effect::Move { after, .. } => {
             dn::parent(&account.address).is_some_and(|place| dn::same(place, after))
         }
-        Effect::Delete => false,
+        Effect::Restore | Effect::Delete => false,
     }
 }
 
@@ -466,10 +496,14 @@ fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool
 fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
     match effect {
         Effect::Create {
-            values, container, ..
+            values,
+            container,
+            password,
+            ..
         } => Effect::Create {
             values: values.clone(),
             container: container.clone(),
+            password: password.clone(),
             enabled: account.is_some_and(|account| account.enabled == Some(true)),
         },
         other => other.clone(),

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use muster::connector::active_directory::{ActiveDirectory, Config};
 use muster::connector::{Lookup, MayStart, Outcome, Session, Target};
 use muster::domain::account::{Account, Anchor, Values};
-use muster::domain::plan::{Change, Effect, Receipt};
+use muster::domain::plan::{Change, Effect, Receipt, Recipe};
 use muster::error::{Error, Kind};
 use uuid::Uuid;
 
@@ -83,6 +83,7 @@ impl Directory {
                 values,
                 container,
                 enabled,
+                password: Recipe::default(),
             }],
         )
     }

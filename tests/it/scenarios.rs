@@ -13,7 +13,7 @@ use muster::domain::account::{Account, Anchor, Protection};
 use muster::domain::dn::Dn;
 use muster::domain::link::Link;
 use muster::domain::matching::Found;
-use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
+use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt, Recipe};
 use muster::domain::policy::{Policy, Settings};
 use muster::domain::schema;
 use muster::domain::worker::Worker;
@@ -302,7 +302,7 @@ impl World {
             done: planned.change.effects.clone(),
             at,
         });
-        self.link = Link::next(self.link.as_ref(), planned, receipt.as_ref());
+        self.link = Link::next(&self.policy.model, self.link.as_ref(), planned, receipt.as_ref());
     }
 }
 
@@ -359,6 +359,7 @@ fn policy(life: &Life) -> Policy {
             delete_after: SignedDuration::from_hours(24 * life.switch.delete_after_days.unwrap_or(30)),
             may_delete_at_once: life.switch.may_delete_at_once,
             move_disabled: life.switch.move_disabled,
+            initial_password: Recipe::default(),
         },
     }
 }
@@ -370,6 +371,7 @@ fn blank(name: &str) -> Account {
         enabled: Some(true),
         values: BTreeMap::new(),
         protected: None,
+        deleted: false,
     };
     account.values.insert("employeeID".into(), vec!["1".into()]);
     account.values.insert("cn".into(), vec![name.into()]);
@@ -403,6 +405,7 @@ fn apply(account: &mut Option<Account>, effect: &Effect) {
         values,
         container,
         enabled,
+        ..
     } = effect
     {
         let mut made = blank(values["cn"][0].as_str());
@@ -439,6 +442,7 @@ fn apply(account: &mut Option<Account>, effect: &Effect) {
             held.values.insert("cn".into(), vec![after.clone()]);
         }
         Effect::Move { after, .. } => place(held, after),
+        Effect::Restore => held.deleted = false,
         Effect::Delete => *account = None,
     }
 }
@@ -454,6 +458,7 @@ fn lines(planned: &Planned) -> Vec<String> {
                 values,
                 container,
                 enabled,
+                ..
             } => format!(
                 "create {} in {} {}",
                 joined(&values["cn"]),
@@ -476,6 +481,7 @@ fn lines(planned: &Planned) -> Vec<String> {
             }
             Effect::Rename { before, after } => format!("rename {before} → {after}"),
             Effect::Move { before, after } => format!("move {before} → {after}"),
+            Effect::Restore => "restore".into(),
             Effect::Delete => "delete".into(),
         })
         .collect()

@@ -559,6 +559,7 @@ async fn small_things_are_kept() {
             enabled: None,
             values: BTreeMap::from([("employeeID".to_string(), vec![id.to_string()])]),
             protected: None,
+            deleted: false,
         };
         let accounts = [account("A", "One"), account("B", "two")];
         write(&store, move |conn| {

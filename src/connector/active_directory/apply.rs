@@ -217,8 +217,9 @@ impl Writing<'_> {
                     values,
                     container,
                     enabled,
+                    password,
                 } => {
-                    self.create(values, container.as_deref(), *enabled, effects)
+                    self.create(values, container.as_deref(), *enabled, password, effects)
                         .await?;
                 }
                 Effect::Disable => self.set_state(&entry, false).await?,

@@ -6,15 +6,18 @@ use super::apply::{Step, Stop, Writing};
 use super::connection::{Answer, Attributes, Failure, Octets, POST_READ};
 use super::dialect::{Dialect, PasswordRule};
 use super::errors::During;
+use super::model;
 use super::modify::{must_be_settable, one, stateless};
 use super::wire::{self, ACCOUNT_DISABLE, NORMAL_ACCOUNT, USER_ACCOUNT_CONTROL};
-use super::{model, password};
+use crate::connector::password;
 use crate::domain::account::{Anchor, Values};
-use crate::domain::plan::Effect;
+use crate::domain::plan::{Effect, Recipe};
 use crate::error::{Error, Kind};
 
 const UNICODE_PASSWORD: &str = "unicodePwd";
 const USER_PASSWORD: &str = "userPassword";
+/// 0: at the next sign-in ([MS-ADA3] 2.175).
+const PASSWORD_LAST_SET: &str = "pwdLastSet";
 
 impl Writing<'_> {
     /// Makes the account, with its password, in its state and with the references in `effects`, in one write if the
@@ -25,6 +28,7 @@ impl Writing<'_> {
         values: &Values,
         container: Option<&str>,
         enabled: bool,
+        password: &Recipe,
         effects: &[Effect],
     ) -> Step {
         let dialect = self.session.server.dialect;
@@ -41,7 +45,16 @@ impl Writing<'_> {
         let mut aboard = self.references_aboard(effects);
         let mut with_password = true;
         let is_laden = dialect.password == PasswordRule::Hashed || !aboard.is_empty();
-        let mut added = self.add(&dn, &attributes, &aboard, true, enabled).await;
+        let mut added = self
+            .add(
+                &dn,
+                &attributes,
+                &aboard,
+                Some(draw(password)?),
+                enabled,
+                password,
+            )
+            .await;
         if let Err(Failure::Refused(refusal)) = &added
             && (refusal.is_password_policy() || is_laden && refusal.is_about_content())
         {
@@ -50,7 +63,11 @@ impl Writing<'_> {
             // random password is offered another.
             aboard.clear();
             with_password = dialect.password == PasswordRule::UnicodePwd;
-            match self.add(&dn, &attributes, &aboard, with_password, enabled).await {
+            let another = with_password.then(|| draw(password)).transpose()?;
+            match self
+                .add(&dn, &attributes, &aboard, another, enabled, password)
+                .await
+            {
                 // It was about something else; the first answer says more.
                 Err(Failure::Refused(again)) if again.is_about_content() => {}
                 second => added = second,
@@ -66,10 +83,11 @@ impl Writing<'_> {
             values: values.clone(),
             container: Some(container.to_string()),
             enabled,
+            password: password.clone(),
         };
         self.done.push(made(enabled && (with_password || !dialect.state)));
         if !with_password {
-            self.set_password().await?;
+            self.set_password(password).await?;
             if enabled && dialect.state {
                 let disabled = (NORMAL_ACCOUNT | ACCOUNT_DISABLE).to_string();
                 let written = self.write_state(Some(&disabled), NORMAL_ACCOUNT).await;
@@ -99,13 +117,14 @@ impl Writing<'_> {
         dn: &str,
         attributes: &Attributes,
         references: &[(Effect, String)],
-        with_password: bool,
+        password: Option<SecretString>,
         enabled: bool,
+        recipe: &Recipe,
     ) -> Answer<Option<Anchor>> {
         let server = &self.session.server;
         let mut attributes = attributes.clone();
         if server.dialect.state {
-            let control = wire::with_state(NORMAL_ACCOUNT, enabled && with_password);
+            let control = wire::with_state(NORMAL_ACCOUNT, enabled && password.is_some());
             attributes.push((USER_ACCOUNT_CONTROL.into(), one(control.to_string())));
         }
         for (effect, dn) in references {
@@ -113,8 +132,11 @@ impl Writing<'_> {
                 attributes.push((attribute.clone().into_bytes(), one(dn.as_str())));
             }
         }
-        if with_password {
-            attributes.push(initial_password(server.dialect.password));
+        if let Some(password) = password {
+            attributes.push(initial_password(server.dialect.password, &password));
+            if must_be_changed(server.dialect, recipe) {
+                attributes.push((PASSWORD_LAST_SET.into(), one("0")));
+            }
         }
         let read_back = server.supports(POST_READ).then_some(server.dialect.anchor);
         let anchor = self.connection.add(dn, attributes, read_back).await?;
@@ -135,22 +157,29 @@ impl Writing<'_> {
     }
 
     /// Gives the account a random password; one that the policy dislikes is followed by another.
-    pub(super) async fn set_password(&self) -> Step {
-        let set = match self.write_password(&password::random()).await {
+    pub(super) async fn set_password(&self, recipe: &Recipe) -> Step {
+        let changed = must_be_changed(self.session.server.dialect, recipe);
+        let set = match self.write_password(&draw(recipe)?, changed).await {
             Err(Failure::Refused(refusal)) if refusal.is_password_refused() => {
-                self.write_password(&password::random()).await
+                self.write_password(&draw(recipe)?, changed).await
             }
             set => set,
         };
         set.map_err(Stop::write(During::Password))
     }
 
-    async fn write_password(&self, password: &SecretString) -> Answer<()> {
+    async fn write_password(&self, password: &SecretString, changed: bool) -> Answer<()> {
         match self.session.server.dialect.password {
             PasswordRule::UnicodePwd => {
                 let encoded = wire::unicode_password(password.expose_secret());
-                let change = ldap3::Mod::Replace(UNICODE_PASSWORD.into(), one(encoded.as_slice()));
-                self.connection.modify(&self.address(), vec![change]).await
+                let mut changes = vec![ldap3::Mod::Replace(
+                    UNICODE_PASSWORD.into(),
+                    one(encoded.as_slice()),
+                )];
+                if changed {
+                    changes.push(ldap3::Mod::Replace(PASSWORD_LAST_SET.into(), one("0")));
+                }
+                self.connection.modify(&self.address(), changes).await
             }
             PasswordRule::Hashed => self.connection.set_password(&self.dn, password).await,
         }
@@ -177,15 +206,23 @@ fn new_attributes(dialect: &Dialect, values: &Values) -> Step<Attributes> {
     Ok(attributes)
 }
 
-/// A random password, in the attribute in which this kind of server takes it.
-fn initial_password(rule: PasswordRule) -> (Vec<u8>, Octets) {
-    let password = password::random();
+fn draw(recipe: &Recipe) -> Step<SecretString> {
+    password::draw(recipe).map_err(Stop::Refused)
+}
+
+/// Whether the person has to choose another password at the first sign-in; only Windows' rules know of that.
+fn must_be_changed(dialect: &Dialect, recipe: &Recipe) -> bool {
+    recipe.change_at_logon && dialect.password == PasswordRule::UnicodePwd
+}
+
+/// The password, in the attribute in which this kind of server takes it.
+fn initial_password(rule: PasswordRule, password: &SecretString) -> (Vec<u8>, Octets) {
     match rule {
         PasswordRule::UnicodePwd => {
             let encoded = wire::unicode_password(password.expose_secret());
             (UNICODE_PASSWORD.into(), one(encoded.as_slice()))
         }
-        PasswordRule::Hashed => (USER_PASSWORD.into(), one(password::hashed(&password))),
+        PasswordRule::Hashed => (USER_PASSWORD.into(), one(password::hashed(password))),
     }
 }
 

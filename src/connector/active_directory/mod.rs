@@ -23,7 +23,6 @@ mod errors;
 mod find;
 mod model;
 mod modify;
-mod password;
 mod references;
 mod wire;
 

@@ -18,6 +18,9 @@ pub const MODEL: Model = Model {
     references: &["manager", "assistant"],
     identifying: &["cn", "userPrincipalName", "sAMAccountName", "mail"],
     required: &["cn", "sAMAccountName"],
+    passwords: &["unicodePwd"],
+    bin: false,
+    canonical: |_, value| value,
     check,
 };
 

@@ -11,7 +11,7 @@ use super::errors::{During, Refusal};
 use super::model;
 use super::wire::{self, Entry, NORMAL_ACCOUNT, Reference, USER_ACCOUNT_CONTROL};
 use crate::domain::dn;
-use crate::domain::plan::Effect;
+use crate::domain::plan::{Effect, Recipe};
 use crate::error::{Error, Kind};
 
 impl Writing<'_> {
@@ -30,7 +30,7 @@ impl Writing<'_> {
         let written = match self.write_state(before, wanted).await {
             // An account without a password cannot be enabled, so it gets one.
             Err(Failure::Refused(refusal)) if enable && refusal.is_password_policy() => {
-                self.set_password().await?;
+                self.set_password(&Recipe::default()).await?;
                 self.write_state(before, wanted).await
             }
             written => written,

@@ -223,6 +223,7 @@ impl Mapped {
             None
         };
         Some(Account {
+            deleted: false,
             anchor,
             address: entry.dn.clone(),
             enabled,

@@ -127,6 +127,17 @@ impl Expression {
         self.candidates.as_deref()
     }
 
+    /// What is inside an outermost `Redact`, where it asks nothing of the worker: such a value can be drawn when it is
+    /// written, and need not stand in a plan.
+    pub fn recipe(&self) -> Option<String> {
+        match &self.root {
+            Node::Call(call) if call.function.name == "Redact" && self.attributes().is_empty() => {
+                call.arguments.first()?.as_ref().map(Node::to_string)
+            }
+            _ => None,
+        }
+    }
+
     /// The value for one worker. Attributes that are passed on are borrowed from the context.
     pub fn evaluate<'a>(&'a self, context: &Context<'a>) -> Result<Outcome<'a>, EvaluationError> {
         evaluator::evaluate(&self.root, context)

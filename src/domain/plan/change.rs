@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::account::{Anchor, Values};
+use crate::domain::account::{Anchor, Model, Values};
 
 pub type ChangeId = Uuid;
 
@@ -26,12 +26,16 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "camelCase")]
 pub enum Effect {
-    /// Makes the account whole: values, place and state, with a random password that nobody learns.
+    /// Makes the account whole: values, place and state, with a password drawn when it is written.
     Create {
         values: Values,
         container: Option<String>,
         enabled: bool,
+        #[serde(default)]
+        password: Recipe,
     },
+    /// Takes a deleted account back out of the target's bin, as it was.
+    Restore,
     Disable,
     Enable,
     /// No values after = the attribute is removed, never set to an empty string.
@@ -59,6 +63,29 @@ pub enum Effect {
     Delete,
 }
 
+/// How a password is drawn when it is written. What comes of it is in no plan, log or database (B29).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recipe {
+    /// An expression that asks nothing of the worker; `None` for characters of all four classes.
+    pub expression: Option<String>,
+    /// Characters, where no expression says more.
+    pub length: usize,
+    /// The person has to choose another at the first sign-in.
+    pub change_at_logon: bool,
+}
+
+impl Default for Recipe {
+    /// Longer than any policy asks for; the chance that a part of the person's name turns up is nil.
+    fn default() -> Recipe {
+        Recipe {
+            expression: None,
+            length: 32,
+            change_at_logon: false,
+        }
+    }
+}
+
 /// What one write did, with the values before it: the evidence, and the way back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -80,6 +107,11 @@ impl Receipt {
         self.address = later.address;
         self.at = later.at;
         self
+    }
+
+    /// The account is gone for good: nothing is left to be linked to.
+    pub fn ends_link(&self, model: &Model) -> bool {
+        !model.bin && self.has(|effect| *effect == Effect::Delete)
     }
 
     pub fn has(&self, effect: impl Fn(&Effect) -> bool) -> bool {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Change, Effect, Facts, Moment, Pending, Planned};
+use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
@@ -90,6 +90,9 @@ impl<'a> Draft<'a> {
         let mut blocked = false;
         for mapping in &self.policy.schema.mappings {
             let found_before = self.findings.len();
+            if mapping.role == Role::Password {
+                continue;
+            }
             let wanted = match (mapping.role, self.desired(mapping)) {
                 (Role::State, _) => continue,
                 (_, Some(Desired::ObjectIgnored)) => return self.ignore_object(),
@@ -100,7 +103,7 @@ impl<'a> Draft<'a> {
                 (_, None) => Vec::new(),
             };
             match mapping.role {
-                Role::State => {}
+                Role::State | Role::Password => {}
                 Role::Reference => references.extend(self.reference(mapping, None, wanted)),
                 Role::Container => container = wanted.into_iter().next().or(container),
                 Role::Plain | Role::Name => {
@@ -149,6 +152,7 @@ impl<'a> Draft<'a> {
             values,
             container,
             enabled: wanted.unwrap_or(!has_state),
+            password: self.recipe(),
         });
         self.effects.append(&mut references);
     }
@@ -158,9 +162,12 @@ impl<'a> Draft<'a> {
         if wanted == Some(false) {
             self.disable(account);
         }
+        if account.deleted && !self.restore(wanted) {
+            return;
+        }
         let mut renaming = Vec::new();
         for mapping in &self.policy.schema.mappings {
-            if mapping.flow == Flow::ObjectAddOnly || mapping.role == Role::State {
+            if mapping.flow == Flow::ObjectAddOnly || matches!(mapping.role, Role::State | Role::Password) {
                 continue;
             }
             match self.desired(mapping) {
@@ -180,13 +187,37 @@ impl<'a> Draft<'a> {
         self.effects.extend(renaming);
     }
 
+    /// Takes a deleted account back out of the bin, where HR wants it and it is ours to do (B11).
+    fn restore(&mut self, wanted: Option<bool>) -> bool {
+        let finding = match wanted {
+            Some(true) if self.may_enable() => {
+                self.effects.push(Effect::Restore);
+                return true;
+            }
+            Some(true) => Finding::new(
+                Weight::Failure,
+                "DeletedElsewhere",
+                "somebody else deleted the account, and HR's word has not changed since: restore it by hand, or delete the link so that another is made",
+            ),
+            _ => Finding::new(
+                Weight::Skip,
+                "EntrySynchronizationSkipped",
+                "the account is deleted, and HR does not want it back",
+            ),
+        };
+        self.finding(finding);
+        false
+    }
+
     /// B15: gone at the source. Disabled now, deleted when the time has passed and nobody took it back.
     pub fn gone(&mut self, account: &Account, gone: Timestamp) {
         let settings = &self.policy.settings;
         let due = gone
             .saturating_add(settings.delete_after)
             .unwrap_or(Timestamp::MAX);
-        if self.moment.now < due {
+        if account.deleted {
+            self.skip("the worker is gone at the source, and the account is deleted");
+        } else if self.moment.now < due {
             self.disable(account);
             self.revisit_by(due);
         } else if settings.delete_after.is_positive() || settings.may_delete_at_once || self.facts.recoverable
@@ -203,7 +234,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn disable(&mut self, account: &Account) {
-        if account.enabled == Some(true) {
+        if account.enabled == Some(true) && !account.deleted {
             self.effects.push(Effect::Disable);
         }
     }
@@ -233,10 +264,7 @@ impl<'a> Draft<'a> {
 
     /// B11: only what we disabled, or what HR turned from inactive to active, is enabled again.
     fn enable(&mut self) {
-        let link = self.facts.link.as_ref();
-        let ours = link.is_some_and(|link| link.disabled_by_us);
-        let turned = link.is_some_and(|link| link.wanted == Some(false));
-        if ours || turned || self.facts.resumed || self.policy.settings.reenable_by_hr {
+        if self.may_enable() {
             self.effects.push(Effect::Enable);
         } else {
             self.finding(
@@ -244,6 +272,13 @@ impl<'a> Draft<'a> {
                     .on(self.policy.model.state.name),
             );
         }
+    }
+
+    fn may_enable(&self) -> bool {
+        let link = self.facts.link.as_ref();
+        let ours = link.is_some_and(|link| link.disabled_by_us);
+        let turned = link.is_some_and(|link| link.wanted == Some(false));
+        ours || turned || self.facts.resumed || self.policy.settings.reenable_by_hr
     }
 
     fn compare(
@@ -262,7 +297,7 @@ impl<'a> Draft<'a> {
             return;
         }
         match mapping.role {
-            Role::State => {}
+            Role::State | Role::Password => {}
             Role::Reference => {
                 let before = held.first().map(|anchor| Anchor(anchor.clone()));
                 let refer = self.reference(mapping, before, wanted);
@@ -402,6 +437,11 @@ impl<'a> Draft<'a> {
         } else {
             values.into_iter().take(1).collect()
         };
+        let canonical = self.policy.model.canonical;
+        let values: Vec<String> = values
+            .into_iter()
+            .map(|value| canonical(&mapping.target, value))
+            .collect();
         let violation = values
             .iter()
             .find_map(|value| (self.policy.model.check)(&mapping.target, value).err());
@@ -414,6 +454,16 @@ impl<'a> Draft<'a> {
                 );
                 None
             }
+        }
+    }
+
+    /// The mapping's, else the app's way of drawing a password.
+    fn recipe(&self) -> Recipe {
+        let mapped = self.policy.mapping(Role::Password);
+        let expression = mapped.and_then(|mapping| mapping.expression.as_ref()?.recipe());
+        Recipe {
+            expression,
+            ..self.policy.settings.initial_password.clone()
         }
     }
 

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, TimestampRound, Unit};
 use uuid::Uuid;
 
-pub use change::{Change, ChangeId, Effect, Receipt};
+pub use change::{Change, ChangeId, Effect, Receipt, Recipe};
 
-use super::account::{Account, Anchor};
+use super::account::{Account, Anchor, Protection};
 use super::dn;
 use super::expression::{Context, EvaluationError, Seed};
 use super::finding::{Finding, Weight};
@@ -179,6 +179,12 @@ fn existing(
 fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
     let refuse = |code: &'static str, message: String| Err(Finding::new(Weight::Failure, code, message));
     if let Some(protection) = account.protected {
+        if protection == Protection::MasteredOnPremises {
+            return refuse(
+                "MasteredOnPremises",
+                "the account is synchronised from a directory on premises and is never written here: write it there, or leave it out of this job's scope".into(),
+            );
+        }
         return refuse(
             "ProtectedAccount",
             format!("the account is protected ({protection:?}) and is never written"),

@@ -170,6 +170,12 @@ impl Reader<'_> {
             .target
             .and_then(|object| object.attributes.iter().find(|one| one.name == target));
         let role = self.role(target, definition.and_then(|one| one.kind.as_deref()));
+        if role == Role::Password && expression.as_ref().is_some_and(|one| one.recipe().is_none()) {
+            return Err((
+                "source.expression",
+                "a password has to be a Redact(…) that asks nothing of the worker, such as Redact(RandomString(24, 2, 2, 2, 2, )): anything else would stand in plans and logs".into(),
+            ));
+        }
         let inputs: Vec<&str> = expression.iter().flat_map(Expression::attributes).collect();
         let clears = mapping.flow_null_values == Some(true)
             && role == Role::Plain
@@ -198,6 +204,8 @@ impl Reader<'_> {
             Role::Container
         } else if is(self.model.name) {
             Role::Name
+        } else if self.model.passwords.iter().any(|name| is(Some(name))) {
+            Role::Password
         } else if kind == Some("Reference") || self.model.references.iter().any(|name| is(Some(name))) {
             Role::Reference
         } else {

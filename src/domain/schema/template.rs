@@ -10,11 +10,18 @@ pub struct Template {
     json: &'static str,
 }
 
-pub const TEMPLATES: &[Template] = &[Template {
-    id: "API2AD",
-    description: "API-driven provisioning to on-premises Active Directory",
-    json: include_str!("templates/API2AD.json"),
-}];
+pub const TEMPLATES: &[Template] = &[
+    Template {
+        id: "API2AD",
+        description: "API-driven provisioning to on-premises Active Directory",
+        json: include_str!("templates/API2AD.json"),
+    },
+    Template {
+        id: "API2AAD",
+        description: "API-driven provisioning to Microsoft Entra ID",
+        json: include_str!("templates/API2AAD.json"),
+    },
+];
 
 /// Looks a template up by its id, whatever the case.
 pub fn template(id: &str) -> Option<&'static Template> {

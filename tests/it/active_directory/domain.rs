@@ -7,7 +7,7 @@ use futures::StreamExt;
 use muster::connector::active_directory::ActiveDirectory;
 use muster::connector::{Outcome, Severity, Target};
 use muster::domain::account::Protection;
-use muster::domain::plan::{Change, Effect};
+use muster::domain::plan::{Change, Effect, Recipe};
 use muster::error::Kind;
 
 use super::proxy::Proxy;
@@ -106,6 +106,7 @@ pub async fn rights_end_at_the_containers(directory: &Directory) {
         values: Person::new().values,
         container: Some(outside.clone()),
         enabled: true,
+        password: Recipe::default(),
     };
     let person = Person::new();
     let anchor = make(session, directory, &person).await;
@@ -145,6 +146,7 @@ pub async fn containers_must_exist(directory: &Directory) {
         values: Person::new().values,
         container: Some(nowhere.clone()),
         enabled: true,
+        password: Recipe::default(),
     };
     let anchor = make(session, directory, &Person::new()).await;
     let away = Effect::Move {

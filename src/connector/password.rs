@@ -1,14 +1,18 @@
-//! The password of a new account: random, told to nobody, gone from memory once sent.
+//! The password of a new account: drawn when it is written, told to nobody, gone from memory once sent (B29).
 
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use rand::Rng;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
-/// Longer than any policy asks for; the chance that a part of the person's name turns up is nil.
-const LENGTH: usize = 32;
+use crate::domain::expression::{Context, Expression, Outcome, Seed};
+use crate::domain::plan::Recipe;
+use crate::error::{Error, Result};
 
 /// The four classes that complexity rules count. Look-alikes may stay: nobody types these.
 const CLASSES: [&[u8]; 4] = [
@@ -18,13 +22,47 @@ const CLASSES: [&[u8]; 4] = [
     b"!#$%&()*+,-./:;=?@[]^_{|}~",
 ];
 
+/// Draws the password that a recipe asks for. Error: its expression has no value, which is the mapping's fault.
+pub(super) fn draw(recipe: &Recipe) -> Result<SecretString> {
+    match &recipe.expression {
+        None => Ok(random(recipe.length.max(CLASSES.len()))),
+        Some(expression) => evaluated(expression),
+    }
+}
+
+fn evaluated(text: &str) -> Result<SecretString> {
+    let failed = |why: String| {
+        Error::invalid(format!("the initial password cannot be drawn: {why}")).code("MissingValues")
+    };
+    let expression = Expression::parse(text).map_err(|error| failed(error.message))?;
+    // Dice of its own: those of the plan are stored with it.
+    let context = Context {
+        attributes: &BTreeMap::new(),
+        now: Timestamp::UNIX_EPOCH,
+        seed: Seed::new(Uuid::new_v4(), "", ""),
+        taken: &|_| false,
+        default_domain: None,
+        settings: &[],
+    };
+    match expression
+        .evaluate(&context)
+        .map_err(|error| failed(error.message))?
+    {
+        Outcome::Value { value, .. } => match value.to_text() {
+            Some(text) if !text.is_empty() => Ok(SecretString::from(text.as_ref())),
+            _ => Err(failed("the expression gives nothing".into())),
+        },
+        _ => Err(failed("the expression gives nothing".into())),
+    }
+}
+
 /// Draws a password with all four classes in it.
-pub(super) fn random() -> SecretString {
+fn random(length: usize) -> SecretString {
     let mut random = rand::rng();
     let every = CLASSES.concat();
     loop {
         let drawn: Zeroizing<String> = Zeroizing::new(
-            (0..LENGTH)
+            (0..length)
                 .map(|_| char::from(every[random.random_range(0..every.len())]))
                 .collect(),
         );
@@ -64,11 +102,27 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_draws_anew_each_time() {
+        let recipe = Recipe {
+            expression: Some("RandomString(20, 2, 2, 2, 2, )".into()),
+            ..Recipe::default()
+        };
+        let (one, other) = (draw(&recipe).unwrap(), draw(&recipe).unwrap());
+        assert_eq!(one.expose_secret().len(), 20);
+        assert_ne!(one.expose_secret(), other.expose_secret());
+        let nothing = Recipe {
+            expression: Some("[mail]".into()),
+            ..recipe
+        };
+        assert_eq!(draw(&nothing).unwrap_err().code, "MissingValues");
+    }
+
+    #[test]
     fn every_class_is_in_every_password_and_no_two_are_alike() {
-        let drawn: Vec<SecretString> = (0..200).map(|_| random()).collect();
+        let drawn: Vec<SecretString> = (0..200).map(|_| random(32)).collect();
         for password in &drawn {
             let text = password.expose_secret();
-            assert_eq!(text.len(), LENGTH);
+            assert_eq!(text.len(), 32);
             assert!(
                 CLASSES
                     .iter()

@@ -1,0 +1,212 @@
+//! Finding users: many at a time by id, by name or by matching attribute, and all of them in pages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::stream::{self, BoxStream, StreamExt};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value as Json;
+
+use super::errors;
+use super::graph::{Part, Reply};
+use super::target::EntraSession;
+use super::wire::{self, place};
+use crate::connector::Lookup;
+use crate::domain::account::{Account, Protection};
+use crate::error::{Error, Result};
+
+/// Values in one `in (…)`.
+const VALUES: usize = 15;
+
+/// Users a page, the most that Graph gives.
+const PAGE: usize = 999;
+
+/// Guests of the tenant are nobody's employees (B24).
+const MEMBERS: &str = "userType eq 'Member'";
+
+/// What stays as it is in a part of a path or in a value of a query (RFC 3986 §2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+/// `found[i]` answers `lookups[i]`.
+pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
+    let mut found: Vec<Vec<Account>> = vec![Vec::new(); lookups.len()];
+    let mut single = Vec::new();
+    let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, lookup) in lookups.iter().enumerate() {
+        match lookup {
+            Lookup::Anchor(anchor) => single.push((at, anchor.0.as_str())),
+            // A search may lag behind the writes; a read by name does not.
+            Lookup::Match { attribute, value } if attribute.eq_ignore_ascii_case("userPrincipalName") => {
+                single.push((at, value));
+            }
+            Lookup::Match { attribute, .. } => sets.entry(attribute).or_default().push(at),
+        }
+    }
+    let parts = single
+        .iter()
+        .map(|(_, key)| Part::get(session.one(key)))
+        .collect();
+    let mut gone = Vec::new();
+    for ((at, _), reply) in single.iter().zip(session.shared.graph.ask_all(parts).await?) {
+        match (user(&reply)?, &lookups[*at]) {
+            (Some(user), _) => found[*at].extend(session.account(user, false)),
+            (None, Lookup::Anchor(anchor)) => gone.push((*at, anchor.0.as_str())),
+            (None, Lookup::Match { .. }) => {}
+        }
+    }
+    deleted(session, &gone, &mut found).await?;
+    matched(session, lookups, &sets, &mut found).await?;
+    Ok(found)
+}
+
+/// Those that are not among the users may lie in the bin.
+async fn deleted(session: &EntraSession, gone: &[(usize, &str)], found: &mut [Vec<Account>]) -> Result<()> {
+    let one = |id: &str| {
+        format!(
+            "/directory/deletedItems/{}/microsoft.graph.user?{}",
+            encoded(id),
+            session.select()
+        )
+    };
+    let parts = gone.iter().map(|(_, id)| Part::get(one(id))).collect();
+    for ((at, _), reply) in gone.iter().zip(session.shared.graph.ask_all(parts).await?) {
+        if let Some(user) = user(&reply)? {
+            found[*at].extend(session.account(user, true));
+        }
+    }
+    Ok(())
+}
+
+/// Who carries the values, many in one question.
+async fn matched(
+    session: &EntraSession,
+    lookups: &[Lookup],
+    sets: &BTreeMap<&str, Vec<usize>>,
+    found: &mut [Vec<Account>],
+) -> Result<()> {
+    let value = |at: usize| match &lookups[at] {
+        Lookup::Match { value, .. } => value.as_str(),
+        Lookup::Anchor(anchor) => anchor.0.as_str(),
+    };
+    for (attribute, places) in sets {
+        let path = place(attribute).path();
+        let parts = places.chunks(VALUES).map(|some| {
+            let values: Vec<String> = some.iter().map(|at| wire::literal(value(*at))).collect();
+            let filter = format!("{path} in ({}) and {MEMBERS}", values.join(","));
+            Part::get(format!(
+                "/users?$filter={}&$top={PAGE}&{}",
+                encoded(&filter),
+                session.query()
+            ))
+        });
+        let mut holders: HashMap<String, Vec<Account>> = HashMap::new();
+        for reply in session.shared.graph.ask_all(parts.collect()).await? {
+            if !reply.status.is_success() {
+                return Err(errors::refusal(&reply, Some(attribute)));
+            }
+            for account in session.accounts(&reply.body) {
+                for held in account.values.get(*attribute).into_iter().flatten() {
+                    holders
+                        .entry(held.to_lowercase())
+                        .or_default()
+                        .push(account.clone());
+                }
+            }
+        }
+        for at in places {
+            found[*at] = holders
+                .get(&value(*at).to_lowercase())
+                .cloned()
+                .unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+/// The user of an answer; `None` where there is no such one.
+fn user(reply: &Reply) -> Result<Option<&Json>> {
+    match reply.status.as_u16() {
+        200..300 => Ok(Some(&reply.body)),
+        // A name that Graph cannot read as one is nobody's.
+        400 | 404 => Ok(None),
+        _ => Err(errors::refusal(reply, None)),
+    }
+}
+
+/// Every member of the tenant, in pages.
+pub(super) fn list(session: &EntraSession) -> BoxStream<'_, Result<Vec<Account>>> {
+    let first = format!(
+        "users?$filter={}&$top={PAGE}&{}",
+        encoded(MEMBERS),
+        session.query()
+    );
+    let first = session.shared.graph.address(&first);
+    stream::unfold(Some(first), move |url| async move {
+        let url = match url? {
+            Ok(url) => url,
+            Err(error) => return Some((Err(error), None)),
+        };
+        let page = match session.shared.graph.ask(&url).await {
+            Ok(page) => page,
+            Err(error) => return Some((Err(error), None)),
+        };
+        let next = next_page(session, &page);
+        Some((Ok(session.accounts(&page)), next))
+    })
+    .boxed()
+}
+
+/// Where the next page is, if there is one: at the same service, since the token goes along.
+fn next_page(session: &EntraSession, page: &Json) -> Option<Result<reqwest::Url>> {
+    let next = page["@odata.nextLink"].as_str()?;
+    let graph = &session.shared.graph;
+    Some(
+        graph
+            .address(next)
+            .and_then(|url| match crate::connector::http::place(&url) == graph.place() {
+                true => Ok(url),
+                false => Err(Error::unavailable(
+                    "Graph names a next page at another service: it is not followed",
+                )),
+            }),
+    )
+}
+
+impl EntraSession {
+    fn one(&self, key: &str) -> String {
+        format!("/users/{}?{}", encoded(key), self.query())
+    }
+
+    fn select(&self) -> String {
+        format!("$select={}", self.shared.mapped.select)
+    }
+
+    /// What every question asks for.
+    fn query(&self) -> String {
+        match self.shared.mapped.expand() {
+            Some(expand) => format!("{}&$expand={expand}", self.select()),
+            None => self.select(),
+        }
+    }
+
+    fn accounts(&self, page: &Json) -> Vec<Account> {
+        let users = page["value"].as_array().into_iter().flatten();
+        users.filter_map(|user| self.account(user, false)).collect()
+    }
+
+    /// An account as planning sees it. Guests are not members, whoever they are linked to (B24).
+    fn account(&self, user: &Json, deleted: bool) -> Option<Account> {
+        let mut account = self.shared.mapped.account(user, deleted)?;
+        if self.never.contains(&account.anchor) {
+            account.protected = Some(Protection::Never);
+        }
+        Some(account)
+    }
+}

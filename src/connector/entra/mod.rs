@@ -1,0 +1,22 @@
+//! Entra ID as a target, over Microsoft Graph's users API.
+//!
+//! - [`config`]: what `[system.…] kind = "entra"` says.
+//! - [`model`]: what Entra calls things, and the values it takes.
+//! - `wire`: schema attributes ⇄ Graph's JSON.
+//! - `graph`: `$batch`, patience with a tenant that asks for it, the pace it allows.
+//! - `target`, `find`, `apply`, `check`: the seams.
+//! - `errors`: what a refusal means.
+
+mod apply;
+mod check;
+pub mod config;
+mod errors;
+mod find;
+mod graph;
+mod model;
+mod pace;
+mod target;
+mod wire;
+
+pub use model::MODEL;
+pub use target::Entra;
