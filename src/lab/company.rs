@@ -1,6 +1,8 @@
 //! An invented company, the same for the same seed: people from many places, whom HR describes in full.
 
+mod events;
 mod names;
+mod scim;
 
 use std::collections::HashMap;
 
@@ -10,7 +12,9 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+pub use events::Event;
 pub use names::Site;
+pub use scim::uploads;
 
 use names::SITES;
 
@@ -30,7 +34,7 @@ pub struct Person {
     pub given: String,
     pub family: String,
     pub display: String,
-    /// Of ASCII letters, digits and dots, without a domain; nobody else has it.
+    /// At most twenty ASCII letters, digits and dots, without a domain; nobody else has it.
     pub user_name: String,
     pub title: String,
     pub department: &'static str,
@@ -99,7 +103,8 @@ impl Company {
         };
         let field = number > 0 && names::FIELD.contains(&department);
         let contractor = number > SPAN && self.rng.random_ratio(1, 8);
-        let active = number < SPAN || !self.rng.random_ratio(1, 50);
+        // Away for long, or gone and not yet forgotten.
+        let active = number < SPAN || number % 23 != 19;
         let hire = match self.rng.random_range(0..100) {
             // Starts within the fortnight.
             0..4 if number > SPAN => today.saturating_add(self.rng.random_range(1..14).days()),
@@ -177,8 +182,9 @@ impl Company {
     fn user_name(&mut self, given: &str, family: &str) -> String {
         let name: String = format!("{}.{}", plain(given), plain(family))
             .chars()
-            .take(40)
+            .take(16)
             .collect();
+        let name = name.trim_matches('.').to_string();
         let taken = self.user_names.entry(name.clone()).or_default();
         *taken += 1;
         match *taken {
@@ -262,6 +268,7 @@ mod tests {
                 person.manager.iter().all(|id| known.contains(id)),
                 "managers come first"
             );
+            assert!(person.user_name.len() <= 20);
             known.insert(person.id.clone());
         }
     }
