@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{check, eval, serve};
+use muster::command::{check, eval, lab, serve};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -22,6 +22,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Eval(eval::Arguments),
+    Lab(lab::Arguments),
 }
 
 #[tokio::main]
@@ -32,6 +33,7 @@ async fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
+        Command::Lab(arguments) => lab::run(arguments).await,
     };
     outcome.unwrap_or_else(|message| {
         eprintln!("muster: {message}");

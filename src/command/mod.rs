@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod eval;
+pub mod lab;
 pub mod serve;
 
 use std::process::ExitCode;

@@ -5,4 +5,5 @@
 
 pub mod company;
 pub mod controls;
+pub mod entra;
 pub mod faults;

@@ -1,0 +1,114 @@
+//! What only whoever runs the simulator may do, beside the clock and the faults.
+//!
+//! - `GET /lab/state`: every user with everything, the deleted ones, and how often what was answered.
+//! - `GET` and `POST /lab/settings`: [`Settings`](super::Settings), members at will.
+//! - `POST /lab/users`: `{"user": id or name, "set": {…}, "roleHolder": true, "mailbox": true}` makes or alters a user
+//!   in ways that Graph has no call for; nothing is checked. `{"purge": id or name}` removes one without a trace.
+//! - `POST /lab/expire`: `{"tokens": true}` revokes every token now, `{"tokensAfter": 3}` after three more calls,
+//!   `{"changes": true}` forgets every delta token.
+
+use actix_web::web::{Data, Json, ServiceConfig};
+use actix_web::{HttpResponse, Responder, web};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::properties;
+use super::service::Service;
+use super::user::User;
+
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/lab/state", web::get().to(state))
+        .route("/lab/settings", web::get().to(settings))
+        .route("/lab/settings", web::post().to(set_settings))
+        .route("/lab/users", web::post().to(alter))
+        .route("/lab/expire", web::post().to(expire));
+}
+
+async fn state(service: Data<Service>) -> impl Responder {
+    Json(service.report())
+}
+
+async fn settings(service: Data<Service>) -> impl Responder {
+    Json(service.state().settings.clone())
+}
+
+async fn set_settings(service: Data<Service>, changes: Json<Value>) -> HttpResponse {
+    match service.configure(&changes) {
+        Ok(settings) => HttpResponse::Ok().json(settings),
+        Err(error) => HttpResponse::BadRequest().body(error.to_string()),
+    }
+}
+
+/// What is to be done to a user.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Alteration {
+    /// An id or a name; nobody's, or absent, for a new user.
+    pub user: Option<String>,
+    pub set: Map<String, Value>,
+    pub role_holder: Option<bool>,
+    pub mailbox: Option<bool>,
+    pub purge: Option<String>,
+}
+
+impl Service {
+    /// Makes or alters a user, no questions asked; answers with everything it has then.
+    pub fn alter(&self, alteration: Alteration) -> Value {
+        let now = self.controls.now();
+        let mut state = self.state();
+        let directory = &mut state.directory;
+        if let Some(user) = alteration.purge.and_then(|key| directory.find(&key).ok()) {
+            directory.delete(&user, now);
+            directory.purge(user.id);
+            return Value::Null;
+        }
+        let key = alteration.user.unwrap_or_default();
+        let known = directory
+            .find(&key)
+            .or_else(|_| directory.find_deleted(&key))
+            .ok();
+        let mut user = known.map_or_else(
+            || User::new(key.parse().unwrap_or_else(|_| Uuid::new_v4()), now),
+            |user| User::clone(&user),
+        );
+        let mut changed = Vec::new();
+        for (name, value) in alteration.set {
+            let name = properties::canonical(&name).unwrap_or(name);
+            user.set(&name, value);
+            changed.push(name);
+        }
+        user.holds_role = alteration.role_holder.unwrap_or(user.holds_role);
+        user.has_mailbox = alteration.mailbox.unwrap_or(user.has_mailbox);
+        let everything = user.everything();
+        directory.write(user, &super::users::names(&changed));
+        everything
+    }
+}
+
+async fn alter(service: Data<Service>, alteration: Json<Alteration>) -> impl Responder {
+    Json(service.alter(alteration.into_inner()))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct Expiry {
+    tokens: bool,
+    tokens_after: Option<u64>,
+    changes: bool,
+}
+
+async fn expire(service: Data<Service>, expiry: Json<Expiry>) -> impl Responder {
+    let mut state = service.state();
+    if expiry.tokens {
+        state.tokens.revoke();
+    }
+    if let Some(calls) = expiry.tokens_after {
+        state.tokens.revoke_after(calls);
+    }
+    if expiry.changes {
+        state.directory.age += 1;
+    }
+    Json(json!({}))
+}
