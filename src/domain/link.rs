@@ -100,7 +100,9 @@ impl Link {
         }
         // Somebody else enabled it since: what we once did to it says nothing any more.
         link.disabled_by_us &= link.enabled != Some(true);
-        if planned.wanted.is_some() && planned.wanted == link.enabled {
+        let deleted = planned.situation.account().is_some_and(|account| account.deleted);
+        let state = link.enabled.or(deleted.then_some(false));
+        if planned.wanted.is_some() && planned.wanted == state {
             link.wanted = planned.wanted;
         }
         Some(link)

@@ -162,7 +162,8 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
         Some(Outcome::Unknown(receipt, error)) => (receipt, Some(error), Fate::Unknown),
     };
     let silent = matches!(fate, Fate::Unknown | Fate::Waits);
-    let gives_up = silent && subject.wake.attempts >= SILENT_TRIES;
+    let patient = error.as_ref().is_some_and(|error| error.retry_after.is_some());
+    let gives_up = silent && !patient && subject.wake.attempts >= SILENT_TRIES;
     let error = if gives_up {
         error.map(|error| error.code("Timeout"))
     } else {
@@ -399,7 +400,7 @@ fn settle(
     match worked.fate {
         Fate::Waits => {
             record.settled.push(this);
-            record.again = Some(silence);
+            record.again = Some(asked_for_patience(worked, &subject.wake, now).unwrap_or(silence));
             return record;
         }
         Fate::Unknown => {
@@ -487,6 +488,17 @@ fn settle(
         ends: subject.places.clone(),
     });
     record
+}
+
+/// When the target wants to hear from us again, where it says: that is no silence, and counts as no try.
+fn asked_for_patience(worked: &Worked, wake: &Wake, now: Timestamp) -> Option<Again> {
+    let wait = worked.ending.error.as_ref()?.retry_after?;
+    let wait = SignedDuration::try_from(wait).ok()?;
+    Some(Again {
+        due: now.saturating_add(wait).ok()?,
+        cause: wake.cause,
+        attempts: wake.attempts,
+    })
 }
 
 /// The refusal as it is kept. One that is met again before its time counts as the same attempt.

@@ -23,6 +23,7 @@ pub struct Setup {
     server: String,
     store: String,
     target: String,
+    template: &'static str,
     app: String,
     clients: String,
     inbox_limit: u32,
@@ -49,9 +50,19 @@ impl Setup {
             server: String::new(),
             store: r#"url = "sqlite:muster.db""#.into(),
             target: target.into(),
-            app: String::new(),
+            template: "API2AD",
+            app: "container = \"OU=Staff,DC=example,DC=test\"\n".into(),
             clients: String::new(),
             inbox_limit: 1_000_000,
+        }
+    }
+
+    /// Entra ID as the target.
+    pub fn with_cloud(target: &str) -> Setup {
+        Setup {
+            template: "API2AAD",
+            app: String::new(),
+            ..Setup::with_target(target)
         }
     }
 
@@ -88,6 +99,7 @@ impl Setup {
             server,
             store,
             target,
+            template,
             app,
             clients,
             inbox_limit,
@@ -115,9 +127,8 @@ impl Setup {
             name = "HR to Active Directory"
             source = "hr"
             target = "corp"
-            template = "API2AD"
+            template = "{template}"
             job = "{JOB}"
-            container = "OU=Staff,DC=example,DC=test"
             {app}
             "#
         )

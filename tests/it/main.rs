@@ -7,6 +7,7 @@ mod api;
 mod commands;
 mod crash;
 mod directory;
+mod entra;
 mod gateway;
 mod guard;
 mod pages;

@@ -68,13 +68,7 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
 
 /// Those that are not among the users may lie in the bin.
 async fn deleted(session: &EntraSession, gone: &[(usize, &str)], found: &mut [Vec<Account>]) -> Result<()> {
-    let one = |id: &str| {
-        format!(
-            "/directory/deletedItems/{}/microsoft.graph.user?{}",
-            encoded(id),
-            session.select()
-        )
-    };
+    let one = |id: &str| format!("/directory/deletedItems/{}?{}", encoded(id), session.select());
     let parts = gone.iter().map(|(_, id)| Part::get(one(id))).collect();
     for ((at, _), reply) in gone.iter().zip(session.shared.graph.ask_all(parts).await?) {
         if let Some(user) = user(&reply)? {

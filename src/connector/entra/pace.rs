@@ -10,14 +10,16 @@ use crate::error::Error;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// After so long without an objection the pace is raised by so much.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE: f64 = 1.03;
 
 /// After so long without a write, measuring begins anew.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// An objection to the measured pace lowers it by so much.
+/// An objection lowers the pace to what was taken since the last one, a little less, and no further than so much of
+/// what it was: a tenant that let a burst through allows far less from then on.
 const YIELD: f64 = 0.97;
+const LEAST: f64 = 0.4;
 
 /// Waits when the tenant names none.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
@@ -117,8 +119,8 @@ impl Pace {
         let span = state.not_before.duration_since(state.since).as_secs_f64();
         let measured = f64::from(state.taken) / span.max(0.001);
         state.rate = match state.rate {
-            Some(rate) => Some(rate * YIELD),
-            None if state.taken > 0 => Some(measured),
+            Some(rate) => Some((measured * YIELD).clamp(rate * LEAST, rate * YIELD)),
+            None if state.taken > 0 => Some(measured * YIELD),
             None => None,
         };
         state.next = state.not_before;
