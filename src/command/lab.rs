@@ -6,14 +6,16 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, serve};
+use crate::lab::directory;
 use crate::lab::entra::{self, Throttling};
 use crate::lab::faults::Fault;
 
-/// Simulated systems to practise on, in memory and on loopback. Prints one line of JSON that says how to reach it,
-/// then serves until SIGTERM or Ctrl-C.
+/// Simulated systems of an invented company to practise on, in memory and on loopback. Prints one line of JSON that says
+/// how to reach it, then serves until SIGTERM or Ctrl-C.
 #[derive(Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -22,24 +24,45 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum System {
+    Directory(Directory),
     Entra(Entra),
 }
 
-/// Entra ID, as Microsoft Graph's users surface.
+/// What every simulator is told.
 #[derive(Args)]
-struct Entra {
+struct Common {
     /// Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Decides who works there, and every id and secret.
+    /// Decides who works there: the same company for the same seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// People in the directory from the start.
+    /// People of the company, who have accounts from the start.
     #[arg(long, default_value_t = 0)]
     workers: usize,
     /// A file of JSON that says what goes wrong: {"faults": […]}.
     #[arg(long)]
     faults: Option<PathBuf>,
+}
+
+/// Active Directory as Windows has it, over LDAP with and without TLS.
+#[derive(Args)]
+struct Directory {
+    #[command(flatten)]
+    common: Common,
+    /// The domain's DN.
+    #[arg(long, default_value = "DC=example,DC=test")]
+    base_dn: String,
+    /// Where the certificate authority's `ca.pem` is written.
+    #[arg(long)]
+    ca_folder: Option<PathBuf>,
+}
+
+/// Entra ID, as Microsoft Graph's users surface.
+#[derive(Args)]
+struct Entra {
+    #[command(flatten)]
+    common: Common,
     /// How far searches lag behind what was written, in milliseconds.
     #[arg(long, default_value_t = 300)]
     search_delay: u64,
@@ -49,18 +72,51 @@ struct Entra {
 }
 
 pub async fn run(arguments: Arguments) -> Outcome {
+    let stop = CancellationToken::new();
+    let stopped = tokio::spawn(serve::stop_on_signal(stop.clone()));
     match arguments.system {
-        System::Entra(arguments) => entra(arguments).await,
+        System::Directory(arguments) => directory(arguments, stop).await?,
+        System::Entra(arguments) => entra(arguments, stop)?,
     }
+    stopped.await.map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn entra(arguments: Entra) -> Outcome {
-    let faults = faults(arguments.faults.as_deref())?;
-    let listener = TcpListener::bind(arguments.listen)
-        .map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
+async fn directory(arguments: Directory, stop: CancellationToken) -> Result<(), String> {
+    let common = arguments.common;
+    let listener = listen(common.listen)?;
+    let options = directory::Options {
+        seed: common.seed,
+        workers: common.workers,
+        base_dn: arguments.base_dn,
+        ca_folder: arguments.ca_folder,
+        faults: faults(common.faults.as_deref())?,
+        ..directory::Options::default()
+    };
+    let directory = directory::start(options, listener, stop)
+        .await
+        .map_err(|error| error.to_string())?;
+    let description = json!({
+        "url": directory.url,
+        "ldap_url": directory.ldap_url,
+        "admin": directory.admin,
+        "base_dn": directory.base_dn,
+        "user": directory.user,
+        "password": directory.password,
+        "admin_user": directory.admin_user,
+        "admin_password": directory.admin_password,
+        "ca_file": directory.ca_file,
+    });
+    println!("{description}");
+    Ok(())
+}
+
+fn entra(arguments: Entra, stop: CancellationToken) -> Result<(), String> {
+    let common = arguments.common;
+    let listener = listen(common.listen)?;
     let options = entra::Options {
-        seed: arguments.seed,
-        workers: arguments.workers,
+        seed: common.seed,
+        workers: common.workers,
         settings: entra::Settings {
             search_delay_ms: arguments.search_delay,
             throttle: match arguments.unthrottled {
@@ -71,13 +127,15 @@ async fn entra(arguments: Entra) -> Outcome {
         },
         ..entra::Options::default()
     };
-    let stop = CancellationToken::new();
-    tokio::spawn(serve::stop_on_signal(stop.clone()));
+    let faults = faults(common.faults.as_deref())?;
     let system = entra::start(options, listener, stop).map_err(|error| error.to_string())?;
     system.controls.faults.replace(faults);
-    println!("{}", serde_json::json!(system));
-    system.stopped().await;
-    Ok(ExitCode::SUCCESS)
+    println!("{}", json!(system));
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
 /// The script in this file, if any.

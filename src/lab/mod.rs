@@ -5,5 +5,6 @@
 
 pub mod company;
 pub mod controls;
+pub mod directory;
 pub mod entra;
 pub mod faults;

@@ -1,0 +1,95 @@
+//! Signing in: whom a name stands for, and why somebody is not let in ([MS-ADTS] 5.1.1).
+
+use rasn_ldap::{AuthenticationChoice, BindRequest};
+
+use super::domain::{Caller, Context, Domain};
+use super::name;
+use super::refusal::{Answer, ERROR_DS_STRONG_AUTH_REQUIRED, Refusal};
+use super::schema::KNOWN;
+use super::store::Id;
+use super::value;
+
+/// Windows' words for an unencrypted bind where signing is demanded.
+const SIGNING_DEMANDED: &str = "The server requires binds to turn on integrity checking if SSL\\TLS are not \
+                                already active on the connection";
+
+impl Domain {
+    /// Who is signed in afterwards. The count of wrong passwords is kept; nobody is locked out for it.
+    pub fn bind(&mut self, request: &BindRequest, context: &Context) -> Answer<Caller> {
+        if request.version != 3 {
+            return Err(Refusal::comment(
+                2,
+                0x57,
+                "The server has no such protocol version",
+            ));
+        }
+        let AuthenticationChoice::Simple(password) = &request.authentication else {
+            return Err(Refusal::comment(
+                7,
+                0x2027,
+                "The authentication method is not supported",
+            ));
+        };
+        // Without a password nobody signs in, whatever the name (RFC 4513 §5.1.2).
+        if password.is_empty() {
+            return Ok(Caller::Nobody);
+        }
+        if !context.secure {
+            return Err(Refusal::comment(
+                8,
+                ERROR_DS_STRONG_AUTH_REQUIRED,
+                SIGNING_DEMANDED,
+            ));
+        }
+        let id = self
+            .signing_in(&request.name)
+            .ok_or_else(|| Refusal::bind("525"))?;
+        let password = std::str::from_utf8(password).unwrap_or_default();
+        let stored = self.store.entry(id).password.as_ref();
+        if !stored.is_some_and(|stored| stored.is(password)) {
+            self.count_failure(id, context);
+            return Err(Refusal::bind("52e"));
+        }
+        match self.sign_in_refusal(id, context.now) {
+            Some(data) => Err(Refusal::bind(data)),
+            None => Ok(Caller::Account(id)),
+        }
+    }
+
+    /// A DN, `name@domain`, `DOMAIN\name`, or the display name's nobody.
+    fn signing_in(&self, name: &str) -> Option<Id> {
+        let account = |name: &str| self.store.others(KNOWN.account_name, name.as_bytes(), None);
+        if let Some((domain, name)) = name.split_once('\\') {
+            let is_ours = value::fold(domain) == value::fold(&self.netbios_name)
+                || value::fold(domain) == value::fold(&self.dns_name);
+            return account(name).filter(|_| is_ours);
+        }
+        if let Ok(reference) = name::reference(name) {
+            return self.store.find(&reference, false).ok();
+        }
+        let principal = self.store.others(KNOWN.principal_name, name.as_bytes(), None);
+        // Everybody is also called by his account name and the domain.
+        principal.or_else(|| {
+            let (name, domain) = name.split_once('@')?;
+            account(name).filter(|_| value::fold(domain) == value::fold(&self.dns_name))
+        })
+    }
+
+    fn count_failure(&mut self, id: Id, context: &Context) {
+        let count = self.store.entry(id).number(KNOWN.bad_password_count).unwrap_or(0) + 1;
+        let usn = self.store.usn();
+        let number = |number: i64| vec![number.to_string().into_bytes()];
+        self.store.set(id, KNOWN.bad_password_count, number(count), usn);
+        let now = value::filetime(context.now);
+        self.store.set(id, KNOWN.bad_password_time, number(now), usn);
+    }
+
+    /// `u:EXAMPLE\ada` (RFC 4532).
+    pub fn who_am_i(&self, caller: Caller) -> String {
+        let name = match caller {
+            Caller::Nobody => None,
+            Caller::Account(id) => self.store.entry(id).text(KNOWN.account_name),
+        };
+        name.map_or(String::new(), |name| format!("u:{}\\{name}", self.netbios_name))
+    }
+}

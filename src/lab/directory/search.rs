@@ -1,0 +1,245 @@
+//! Searching: where, who, in which order, how many at a time ([MS-ADTS] 3.1.1.3.1.3).
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+
+use rasn_ldap::{Control, SearchRequest, SearchRequestScope, SearchResultEntry};
+
+use super::controls::{self, Asked, Sort, SortResult};
+use super::domain::{Context, Domain};
+use super::filter::{Filter, held};
+use super::refusal::{Answer, Refusal};
+use super::schema::{self, Att};
+use super::show::{DnForm, Selection};
+use super::store::Id;
+use super::value;
+use super::wire;
+
+/// Entries in one answer (MaxPageSize, [MS-ADTS] 3.1.1.3.4.6).
+pub const LONGEST_PAGE: usize = 1000;
+
+/// Listings that one connection may have open (MaxResultSetsPerConn).
+const OPEN_LISTINGS: usize = 10;
+
+/// What a search answers.
+pub struct Found {
+    pub entries: Vec<SearchResultEntry>,
+    pub references: Vec<String>,
+    pub outcome: Answer,
+    pub controls: Vec<Control>,
+}
+
+impl Found {
+    pub fn refused(refusal: Refusal) -> Found {
+        Found {
+            entries: Vec::new(),
+            references: Vec::new(),
+            outcome: Err(refusal),
+            controls: Vec::new(),
+        }
+    }
+}
+
+/// The listings of one connection: whom each has still to show. Pages belong to the connection that asked.
+#[derive(Default)]
+pub struct Listings {
+    open: HashMap<u64, Vec<Id>>,
+    last: u64,
+}
+
+impl Listings {
+    fn keep(&mut self, rest: Vec<Id>) -> Vec<u8> {
+        if self.open.len() >= OPEN_LISTINGS
+            && let Some(oldest) = self.open.keys().min().copied()
+        {
+            self.open.remove(&oldest);
+        }
+        self.last += 1;
+        self.open.insert(self.last, rest);
+        self.last.to_be_bytes().to_vec()
+    }
+
+    fn resume(&mut self, cookie: &[u8]) -> Answer<Vec<Id>> {
+        let number = cookie.try_into().ok().map(u64::from_be_bytes);
+        number
+            .and_then(|number| self.open.remove(&number))
+            .ok_or_else(controls::unavailable)
+    }
+}
+
+impl Domain {
+    pub fn search(
+        &self,
+        request: &SearchRequest,
+        asked: &Asked,
+        listings: &mut Listings,
+        context: &Context,
+    ) -> Found {
+        self.answer(request, asked, listings, context)
+            .unwrap_or_else(Found::refused)
+    }
+
+    fn answer(
+        &self,
+        request: &SearchRequest,
+        asked: &Asked,
+        listings: &mut Listings,
+        context: &Context,
+    ) -> Answer<Found> {
+        let form = asked.form.unwrap_or(DnForm::Plain);
+        let selection = Selection::new(wire::texts(&request.attributes), request.types_only, form);
+        let filter = Filter::new(self, &request.filter)?;
+        let base = self.find(&request.base_object, context)?;
+        if let Some(dirsync) = &asked.dirsync {
+            return self.changes(base, request.scope, &filter, dirsync, &selection, context);
+        }
+        let mut more = Vec::new();
+        let page = asked.paged.as_ref();
+        let resumed = page.filter(|page| !page.cookie.is_empty());
+        let mut matches = match resumed {
+            Some(page) => listings.resume(&page.cookie)?,
+            None => self.matches(base, request.scope, &filter, context),
+        };
+        if let Some(sort) = asked.sort.as_ref().filter(|_| resumed.is_none()) {
+            more.extend(controls::sorted(self.sort(&mut matches, sort)?));
+        }
+        let limit = match request.size_limit {
+            0 => LONGEST_PAGE,
+            limit => LONGEST_PAGE.min(limit as usize),
+        };
+        let mut outcome = Ok(());
+        match page {
+            Some(page) => {
+                let size = usize::try_from(page.size).unwrap_or(0).min(LONGEST_PAGE);
+                // A page of nobody ends the listing (RFC 2696 §3).
+                let rest = if size == 0 {
+                    Vec::new()
+                } else {
+                    matches.split_off(size.min(matches.len()))
+                };
+                matches.truncate(size);
+                let cookie = if rest.is_empty() {
+                    Vec::new()
+                } else {
+                    listings.keep(rest)
+                };
+                more.extend(controls::paged(cookie));
+            }
+            None if matches.len() > limit => {
+                matches.truncate(limit);
+                outcome = Err(Refusal::plain(4, ""));
+            }
+            None => {}
+        }
+        let is_first = resumed.is_none() && !asked.domain_scope;
+        Ok(Found {
+            // Whoever was deleted between two pages is not on the second.
+            entries: matches
+                .into_iter()
+                .filter(|id| self.is_seen(*id, context))
+                .map(|id| self.show(id, &selection, context))
+                .collect(),
+            references: if is_first {
+                self.references(base, request.scope)
+            } else {
+                Vec::new()
+            },
+            outcome,
+            controls: more,
+        })
+    }
+
+    /// Who is there and fits, the eldest first.
+    pub fn matches(
+        &self,
+        base: Id,
+        scope: SearchRequestScope,
+        filter: &Filter,
+        context: &Context,
+    ) -> Vec<Id> {
+        let store = &self.store;
+        let naming_context = store.context(base);
+        let is_whole = scope == SearchRequestScope::WholeSubtree && base == naming_context;
+        let is_inside = |id: Id| match scope {
+            SearchRequestScope::BaseObject => id == base,
+            SearchRequestScope::SingleLevel => {
+                store.entry(id).parent == Some(base) && !store.entry(id).is_root
+            }
+            _ => store.context(id) == naming_context && (is_whole || store.is_within(id, base)),
+        };
+        let fits = |id: &Id| {
+            self.is_seen(*id, context) && filter.fits(self, store.entry(*id)) == Some(true) && is_inside(*id)
+        };
+        let only = match scope {
+            SearchRequestScope::BaseObject => Some(BTreeSet::from([base])),
+            _ => filter.candidates(store),
+        };
+        match (only, scope) {
+            (Some(ids), _) => ids.into_iter().filter(fits).collect(),
+            (None, SearchRequestScope::SingleLevel) => {
+                store.entry(base).children.iter().copied().filter(fits).collect()
+            }
+            (None, _) => store.entries().map(|entry| entry.id).filter(fits).collect(),
+        }
+    }
+
+    /// Deleted objects are shown to administrators who ask for them.
+    fn is_seen(&self, id: Id, context: &Context) -> bool {
+        !self.store.entry(id).is_deleted || context.with_deleted && self.is_admin(context.caller)
+    }
+
+    /// The naming contexts below, which are searched by themselves ([MS-ADTS] 3.1.1.3.1.3.6).
+    fn references(&self, base: Id, scope: SearchRequestScope) -> Vec<String> {
+        let below = |id: &Id| {
+            let entry = self.store.entry(*id);
+            match scope {
+                SearchRequestScope::BaseObject => false,
+                SearchRequestScope::SingleLevel => entry.parent == Some(base),
+                _ => {
+                    let above = entry.parent.map(|parent| self.store.context(parent));
+                    above == Some(self.store.context(base)) && self.store.is_within(*id, base) && *id != base
+                }
+            }
+        };
+        let contexts = [self.configuration, self.schema].into_iter().filter(below);
+        contexts
+            .map(|id| format!("ldap://{}/{}", self.dns_name, self.store.dn(id)))
+            .collect()
+    }
+
+    /// By one key; who has no value comes last (RFC 2891 §2.2).
+    fn sort(&self, matches: &mut [Id], sort: &Sort) -> Answer<SortResult> {
+        let [key] = &sort.keys[..] else {
+            return unsorted(sort, SortResult::UnwillingToPerform);
+        };
+        let name = std::str::from_utf8(&key.attribute).unwrap_or_default();
+        let Some(att) = schema::find(name).filter(|att| !att.constructed && !att.secret) else {
+            return unsorted(sort, SortResult::NoSuchAttribute);
+        };
+        let order = |left: &Option<Vec<u8>>, right: &Option<Vec<u8>>| match (left, right) {
+            (Some(left), Some(right)) => value::ordered(att.syntax, left, right),
+            (None, None) => Ordering::Equal,
+            (None, _) => Ordering::Greater,
+            (_, None) => Ordering::Less,
+        };
+        let keys: HashMap<Id, Option<Vec<u8>>> =
+            matches.iter().map(|id| (*id, self.sort_key(*id, att))).collect();
+        matches.sort_by(|left, right| {
+            let order = order(&keys[left], &keys[right]);
+            if key.reverse { order.reverse() } else { order }
+        });
+        Ok(SortResult::Success)
+    }
+
+    fn sort_key(&self, id: Id, att: Att) -> Option<Vec<u8>> {
+        let values = held(self.store.entry(id), att);
+        value::key(att.syntax, values.first()?)
+    }
+}
+
+fn unsorted(sort: &Sort, why: SortResult) -> Answer<SortResult> {
+    match sort.is_critical {
+        true => Err(controls::unavailable()),
+        false => Ok(why),
+    }
+}
