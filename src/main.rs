@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{check, eval, lab, serve};
+use muster::command::{check, demo, eval, lab, serve};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -19,6 +19,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
     Eval(eval::Arguments),
@@ -28,8 +29,12 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    muster::telemetry::start();
+    muster::telemetry::start(match &arguments.command {
+        Command::Demo(_) => "error",
+        _ => "info",
+    });
     let outcome = match arguments.command {
+        Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),

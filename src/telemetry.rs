@@ -4,9 +4,10 @@
 
 use tracing_subscriber::EnvFilter;
 
-pub fn start() {
+/// `level` is what is said where `MUSTER_LOG` is not set.
+pub fn start(level: &str) {
     let filter = EnvFilter::try_from_env("MUSTER_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn,ldap3=error"));
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},actix_server=warn,ldap3=error")));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

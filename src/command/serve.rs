@@ -29,22 +29,23 @@ pub async fn run(arguments: Arguments) -> Outcome {
     let listener = TcpListener::bind(config.server.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
     tokio::spawn(stop_on_signal(stop.clone()));
-    serve(config, listener, stop)
+    serve(config, listener, Clock::system(), stop)
         .await
         .map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The gateway on a listener of the caller's, until `stop`.
+/// The gateway on a listener and by a clock of the caller's, until `stop`.
 pub async fn serve(
     config: Config,
     listener: TcpListener,
+    clock: Clock,
     stop: CancellationToken,
 ) -> crate::error::Result<()> {
     let store = Store::open(Location::parse(&config.store.url)?).await?;
     let _claim = store.claim().await?;
     let tls = config.server.tls.clone();
-    let engine = Engine::prepare(config, store, Clock::system()).await?;
+    let engine = Engine::prepare(config, store, clock).await?;
     let gateway = Gateway::new(engine.clone()).await?;
     let tasks = TaskTracker::new();
     engine.start(&tasks, &stop);

@@ -144,7 +144,12 @@ impl Setup {
         };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(muster::command::serve::serve(config, listener, stop.clone()));
+        let serving = tokio::spawn(muster::command::serve::serve(
+            config,
+            listener,
+            muster::engine::Clock::system(),
+            stop.clone(),
+        ));
         let mut gateway = Gateway {
             caller: Caller::new(&url, root.as_deref()),
             stop,

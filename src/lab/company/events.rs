@@ -6,7 +6,7 @@ use rand::Rng;
 use super::{Company, Person, Post, names};
 
 /// Why HR has something new to say of somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     Joined,
     Moved,

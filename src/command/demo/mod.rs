@@ -1,0 +1,97 @@
+//! `muster demo`: the whole job in one process, nothing installed.
+//!
+//! An invented company's HR posts its people; office staff get accounts in a simulated Active Directory, field staff in a
+//! simulated Entra ID. A day later HR has news. What is shown comes from the gateway's own API, as a script would ask.
+//!
+//! `stage` sets everything up, `hr` posts and follows, `screen` shows.
+
+mod hr;
+mod screen;
+mod stage;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{Outcome, serve};
+use crate::lab::company::{Company, Event, Person};
+use hr::Said;
+use stage::Stage;
+
+/// Shows the whole job on an invented company: HR's uploads in, accounts in a simulated directory and a simulated
+/// cloud. Nothing is installed and nothing is kept.
+#[derive(Args)]
+pub struct Arguments {
+    /// How many people work there.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(20..=20_000))]
+    workers: u32,
+    /// Decides who they are.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End when all is done, rather than stay up to be looked at.
+    #[arg(long)]
+    exit: bool,
+    /// Print what happened to whom as JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(arguments: Arguments) -> Outcome {
+    let stop = CancellationToken::new();
+    tokio::spawn(serve::stop_on_signal(stop.clone()));
+    let outcome = tokio::select! {
+        outcome = show(&arguments, &stop) => outcome,
+        () = stop.cancelled() => Ok(ExitCode::FAILURE),
+    };
+    outcome.map_err(|error| error.to_string())
+}
+
+async fn show(arguments: &Arguments, stop: &CancellationToken) -> crate::error::Result<ExitCode> {
+    let mut stage = Stage::set(&stop.child_token()).await?;
+    let mut company = Company::new(arguments.seed, arguments.workers as usize, stage.today());
+    screen::opening(&company, &stage);
+    let everybody: Vec<Said> = company.people.iter().cloned().map(Said::first).collect();
+    let first = hr::day(&stage, "Day 1", &everybody).await?;
+    stage.next_day().await?;
+    let news = company.next_day(stage.today());
+    let mut news: Vec<Said> = news
+        .into_iter()
+        .map(|(event, person)| Said::later(event, person))
+        .collect();
+    news.sort_by_key(|said| said.event);
+    let second = hr::day(&stage, "Day 2", &news).await?;
+    let failed = first.iter().chain(&second).any(|happened| happened.failed());
+    if arguments.json {
+        println!("{:#}", json!({ "day1": first, "day2": second }));
+    } else {
+        screen::first_day(&first);
+        screen::second_day(&second);
+        screen::what_next(&stage, &company);
+    }
+    let code = if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    };
+    if !arguments.exit {
+        screen::stays_up();
+        stop.cancelled().await;
+    }
+    stage.strike().await;
+    Ok(code)
+}
+
+impl Said {
+    fn first(person: Person) -> Said {
+        Said { event: None, person }
+    }
+
+    fn later(event: Event, person: Person) -> Said {
+        Said {
+            event: Some(event),
+            person,
+        }
+    }
+}
