@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{check, demo, eval, lab, serve};
+use muster::command::{bulk, check, demo, eval, lab, serve};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -24,6 +24,7 @@ enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
     Lab(lab::Arguments),
+    Bulk(Box<bulk::Arguments>),
 }
 
 #[tokio::main]
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
         Command::Lab(arguments) => lab::run(arguments).await,
+        Command::Bulk(arguments) => bulk::run(*arguments).await,
     };
     outcome.unwrap_or_else(|message| {
         eprintln!("muster: {message}");

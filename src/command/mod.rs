@@ -1,5 +1,6 @@
 //! One file a subcommand. Each answers with an exit code, or with one line that says what to do next.
 
+pub mod bulk;
 pub mod check;
 pub mod demo;
 pub mod eval;

@@ -1,0 +1,356 @@
+//! Which column goes into which SCIM attribute. A mapping has the shape of the person that comes of it:
+//!
+//! - `"title": "JobTitle"`: the text of a column;
+//! - `{ "column": "WorkerStatus", "equals": "Active" }`: true or false, whatever the case; several words as a list;
+//! - `{ "constant": "work" }`: the same for everybody;
+//! - an object for an attribute with members and for an extension's URN, a list for a multi-valued attribute.
+//!
+//! An empty cell is the text `""`, as in Microsoft's sample client, which the other side takes for no value. Of a
+//! true-or-false attribute it says nothing, so that nobody is disabled by an empty status.
+
+use serde_json::{Map, Value as Json};
+
+use super::attributes::{self, Attribute, CORE_USER, ENTERPRISE_USER, Kind};
+use super::sheet::{Header, Record};
+
+/// The columns of Microsoft's sample files.
+pub const DEFAULT: &str = include_str!("../../../examples/bulk-mapping.json");
+
+/// A mapping that fits a file.
+pub struct Mapping {
+    members: Members,
+    /// The column of the worker's key.
+    id: usize,
+    /// What `data.schemas` lists.
+    schemas: Vec<String>,
+}
+
+type Members = Vec<(String, Node)>;
+
+enum Node {
+    Text(usize),
+    Truth(usize),
+    /// Is the cell one of these words, in lower case?
+    Equals(usize, Vec<String>),
+    Constant(Json),
+    Members(Members),
+    List(Vec<Node>),
+}
+
+/// One row of a file, as SCIM.
+pub struct Person {
+    pub id: String,
+    pub data: Json,
+}
+
+impl Mapping {
+    /// Reads a mapping for a file with these columns. `namespace` takes in every column under its own name. The
+    /// error has a line for everything that is wrong.
+    pub fn read(text: &str, header: &Header, namespace: Option<&str>) -> Result<Mapping, String> {
+        let json: Json = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+        let Json::Object(written) = json else {
+            return Err("must be a JSON object: SCIM attributes and the columns they come from".into());
+        };
+        let mut reader = Reader {
+            header,
+            problems: Vec::new(),
+        };
+        let mut members = reader.person(&written);
+        let id = members
+            .iter()
+            .find_map(|(name, node)| match node {
+                Node::Text(column) if name == "externalId" => Some(*column),
+                _ => None,
+            })
+            .or_else(|| reader.no_id(&written));
+        if let Some(urn) = namespace {
+            reader.whole_row(&mut members, urn);
+        }
+        match (id, reader.problems.is_empty()) {
+            (Some(id), true) => Ok(Mapping {
+                id,
+                schemas: schemas(&members),
+                members,
+            }),
+            _ => Err(reader.problems.join("\n")),
+        }
+    }
+
+    /// The error says which column is at fault, and how.
+    pub fn person(&self, record: &Record, header: &Header) -> Result<Person, String> {
+        let id = record.cell(self.id).trim();
+        let wrong = |what: &str| Err(format!("column {}: {what}", header.name(self.id)));
+        if id.is_empty() {
+            return wrong("it is empty, and nobody can be known without it: fill it in, or take the row out");
+        }
+        if id.chars().any(char::is_control) {
+            return wrong("a line end or control character stands in it: no worker's key has one");
+        }
+        let mut data = Map::new();
+        data.insert("schemas".into(), self.schemas.clone().into());
+        for (name, node) in &self.members {
+            let value = node.value(record, header)?;
+            data.extend(value.map(|value| (name.clone(), value)));
+        }
+        data.insert("externalId".into(), id.into());
+        Ok(Person {
+            id: id.into(),
+            data: Json::Object(data),
+        })
+    }
+}
+
+impl Node {
+    /// `None` where the row says nothing.
+    fn value(&self, record: &Record, header: &Header) -> Result<Option<Json>, String> {
+        Ok(match self {
+            Node::Text(column) => Some(record.cell(*column).into()),
+            Node::Truth(column) => match record.cell(*column).trim().to_lowercase().as_str() {
+                "" => None,
+                "true" => Some(true.into()),
+                "false" => Some(false.into()),
+                _ => {
+                    return Err(format!(
+                        "column {0}: it is neither true nor false: map it with {{ \"column\": \"{0}\", \"equals\": … }}",
+                        header.name(*column)
+                    ));
+                }
+            },
+            Node::Equals(column, words) => match record.cell(*column).trim().to_lowercase() {
+                empty if empty.is_empty() => None,
+                word => Some(words.contains(&word).into()),
+            },
+            Node::Constant(value) => Some(value.clone()),
+            Node::Members(members) => {
+                let mut object = Map::new();
+                for (name, node) in members {
+                    let value = node.value(record, header)?;
+                    object.extend(value.map(|value| (name.clone(), value)));
+                }
+                Some(Json::Object(object))
+            }
+            Node::List(items) => {
+                let values: Result<Vec<_>, String> =
+                    items.iter().map(|item| item.value(record, header)).collect();
+                Some(values?.into_iter().flatten().collect())
+            }
+        })
+    }
+}
+
+/// Core and enterprise always, as the service asks for both; then the others that are used.
+fn schemas(members: &[(String, Node)]) -> Vec<String> {
+    let others = members
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| is_urn(name) && *name != ENTERPRISE_USER);
+    [CORE_USER, ENTERPRISE_USER]
+        .into_iter()
+        .chain(others)
+        .map(String::from)
+        .collect()
+}
+
+fn is_urn(name: &str) -> bool {
+    name.get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
+}
+
+/// Reads on after a mistake, so that all are told at once.
+struct Reader<'h> {
+    header: &'h Header,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn person(&mut self, written: &Map<String, Json>) -> Members {
+        let mut members = Members::new();
+        for (name, json) in written {
+            let found = match () {
+                () if name.eq_ignore_ascii_case(ENTERPRISE_USER) => {
+                    let node = self.members(name, json, Some(attributes::ENTERPRISE));
+                    node.map(|node| (ENTERPRISE_USER.to_string(), node))
+                }
+                () if name.eq_ignore_ascii_case(CORE_USER) => {
+                    self.wrong(name, "core attributes stand at the top, not under their URN")
+                }
+                () if is_urn(name) => self.members(name, json, None).map(|node| (name.clone(), node)),
+                () => self.attribute("", name, json, attributes::CORE),
+            };
+            members.extend(found);
+        }
+        members
+    }
+
+    /// One member of something whose members are known.
+    fn attribute(
+        &mut self,
+        path: &str,
+        name: &str,
+        json: &Json,
+        known: &'static [Attribute],
+    ) -> Option<(String, Node)> {
+        let path = match path {
+            "" => name.to_string(),
+            path => format!("{path}.{name}"),
+        };
+        let Some(attribute) = attributes::find(known, name) else {
+            let names: Vec<&str> = known.iter().map(|attribute| attribute.name).collect();
+            return self.wrong(
+                &path,
+                &format!(
+                    "SCIM has no such attribute; there are {}, and others stand under a URN of your own",
+                    names.join(", ")
+                ),
+            );
+        };
+        let node = match attribute.kind {
+            Kind::Text | Kind::Truth => self.single(&path, json, attribute.kind),
+            Kind::Complex(known) => self.members(&path, json, Some(known)),
+            Kind::Many(known) => self.list(&path, json, known),
+        };
+        node.map(|node| (attribute.name.to_string(), node))
+    }
+
+    fn list(&mut self, path: &str, json: &Json, known: &'static [Attribute]) -> Option<Node> {
+        let Json::Array(items) = json else {
+            return self.wrong(path, "it is multi-valued: write a list, [{ … }]");
+        };
+        let nodes = items.iter().enumerate();
+        let nodes: Vec<_> = nodes
+            .map(|(index, item)| self.members(&format!("{path}[{index}]"), item, Some(known)))
+            .collect();
+        nodes.into_iter().collect::<Option<_>>().map(Node::List)
+    }
+
+    /// `known` is `None` below a URN that only its owner knows.
+    fn members(&mut self, path: &str, json: &Json, known: Option<&'static [Attribute]>) -> Option<Node> {
+        let Json::Object(written) = json else {
+            return self.wrong(path, "it has members: write an object, { … }");
+        };
+        let nodes: Vec<_> = written
+            .iter()
+            .map(|(name, json)| match known {
+                Some(known) => self.attribute(path, name, json, known),
+                None => self
+                    .anything(&format!("{path}.{name}"), json)
+                    .map(|node| (name.clone(), node)),
+            })
+            .collect();
+        nodes.into_iter().collect::<Option<_>>().map(Node::Members)
+    }
+
+    fn anything(&mut self, path: &str, json: &Json) -> Option<Node> {
+        match json {
+            Json::Array(items) => {
+                let nodes: Vec<_> = items.iter().map(|item| self.anything(path, item)).collect();
+                nodes.into_iter().collect::<Option<_>>().map(Node::List)
+            }
+            Json::Object(written) if !is_special(written) => self.members(path, json, None),
+            _ => self.single(path, json, Kind::Text),
+        }
+    }
+
+    /// What comes out as one value: a column, a comparison, a constant.
+    fn single(&mut self, path: &str, json: &Json, kind: Kind) -> Option<Node> {
+        match json {
+            Json::String(column) => {
+                let column = self.column(path, column)?;
+                Some(match kind {
+                    Kind::Truth => Node::Truth(column),
+                    _ => Node::Text(column),
+                })
+            }
+            Json::Object(written) if is_special(written) => self.special(path, written, kind),
+            _ => self.wrong(
+                path,
+                "write a column's name, { \"column\": …, \"equals\": … } or { \"constant\": … }",
+            ),
+        }
+    }
+
+    fn special(&mut self, path: &str, written: &Map<String, Json>, kind: Kind) -> Option<Node> {
+        let words: Vec<&str> = written.keys().map(String::as_str).collect();
+        match words.as_slice() {
+            ["constant"] => match &written["constant"] {
+                Json::Array(_) | Json::Object(_) => {
+                    self.wrong(path, "a constant is one text, number or truth")
+                }
+                constant => Some(Node::Constant(constant.clone())),
+            },
+            ["column"] => self.single(path, &written["column"], kind),
+            ["column", "equals"] | ["equals", "column"] => {
+                let column = written["column"].as_str().unwrap_or_default();
+                let column = self.column(path, column)?;
+                let Some(words) = words_of(&written["equals"]) else {
+                    return self.wrong(path, "equals: write a text, or a list of texts");
+                };
+                Some(Node::Equals(column, words))
+            }
+            _ => self.wrong(
+                path,
+                "write { \"column\": …, \"equals\": … } or { \"constant\": … }, and nothing beside them",
+            ),
+        }
+    }
+
+    fn column(&mut self, path: &str, name: &str) -> Option<usize> {
+        let found = self.header.find(name);
+        if found.is_none() {
+            let there = self.header.names().join(", ");
+            let problem = format!("there is no column '{name}' in the file; there are {there}");
+            return self.wrong(path, &problem);
+        }
+        found
+    }
+
+    fn no_id(&mut self, written: &Map<String, Json>) -> Option<usize> {
+        // What is there and wrong has been told already.
+        let there = written.keys().any(|name| name.eq_ignore_ascii_case("externalId"));
+        match there && !self.problems.is_empty() {
+            true => None,
+            false => self.wrong("externalId", "name the column that holds the worker's key"),
+        }
+    }
+
+    fn whole_row(&mut self, members: &mut Members, urn: &str) {
+        if !is_urn(urn) || [CORE_USER, ENTERPRISE_USER].contains(&urn) {
+            self.wrong::<()>(
+                "--namespace",
+                "write a URN of your own, such as urn:contoso:employee",
+            );
+        } else if members.iter().any(|(name, _)| name == urn) {
+            self.wrong::<()>(
+                "--namespace",
+                "the mapping has this URN too: choose another, or take it out there",
+            );
+        }
+        let row = self
+            .header
+            .named()
+            .map(|(index, name)| (name.to_string(), Node::Text(index)));
+        members.push((urn.to_string(), Node::Members(row.collect())));
+    }
+
+    fn wrong<T>(&mut self, path: &str, what: &str) -> Option<T> {
+        self.problems.push(format!("{path}: {what}"));
+        None
+    }
+}
+
+fn is_special(written: &Map<String, Json>) -> bool {
+    ["column", "equals", "constant"]
+        .iter()
+        .any(|word| written.contains_key(*word))
+}
+
+fn words_of(json: &Json) -> Option<Vec<String>> {
+    match json {
+        Json::String(word) => Some(vec![word.trim().to_lowercase()]),
+        Json::Array(words) if !words.is_empty() => words
+            .iter()
+            .map(|word| word.as_str().map(|word| word.trim().to_lowercase()))
+            .collect(),
+        _ => None,
+    }
+}

@@ -1,0 +1,363 @@
+//! `muster bulk`: a CSV file of people, sent as SCIM bulk requests and followed to everybody's outcome.
+//!
+//! The file is read twice: once to find what is wrong with it, while nothing has been sent, and once to send it. Neither
+//! keeps more of it than one request.
+
+mod attributes;
+mod chunks;
+mod encoding;
+mod follow;
+mod mapping;
+mod people;
+mod progress;
+mod report;
+mod service;
+mod sheet;
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::Outcome;
+use crate::connector::http::{self, Credentials};
+use chunks::People;
+use follow::End;
+use mapping::Mapping;
+use people::Roll;
+use progress::Progress;
+use report::Summary;
+use service::{Job, Service};
+use sheet::{Format, Sheet};
+
+/// Sends a CSV file of people and tells what became of each; to Muster, or to Microsoft Graph.
+///
+/// Every row is checked before the first is sent. Ends with 0 if everybody ended well (success, skipped because nothing
+/// was to be done, or with a warning), with 1 if somebody failed, is held by a limit or has no outcome yet, with 2 if the
+/// command line is wrong. Sending a file again is harmless.
+#[derive(Args)]
+pub struct Arguments {
+    /// The file; its first row names the columns.
+    csv: PathBuf,
+    /// Which column goes into which SCIM attribute; otherwise the columns of Microsoft's samples (WorkerID, …).
+    #[arg(long, value_name = "F.json")]
+    mapping: Option<PathBuf>,
+    /// Sends every column, under its own name, in an extension with this URN as well.
+    #[arg(long, value_name = "URN")]
+    namespace: Option<String>,
+    /// The file's encoding: utf-8, windows-1252, utf-16, …
+    #[arg(long, value_parser = encoding::named)]
+    encoding: Option<&'static encoding_rs::Encoding>,
+    /// What parts the cells; found in the first row otherwise. `tab` for a tab.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Where Graph's paths begin: a Muster gateway, or https://graph.microsoft.com.
+    #[arg(long, required_unless_present = "dry_run", value_parser = base_url)]
+    url: Option<Url>,
+    /// The app (service principal), by its object id or its appId.
+    #[arg(long, required_unless_present = "dry_run", value_name = "ID")]
+    app: Option<String>,
+    /// The app's job; may be left out if it has one.
+    #[arg(long, value_name = "ID")]
+    job: Option<String>,
+    #[arg(long, required_unless_present = "dry_run", value_name = "ID")]
+    client_id: Option<String>,
+    /// The environment variable that holds the client's secret.
+    #[arg(long, required_unless_present = "dry_run", value_name = "NAME")]
+    client_secret_env: Option<String>,
+    /// Where tokens are had; a Muster gateway's own otherwise.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    token_url: Option<Url>,
+    /// An authority to trust besides the system's, in PEM.
+    #[arg(long, value_name = "F.pem")]
+    ca_file: Option<PathBuf>,
+    /// Rows in one request; Microsoft takes 50.
+    #[arg(long, default_value = "50", value_name = "ROWS")]
+    chunk: NonZeroUsize,
+    /// Begins with this row, as a spreadsheet counts: the header is row 1.
+    #[arg(long, default_value_t = 2, value_name = "ROW")]
+    from_row: u64,
+    /// How long to wait for outcomes: Muster tells within seconds, Microsoft within ten minutes or so.
+    #[arg(long, default_value = "20m", value_name = "TIME", value_parser = patience)]
+    wait: Duration,
+    /// Sends, and asks for no outcomes.
+    #[arg(long)]
+    no_wait: bool,
+    /// Prints the requests, one a line, and sends nothing.
+    #[arg(long, conflicts_with = "json")]
+    dry_run: bool,
+    /// Shows everybody, however many they are.
+    #[arg(long)]
+    all: bool,
+    /// Prints a JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A command line that cannot be meant, as clap ends for one.
+const USAGE: u8 = 2;
+
+pub async fn run(arguments: Arguments) -> Outcome {
+    let connection = match arguments.connection() {
+        Ok(connection) => connection,
+        Err(message) => {
+            eprintln!("muster: {message}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    let sheet = arguments.sheet()?;
+    let mapping = arguments.mapping(&sheet)?;
+    let (mut roll, rows) = arguments.check(sheet, &mapping)?;
+    let Some(connection) = connection else {
+        return arguments.print_requests(&mapping);
+    };
+    let service = Service::new(
+        &connection.url,
+        connection.credentials,
+        arguments.ca_file.as_deref(),
+    )?;
+    let job = service.job(&connection.app, arguments.job.as_deref()).await?;
+    if arguments.no_wait {
+        arguments.send(&service, &job, &mapping, &roll, rows).await?;
+        eprintln!("{rows} rows about {} people are taken in", roll.people().len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let beginning = follow::begin(&service, &job, &mut roll)
+        .await
+        .map_err(|message| format!("{message}; or send without reading outcomes: --no-wait"))?;
+    let sent = arguments.send(&service, &job, &mapping, &roll, rows).await?;
+    let end = follow::follow(&service, &job, &mut roll, beginning, sent, arguments.wait)
+        .await
+        .map_err(|message| format!("everything is sent, but outcomes cannot be read: {message}"))?;
+    arguments.report(&roll, rows, &end)
+}
+
+/// Where to send, and as whom.
+struct Connection {
+    url: Url,
+    app: String,
+    credentials: Credentials,
+}
+
+impl Arguments {
+    /// `None` if nothing is to be sent.
+    fn connection(&self) -> Result<Option<Connection>, String> {
+        let (false, Some(url), Some(app), Some(client_id), Some(variable)) = (
+            self.dry_run,
+            &self.url,
+            &self.app,
+            &self.client_id,
+            &self.client_secret_env,
+        ) else {
+            return Ok(None);
+        };
+        let client_secret = std::env::var(variable)
+            .ok()
+            .filter(|secret| !secret.is_empty())
+            .map(SecretString::from)
+            .ok_or_else(|| {
+                format!(
+                    "the environment variable {variable} is not set: put the client's secret there, or name another with --client-secret-env"
+                )
+            })?;
+        let token_url = match &self.token_url {
+            Some(url) => url.clone(),
+            None => token_url(url)?,
+        };
+        Ok(Some(Connection {
+            url: url.clone(),
+            app: app.clone(),
+            credentials: Credentials {
+                token_url,
+                client_id: client_id.clone(),
+                client_secret,
+                scope: format!("{}/.default", http::place(url)),
+            },
+        }))
+    }
+
+    fn sheet(&self) -> Result<Sheet, String> {
+        let format = Format {
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+        };
+        Sheet::open(&self.csv, format)
+    }
+
+    fn mapping(&self, sheet: &Sheet) -> Result<Mapping, String> {
+        let (name, text) = match &self.mapping {
+            None => ("the default mapping".to_string(), mapping::DEFAULT.to_string()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                (path.display().to_string(), text)
+            }
+        };
+        Mapping::read(&text, sheet.header(), self.namespace.as_deref()).map_err(|problems| {
+            let advice = match self.mapping {
+                None => "\nsay which columns this file has: --mapping F.json, in the shape of examples/bulk-mapping.json",
+                Some(_) => "",
+            };
+            format!("{name}: {}{advice}", problems.replace('\n', &format!("\n{name}: ")))
+        })
+    }
+
+    /// Reads the whole file, and answers whom it is about and in how many rows.
+    fn check(&self, sheet: Sheet, mapping: &Mapping) -> Result<(Roll, u64), String> {
+        let mut people = People::new(sheet, mapping);
+        let (mut roll, mut rows) = (Roll::default(), 0);
+        while let Some((row, person)) = people.next()? {
+            if row >= self.from_row {
+                roll.expect(&person.id);
+                rows += 1;
+            }
+        }
+        if rows == 0 {
+            return Err(format!(
+                "{} has no row from row {} on: there is nobody to send",
+                self.csv.display(),
+                self.from_row
+            ));
+        }
+        let repeated = roll.people().iter().filter(|person| person.rows > 1).count();
+        if repeated > 0 {
+            eprintln!("{repeated} people stand in several rows: what is said last of somebody counts");
+        }
+        Ok((roll, rows))
+    }
+
+    fn print_requests(&self, mapping: &Mapping) -> Outcome {
+        let mut people = People::new(self.sheet()?, mapping);
+        let mut out = io::stdout().lock();
+        while let Some(chunk) = people.chunk(self.chunk.get(), self.from_row)? {
+            let written = out.write_all(&chunk.body).and_then(|()| out.write_all(b"\n"));
+            if let Some(code) = ended(written)? {
+                return Ok(code);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Sends one request after the other, so that what is said of one person arrives in order. Answers when the last
+    /// was taken in.
+    async fn send(
+        &self,
+        service: &Service,
+        job: &Job,
+        mapping: &Mapping,
+        roll: &Roll,
+        rows: u64,
+    ) -> Result<Timestamp, String> {
+        let mut people = People::new(self.sheet()?, mapping);
+        let mut progress = Progress::new("rows sent", rows);
+        let (mut sent, mut at) = (0, Timestamp::UNIX_EPOCH);
+        while let Some(chunk) = people.chunk(self.chunk.get(), self.from_row)? {
+            let row = chunk.row;
+            let go_on = |message: String| match sent {
+                0 => format!("{message}. Nothing was taken in"),
+                sent => format!("{message}. {sent} rows were taken in: go on with --from-row {row}"),
+            };
+            if !chunk.workers.iter().all(|worker| roll.knows(worker)) {
+                return Err(go_on("the file was changed while it was sent".into()));
+            }
+            at = service.upload(job, chunk.body, &progress).await.map_err(go_on)?;
+            sent += u64::try_from(chunk.workers.len()).unwrap_or(0);
+            progress.at(sent);
+        }
+        Ok(at)
+    }
+
+    fn report(&self, roll: &Roll, rows: u64, end: &End) -> Outcome {
+        let summary = Summary::of(roll, rows);
+        let mut out = io::stdout().lock();
+        let written = match self.json {
+            true => report::document(roll, rows, &mut out),
+            false => {
+                report::table(roll, self.all, &mut out).and_then(|()| writeln!(out, "{}", summary.line()))
+            }
+        };
+        let why = match end {
+            End::EverybodyEnded => None,
+            End::StandsStill(state) => Some(format!(
+                "the job is {}: what was sent waits until it is started",
+                state.code
+            )),
+            End::OutOfTime(None) => Some(format!("{:?} went by", self.wait)),
+            End::OutOfTime(Some(state)) => {
+                let message = state.message.as_deref().unwrap_or("nothing is known to be wrong");
+                Some(format!(
+                    "{:?} went by; the job is {}: {message}",
+                    self.wait, state.code
+                ))
+            }
+        };
+        if let Some(why) = why {
+            eprintln!("muster: not everybody has an outcome: {why}");
+        }
+        Ok(match ended(written)? {
+            Some(code) => code,
+            None if summary.is_well() => ExitCode::SUCCESS,
+            None => ExitCode::FAILURE,
+        })
+    }
+}
+
+/// Nobody reading on (`| head`) is the end of printing, and no failure.
+fn ended(written: io::Result<()>) -> Result<Option<ExitCode>, String> {
+    match written {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::SUCCESS)),
+        Err(error) => Err(format!("cannot write to stdout: {error}")),
+    }
+}
+
+/// Microsoft's tokens come from its identity platform, whose addresses name a tenant; Muster gives its own, and takes
+/// any tenant.
+fn token_url(url: &Url) -> Result<Url, String> {
+    let microsoft = ["microsoft.com", "microsoft.us", "chinacloudapi.cn"];
+    let host = url.host_str().unwrap_or_default();
+    if microsoft.iter().any(|domain| host.ends_with(domain)) {
+        return Err(
+            "Microsoft's token service has to be named: --token-url https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
+                .into(),
+        );
+    }
+    let base = url.as_str().trim_end_matches('/');
+    Url::parse(&format!("{base}/muster/oauth2/v2.0/token")).map_err(|error| error.to_string())
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    http::address(text).map_err(|error| error.message)
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = address(text)?;
+    match ["/v1.0", "/beta"]
+        .iter()
+        .find_map(|version| url.path().find(version))
+    {
+        None => Ok(url),
+        Some(_) => Err(
+            "leave out /v1.0 or /beta and what follows: the app and the job are given on their own".into(),
+        ),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'"' => Ok(*byte),
+        _ => Err("one character that is no letter, digit or quote, or tab".into()),
+    }
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    let span: SignedDuration = text.parse().map_err(|_| "write 30s, 10m or 1h".to_string())?;
+    Duration::try_from(span).map_err(|_| "time does not go back".to_string())
+}

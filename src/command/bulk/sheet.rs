@@ -1,0 +1,218 @@
+//! A CSV file, row by row (RFC 4180, and what Excel makes of it). Rows are counted as a spreadsheet counts them:
+//! the header is row 1.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use csv::{ByteRecord, StringRecord};
+use encoding_rs::Encoding;
+
+use super::encoding;
+
+/// Bytes of one row. Nobody has as many: what is longer has a quote that is not closed, and would be read into
+/// memory to the end of the file.
+const LONGEST_ROW: usize = 1 << 20;
+
+/// How a file is to be read; `None` for what it tells of itself.
+#[derive(Clone, Copy, Default)]
+pub struct Format {
+    pub encoding: Option<&'static Encoding>,
+    pub delimiter: Option<u8>,
+}
+
+pub struct Sheet {
+    reader: csv::Reader<Metered>,
+    /// Bytes taken from the file since the last row ended.
+    taken: Arc<AtomicUsize>,
+    name: String,
+    decoded: bool,
+    header: Header,
+    raw: ByteRecord,
+    row: u64,
+}
+
+pub struct Record {
+    cells: StringRecord,
+    pub row: u64,
+    line: u64,
+}
+
+pub struct Header(Vec<String>);
+
+impl Sheet {
+    pub fn open(path: &Path, format: Format) -> Result<Sheet, String> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+        Sheet::over(name, Box::new(file), format)
+    }
+
+    pub fn over(name: String, file: Box<dyn Read + Send>, format: Format) -> Result<Sheet, String> {
+        let text = encoding::open(file, format.encoding, format.delimiter)
+            .map_err(|error| format!("cannot read {name}: {error}"))?;
+        let taken = Arc::new(AtomicUsize::new(0));
+        let metered = Metered {
+            from: text.bytes,
+            taken: taken.clone(),
+        };
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(text.delimiter)
+            .from_reader(metered);
+        let mut sheet = Sheet {
+            reader,
+            taken,
+            name,
+            decoded: text.decoded,
+            header: Header(Vec::new()),
+            raw: ByteRecord::new(),
+            row: 0,
+        };
+        sheet.header = sheet.read_header()?;
+        Ok(sheet)
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The next row, of as many cells as the header has.
+    pub fn next(&mut self) -> Result<Option<Record>, String> {
+        let Some(record) = self.read()? else {
+            return Ok(None);
+        };
+        let (cells, columns) = (record.cells.len(), self.header.0.len());
+        if cells == columns {
+            return Ok(Some(record));
+        }
+        let why = match cells < columns {
+            true => "a line end or a delimiter is missing, or a quote is not closed",
+            false => "a text that holds the delimiter has to stand in quotes",
+        };
+        Err(self.wrong(
+            &record,
+            &format!("it has {cells} cells where the header has {columns}: {why}"),
+        ))
+    }
+
+    /// Something wrong with a row, with its place in the file.
+    pub fn wrong(&self, record: &Record, what: &str) -> String {
+        wrong(&self.name, record.row, record.line, what)
+    }
+
+    fn read_header(&mut self) -> Result<Header, String> {
+        let name = self.name.clone();
+        let Some(record) = self.read()? else {
+            return Err(format!("{name} is empty: its first row has to name the columns"));
+        };
+        let names: Vec<String> = record.cells.iter().map(|name| name.trim().to_string()).collect();
+        for (index, column) in names.iter().enumerate() {
+            let before = names[..index].iter().position(|other| same(other, column));
+            if let Some(before) = before.filter(|_| !column.is_empty()) {
+                let (before, index) = (before + 1, index + 1);
+                return Err(format!(
+                    "{name}: columns {before} and {index} are both called {column}: rename one of them"
+                ));
+            }
+        }
+        Ok(Header(names))
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, String> {
+        let line = self.reader.position().line();
+        self.taken.store(0, Relaxed);
+        let row = self.row + 1;
+        match self.reader.read_byte_record(&mut self.raw) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(_) if self.taken.load(Relaxed) > LONGEST_ROW => {
+                let what = "it is longer than a megabyte: a quote is opened in it and not closed";
+                return Err(wrong(&self.name, row, line, what));
+            }
+            Err(error) => return Err(format!("cannot read {}: {error}", self.name)),
+        }
+        self.row = row;
+        let line = self.raw.position().map_or(line, csv::Position::line);
+        let cells = StringRecord::from_byte_record(std::mem::take(&mut self.raw)).map_err(|error| {
+            let column = self.header.name(error.utf8_error().field());
+            let what = format!(
+                "column {column}: it is not UTF-8; if Excel or an older system wrote the file, say --encoding windows-1252"
+            );
+            wrong(&self.name, row, line, &what)
+        })?;
+        let unreadable = if self.decoded { '\u{fffd}' } else { '\0' };
+        if let Some(index) = cells.iter().position(|cell| cell.contains(['\0', unreadable])) {
+            let column = self.header.name(index);
+            let what = format!(
+                "column {column}: what stands there is no text in this encoding: choose another --encoding, such as utf-16"
+            );
+            return Err(wrong(&self.name, row, line, &what));
+        }
+        Ok(Some(Record { cells, row, line }))
+    }
+}
+
+fn wrong(name: &str, row: u64, line: u64, what: &str) -> String {
+    match row == line {
+        true => format!("{name}, row {row}: {what}"),
+        false => format!("{name}, row {row} (line {line}): {what}"),
+    }
+}
+
+/// Columns are found as PowerShell finds them, whatever their case.
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+impl Header {
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let wanted = name.trim();
+        self.0
+            .iter()
+            .position(|column| !wanted.is_empty() && same(column, wanted))
+    }
+
+    /// The column's name, or its number if it has none.
+    pub fn name(&self, index: usize) -> String {
+        match self.0.get(index) {
+            Some(name) if !name.is_empty() => name.clone(),
+            _ => (index + 1).to_string(),
+        }
+    }
+
+    /// Columns with a name; spreadsheets like to add empty ones.
+    pub fn named(&self) -> impl Iterator<Item = (usize, &str)> {
+        let names = self.0.iter().map(String::as_str).enumerate();
+        names.filter(|(_, name)| !name.is_empty())
+    }
+
+    pub fn names(&self) -> Vec<&str> {
+        self.named().map(|(_, name)| name).collect()
+    }
+}
+
+impl Record {
+    pub fn cell(&self, index: usize) -> &str {
+        self.cells.get(index).unwrap_or_default()
+    }
+}
+
+/// Lets nobody take more than a row may have.
+struct Metered {
+    from: Box<dyn Read + Send>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Read for Metered {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.taken.load(Relaxed) > LONGEST_ROW {
+            return Err(io::Error::other("a row is too long"));
+        }
+        let count = self.from.read(into)?;
+        self.taken.fetch_add(count, Relaxed);
+        Ok(count)
+    }
+}
