@@ -85,9 +85,9 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The wait that the other side asks for (RFC 9110 §10.2.3, in seconds).
+    /// The wait that the other side asks for (RFC 9110 §10.2.3, in seconds; Graph says 2.128 at times).
     pub fn retry_after(&self) -> Option<Duration> {
-        let seconds = self
+        let seconds: f64 = self
             .headers
             .get(RETRY_AFTER)?
             .to_str()
@@ -95,7 +95,7 @@ impl Answer {
             .trim()
             .parse()
             .ok()?;
-        Some(Duration::from_secs(seconds))
+        Duration::try_from_secs_f64(seconds).ok()
     }
 
     /// An answer that says no, told in the sender's own words where it has any (Graph's and OAuth's envelopes).

@@ -4,6 +4,7 @@
 
 mod active_directory;
 mod api;
+mod bulk;
 mod commands;
 mod crash;
 mod directory;

@@ -54,6 +54,7 @@ impl Mapping {
         let mut reader = Reader {
             header,
             problems: Vec::new(),
+            missing: false,
         };
         let mut members = reader.person(&written);
         let id = members
@@ -72,7 +73,7 @@ impl Mapping {
                 schemas: schemas(&members),
                 members,
             }),
-            _ => Err(reader.problems.join("\n")),
+            _ => Err(reader.told()),
         }
     }
 
@@ -160,9 +161,19 @@ fn is_urn(name: &str) -> bool {
 struct Reader<'h> {
     header: &'h Header,
     problems: Vec<String>,
+    /// Whether one of them is a column that is not there.
+    missing: bool,
 }
 
 impl Reader<'_> {
+    fn told(mut self) -> String {
+        if self.missing {
+            let there = self.header.names().join(", ");
+            self.problems.push(format!("the file has the columns {there}"));
+        }
+        self.problems.join("\n")
+    }
+
     fn person(&mut self, written: &Map<String, Json>) -> Members {
         let mut members = Members::new();
         for (name, json) in written {
@@ -205,7 +216,7 @@ impl Reader<'_> {
             );
         };
         let node = match attribute.kind {
-            Kind::Text | Kind::Truth => self.single(&path, json, attribute.kind),
+            Kind::Text | Kind::Truth => self.single(&path, json, Some(attribute.kind)),
             Kind::Complex(known) => self.members(&path, json, Some(known)),
             Kind::Many(known) => self.list(&path, json, known),
         };
@@ -247,20 +258,14 @@ impl Reader<'_> {
                 nodes.into_iter().collect::<Option<_>>().map(Node::List)
             }
             Json::Object(written) if !is_special(written) => self.members(path, json, None),
-            _ => self.single(path, json, Kind::Text),
+            _ => self.single(path, json, None),
         }
     }
 
-    /// What comes out as one value: a column, a comparison, a constant.
-    fn single(&mut self, path: &str, json: &Json, kind: Kind) -> Option<Node> {
+    /// What comes out as one value: a column, a comparison, a constant. `kind` is `None` where only its owner knows.
+    fn single(&mut self, path: &str, json: &Json, kind: Option<Kind>) -> Option<Node> {
         match json {
-            Json::String(column) => {
-                let column = self.column(path, column)?;
-                Some(match kind {
-                    Kind::Truth => Node::Truth(column),
-                    _ => Node::Text(column),
-                })
-            }
+            Json::String(_) => self.cell(path, json, kind),
             Json::Object(written) if is_special(written) => self.special(path, written, kind),
             _ => self.wrong(
                 path,
@@ -269,24 +274,13 @@ impl Reader<'_> {
         }
     }
 
-    fn special(&mut self, path: &str, written: &Map<String, Json>, kind: Kind) -> Option<Node> {
-        let words: Vec<&str> = written.keys().map(String::as_str).collect();
+    fn special(&mut self, path: &str, written: &Map<String, Json>, kind: Option<Kind>) -> Option<Node> {
+        let mut words: Vec<&str> = written.keys().map(String::as_str).collect();
+        words.sort_unstable();
         match words.as_slice() {
-            ["constant"] => match &written["constant"] {
-                Json::Array(_) | Json::Object(_) => {
-                    self.wrong(path, "a constant is one text, number or truth")
-                }
-                constant => Some(Node::Constant(constant.clone())),
-            },
-            ["column"] => self.single(path, &written["column"], kind),
-            ["column", "equals"] | ["equals", "column"] => {
-                let column = written["column"].as_str().unwrap_or_default();
-                let column = self.column(path, column)?;
-                let Some(words) = words_of(&written["equals"]) else {
-                    return self.wrong(path, "equals: write a text, or a list of texts");
-                };
-                Some(Node::Equals(column, words))
-            }
+            ["constant"] => self.constant(path, &written["constant"], kind),
+            ["column"] => self.cell(path, &written["column"], kind),
+            ["column", "equals"] => self.comparison(path, &written["column"], &written["equals"], kind),
             _ => self.wrong(
                 path,
                 "write { \"column\": …, \"equals\": … } or { \"constant\": … }, and nothing beside them",
@@ -294,12 +288,46 @@ impl Reader<'_> {
         }
     }
 
-    fn column(&mut self, path: &str, name: &str) -> Option<usize> {
+    fn constant(&mut self, path: &str, constant: &Json, kind: Option<Kind>) -> Option<Node> {
+        match (kind, constant) {
+            (Some(Kind::Truth), Json::Bool(_))
+            | (Some(Kind::Text), Json::String(_))
+            | (None, Json::Bool(_) | Json::String(_) | Json::Number(_)) => {
+                Some(Node::Constant(constant.clone()))
+            }
+            (Some(Kind::Truth), _) => self.wrong(path, "the constant has to be true or false"),
+            _ => self.wrong(path, "the constant has to be a text in quotes"),
+        }
+    }
+
+    fn comparison(&mut self, path: &str, column: &Json, words: &Json, kind: Option<Kind>) -> Option<Node> {
+        let column = self.column(path, column)?;
+        match (words_of(words), kind) {
+            (Some(_), Some(Kind::Text)) => self.wrong(
+                path,
+                "a comparison is true or false, and this attribute is a text",
+            ),
+            (Some(words), _) => Some(Node::Equals(column, words)),
+            (None, _) => self.wrong(path, "equals: write a text, or a list of texts"),
+        }
+    }
+
+    fn cell(&mut self, path: &str, column: &Json, kind: Option<Kind>) -> Option<Node> {
+        let column = self.column(path, column)?;
+        Some(match kind {
+            Some(Kind::Truth) => Node::Truth(column),
+            _ => Node::Text(column),
+        })
+    }
+
+    fn column(&mut self, path: &str, name: &Json) -> Option<usize> {
+        let Some(name) = name.as_str() else {
+            return self.wrong(path, "column: write a column's name");
+        };
         let found = self.header.find(name);
         if found.is_none() {
-            let there = self.header.names().join(", ");
-            let problem = format!("there is no column '{name}' in the file; there are {there}");
-            return self.wrong(path, &problem);
+            self.missing = true;
+            return self.wrong(path, &format!("there is no column '{name}' in the file"));
         }
         found
     }

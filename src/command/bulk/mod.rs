@@ -13,6 +13,8 @@ mod progress;
 mod report;
 mod service;
 mod sheet;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -118,7 +120,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
         return arguments.print_requests(&mapping);
     };
     let service = Service::new(
-        &connection.url,
+        connection.url,
         connection.credentials,
         arguments.ca_file.as_deref(),
     )?;

@@ -31,12 +31,10 @@ pub struct Person {
 pub struct Outcome {
     at: Timestamp,
     pub name: Box<str>,
-    /// What was done, each once.
-    pub done: Vec<Action>,
-    /// What was to be done last.
-    pub tried: Action,
+    /// What was done, or tried, each once.
+    pub actions: Vec<Action>,
     pub status: Status,
-    pub code: Option<Arc<str>>,
+    pub code: Option<Box<str>>,
     pub reason: Option<Box<str>>,
 }
 
@@ -74,15 +72,15 @@ pub enum Status {
 pub struct Entry {
     id: String,
     pub activity_date_time: Timestamp,
-    provisioning_action: Action,
-    source_identity: Identity,
-    provisioning_status_info: Info,
+    provisioning_action: Option<Action>,
+    source_identity: Option<Identity>,
+    provisioning_status_info: Option<Info>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity {
-    id: String,
+    id: Option<String>,
     display_name: Option<String>,
 }
 
@@ -98,6 +96,12 @@ struct Info {
 struct ErrorInformation {
     error_code: Option<String>,
     reason: Option<String>,
+}
+
+impl Entry {
+    fn worker(&self) -> Option<&str> {
+        self.source_identity.as_ref()?.id.as_deref()
+    }
 }
 
 /// An operation that a later one about the same person includes: no outcome, but an answer.
@@ -156,7 +160,7 @@ impl Roll {
 
     /// Takes an entry in, and whether it is a new one about one of these people. They come in any order, and again.
     pub fn take(&mut self, entry: Entry) -> bool {
-        let Some(index) = self.by_worker.get(entry.source_identity.id.as_str()) else {
+        let Some(index) = entry.worker().and_then(|worker| self.by_worker.get(worker)) else {
             return false;
         };
         if !self.read.insert(self.digest.hash_one(&entry.id)) {
@@ -189,41 +193,39 @@ impl Person {
             self.outcome = Some(new);
             return;
         };
-        let mut done = [old.done.as_slice(), &new.done].concat();
-        done.sort_unstable();
-        done.dedup();
+        let mut actions = [old.actions.as_slice(), &new.actions].concat();
+        actions.sort_unstable();
+        actions.dedup();
         if new.outweighs(old) {
             *old = new;
         }
-        old.done = done;
+        old.actions = actions;
     }
 }
 
 impl Outcome {
     /// `None` for an entry that says no more than that another one will.
     fn of(entry: Entry) -> Option<Outcome> {
-        let information = entry.provisioning_status_info.error_information;
-        let (code, reason) = match information {
-            Some(information) => (information.error_code, information.reason),
-            None => (None, None),
-        };
+        let Info {
+            status,
+            error_information,
+        } = entry.provisioning_status_info?;
+        let (code, reason) = error_information.map_or((None, None), |said| (said.error_code, said.reason));
         if code.as_deref() == Some(SUPERSEDED) {
             return None;
         }
         let held = code.as_deref().is_some_and(|code| code.starts_with(HELD));
-        let status = match entry.provisioning_status_info.status {
-            Status::Skipped if held => Status::Held,
-            status => status,
-        };
-        let tried = entry.provisioning_action;
-        let wrote = matches!(status, Status::Success | Status::Warning) && tried != Action::Other;
+        let name = entry.source_identity.and_then(|identity| identity.display_name);
         Some(Outcome {
             at: entry.activity_date_time,
-            name: entry.source_identity.display_name.unwrap_or_default().into(),
-            done: if wrote { vec![tried] } else { Vec::new() },
-            tried,
-            status,
-            code: code.map(Arc::from),
+            name: name.unwrap_or_default().into(),
+            actions: entry.provisioning_action.into_iter().collect(),
+            status: if held && status == Status::Skipped {
+                Status::Held
+            } else {
+                status
+            },
+            code: code.map(Box::from),
             reason: reason.map(Box::from),
         })
     }
@@ -250,5 +252,123 @@ impl Status {
 
     pub fn needs_a_look(self) -> bool {
         !self.is_well() || self == Status::Warning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// `second worker action status code`, as one word each.
+    fn entry(line: &str) -> Entry {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [second, worker, action, status, code] = words[..] else {
+            panic!("{line}");
+        };
+        let information = match code {
+            "-" => json!(null),
+            code => json!({ "errorCode": code, "reason": "so it is" }),
+        };
+        serde_json::from_value(json!({
+            "id": line, "activityDateTime": format!("2026-01-01T00:00:0{second}Z"), "provisioningAction": action,
+            "sourceIdentity": { "id": worker, "displayName": "Somebody" },
+            "provisioningStatusInfo": { "status": status, "errorInformation": information },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_last_word_counts_in_whatever_order_it_is_heard() {
+        for (rows, lines, ended, status, actions) in [
+            (1, vec!["1 a create success -"], true, Status::Success, 1),
+            (1, vec!["1 b create success -"], false, Status::Missing, 0),
+            (1, vec!["1 a other skipped Superseded"], false, Status::Missing, 0),
+            (
+                1,
+                vec!["1 a other skipped RedundantExport"],
+                true,
+                Status::Skipped,
+                1,
+            ),
+            (
+                1,
+                vec!["1 a stagedDelete skipped TooManyDeletes"],
+                true,
+                Status::Held,
+                1,
+            ),
+            (1, vec!["1 a create somethingNew -"], true, Status::Warning, 1),
+            (2, vec!["1 a create success -"], false, Status::Success, 1),
+            (
+                2,
+                vec!["1 a other skipped Superseded", "1 a create success -"],
+                true,
+                Status::Success,
+                1,
+            ),
+            (
+                1,
+                vec!["1 a create success -", "2 a update failure Conflict"],
+                true,
+                Status::Failure,
+                2,
+            ),
+            (
+                2,
+                vec!["1 a create failure Conflict", "2 a create success -"],
+                true,
+                Status::Success,
+                1,
+            ),
+            (
+                2,
+                vec!["1 a create success -", "2 a other skipped RedundantExport"],
+                true,
+                Status::Success,
+                2,
+            ),
+            (
+                2,
+                vec!["1 a create failure Conflict", "2 a other skipped RedundantExport"],
+                true,
+                Status::Skipped,
+                2,
+            ),
+        ] {
+            for backwards in [false, true] {
+                let mut roll = Roll::default();
+                (0..rows).for_each(|_| roll.expect("a"));
+                let mut lines = lines.clone();
+                if backwards {
+                    lines.reverse();
+                }
+                // The log is read again and again.
+                lines.extend(lines.clone());
+                for line in &lines {
+                    roll.take(entry(line));
+                }
+                let person = &roll.people()[0];
+                let found = person.outcome.as_ref().map_or(0, |outcome| outcome.actions.len());
+                assert_eq!(
+                    (roll.everybody_ended(), person.status(), found),
+                    (ended, status, actions),
+                    "{lines:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_before_anything_was_sent_is_about_something_else() {
+        let mut roll = Roll::default();
+        roll.expect("a");
+        roll.ignore(&entry("1 a create success -"));
+        assert!(!roll.take(entry("1 a create success -")));
+        assert!(!roll.everybody_heard_of(Timestamp::UNIX_EPOCH));
+        assert!(roll.take(entry("2 a update success -")));
+        assert!(roll.everybody_heard_of("2026-01-01T00:00:02Z".parse().unwrap()));
+        assert!(!roll.everybody_heard_of("2026-01-01T00:00:03Z".parse().unwrap()));
     }
 }

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-const BETWEEN_LINES: Duration = Duration::from_secs(2);
+/// Between two lines: at first, and at last, so that a long wait does not fill a file.
+const SOON: Duration = Duration::from_secs(2);
+const LATE: Duration = Duration::from_secs(60);
 
 pub struct Progress {
     what: &'static str,
     total: u64,
     bar: Option<ProgressBar>,
     told: Instant,
+    pause: Duration,
 }
 
 impl Progress {
@@ -29,14 +32,16 @@ impl Progress {
             total,
             bar,
             told: Instant::now(),
+            pause: SOON,
         }
     }
 
     pub fn at(&mut self, position: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(position),
-            None if self.told.elapsed() >= BETWEEN_LINES => {
+            None if self.told.elapsed() >= self.pause => {
                 self.told = Instant::now();
+                self.pause = (self.pause * 2).min(LATE);
                 eprintln!("{position} of {} {}", self.total, self.what);
             }
             None => {}

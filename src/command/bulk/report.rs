@@ -87,7 +87,7 @@ pub fn document(roll: &Roll, rows: u64, out: &mut impl Write) -> io::Result<()> 
 
 fn row(person: &Person) -> Vec<Cell> {
     let line = line(person);
-    let actions: Vec<&str> = line.actions.iter().map(|action| action.word()).collect();
+    let actions: Vec<&str> = line.actions.iter().filter_map(|action| action.word()).collect();
     let reason = match (line.reason, line.code) {
         (Some(reason), _) if !reason.is_empty() => reason,
         (_, code) => code.unwrap_or_default(),
@@ -109,10 +109,7 @@ fn line(person: &Person) -> Line<'_> {
             .map(|outcome| &*outcome.name)
             .filter(|name| !name.is_empty()),
         rows: person.rows,
-        actions: outcome.map_or(&[], |outcome| match outcome.done.as_slice() {
-            [] => std::slice::from_ref(&outcome.tried),
-            done => done,
-        }),
+        actions: outcome.map_or(&[], |outcome| &outcome.actions),
         status: person.status(),
         code: outcome.and_then(|outcome| outcome.code.as_deref()),
         reason: outcome.and_then(|outcome| outcome.reason.as_deref()),
@@ -187,14 +184,15 @@ impl Status {
 }
 
 impl Action {
-    fn word(self) -> &'static str {
+    /// `None` for what says nothing.
+    fn word(self) -> Option<&'static str> {
         match self {
-            Action::Create => "create",
-            Action::Update => "update",
-            Action::Disable => "disable",
-            Action::Delete => "delete",
-            Action::StagedDelete => "stagedDelete",
-            Action::Other => "-",
+            Action::Create => Some("create"),
+            Action::Update => Some("update"),
+            Action::Disable => Some("disable"),
+            Action::Delete => Some("delete"),
+            Action::StagedDelete => Some("stagedDelete"),
+            Action::Other => None,
         }
     }
 }

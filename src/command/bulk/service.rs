@@ -20,8 +20,8 @@ use crate::error::{Error, Kind};
 /// One call, connecting included: the largest body on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(100);
 
-/// How often a call that could not be answered is made again: about a minute in all.
-const TRIES: u32 = 6;
+/// How often a call is made that cannot be answered, once work has begun: for about a minute.
+const TRIES: u32 = 7;
 
 /// A service that asks for more patience than this is better asked again by a person.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -32,10 +32,11 @@ const MOST_WAITS: u32 = 100;
 /// Entries on one page of the log.
 const PAGE: &str = "500";
 
+const LOG: &[&str] = &["auditLogs", "provisioning"];
+
 pub struct Service {
     http: Http,
-    /// Without a slash at its end.
-    base: String,
+    base: Url,
 }
 
 /// The job that is uploaded to.
@@ -44,7 +45,19 @@ pub struct Job {
     id: String,
 }
 
-/// Why a job stands still.
+impl Job {
+    fn path(&self) -> [&str; 5] {
+        [
+            "servicePrincipals",
+            &self.app,
+            "synchronization",
+            "jobs",
+            &self.id,
+        ]
+    }
+}
+
+/// How a job is, and what is wrong if something is.
 pub struct State {
     pub code: String,
     pub message: Option<String>,
@@ -90,9 +103,8 @@ struct Named {
 }
 
 impl Service {
-    pub fn new(base: &Url, credentials: Credentials, ca_file: Option<&Path>) -> Result<Service, String> {
+    pub fn new(base: Url, credentials: Credentials, ca_file: Option<&Path>) -> Result<Service, String> {
         let http = Http::new(credentials, TIMEOUT, ca_file).map_err(|error| error.to_string())?;
-        let base = base.as_str().trim_end_matches('/').to_string();
         Ok(Service { http, base })
     }
 
@@ -108,11 +120,8 @@ impl Service {
 
     async fn app(&self, given: &str) -> Result<String, String> {
         let filter = format!("id eq {0} or appId eq {0}", quoted(given));
-        let url = self.url(
-            "servicePrincipals",
-            &[("$filter", filter.as_str()), ("$select", "id")],
-        )?;
-        let answer = self.ask(&Call::get(url)).await?;
+        let url = self.url(&["servicePrincipals"], &[("$filter", &filter), ("$select", "id")])?;
+        let answer = self.ask(&Call::get(url), 1, None).await?;
         if answer.status == 403 {
             // Who may upload need not be allowed to look apps up: then what is given has to be the object id.
             return Ok(given.to_string());
@@ -131,8 +140,8 @@ impl Service {
     }
 
     async fn only_job(&self, app: &str) -> Result<String, String> {
-        let url = self.url(&format!("servicePrincipals/{app}/synchronization/jobs"), &[])?;
-        let answer = self.ask(&Call::get(url)).await?;
+        let url = self.url(&["servicePrincipals", app, "synchronization", "jobs"], &[])?;
+        let answer = self.ask(&Call::get(url), 1, None).await?;
         if answer.status == 403 {
             return Err(format!(
                 "this client may not list jobs: name the job with --job, or give the client the role {}",
@@ -157,12 +166,8 @@ impl Service {
 
     /// How the job is, if this client may know.
     pub async fn state(&self, job: &Job) -> Option<State> {
-        let path = format!("servicePrincipals/{}/synchronization/jobs/{}", job.app, job.id);
-        let answer = self
-            .http
-            .send(&Call::get(self.url(&path, &[]).ok()?))
-            .await
-            .ok()?;
+        let url = self.url(&job.path(), &[]).ok()?;
+        let answer = self.http.send(&Call::get(url)).await.ok()?;
         let status = answer.json()?.get("status")?.clone();
         let text = |pointer: &str| Some(status.pointer(pointer)?.as_str()?.to_string());
         Some(State {
@@ -174,45 +179,36 @@ impl Service {
     /// Posts one bulk request, and answers when it was taken in, by the service's clock. Sending one again is
     /// harmless: it says the same of the same people.
     pub async fn upload(&self, job: &Job, body: Vec<u8>, progress: &Progress) -> Result<Timestamp, String> {
-        let path = format!(
-            "servicePrincipals/{}/synchronization/jobs/{}/bulkUpload",
-            job.app, job.id
-        );
+        let path = [job.path().as_slice(), &["bulkUpload"]].concat();
         let call = Call::post(self.url(&path, &[])?, "application/scim+json", body);
-        let answer = self.ask_patiently(&call, Some(progress)).await?;
+        let answer = self.ask(&call, TRIES, Some(progress)).await?;
         match answer.status.is_success() {
             true => Ok(self.time(&answer)),
             false => Err(refused(answer, &self.base, Purpose::Upload)),
         }
     }
 
-    /// Everything that the log says of a job since then, page by page; answers the service's time.
-    pub async fn log(
-        &self,
-        job: &Job,
-        since: Timestamp,
-        mut each: impl FnMut(Entry),
-    ) -> Result<Timestamp, String> {
+    /// Everything that the log says of a job since then, page by page.
+    pub async fn log(&self, job: &Job, since: Timestamp, mut each: impl FnMut(Entry)) -> Result<(), String> {
         let filter = format!("jobid eq {} and activityDateTime ge {since}", quoted(&job.id));
-        let first = self.url(
-            "auditLogs/provisioning",
-            &[("$filter", filter.as_str()), ("$top", PAGE)],
-        )?;
-        let mut next = Some(first);
-        let mut time = None;
+        let mut next = Some(self.url(LOG, &[("$filter", &filter), ("$top", PAGE)])?);
         while let Some(url) = next.take() {
-            let answer = self.ask(&Call::get(url)).await?;
-            time.get_or_insert_with(|| self.time(&answer));
+            let answer = self.ask(&Call::get(url), TRIES, None).await?;
             let page: Collection<Entry> = self.read(answer, Purpose::Log)?;
             page.value.into_iter().for_each(&mut each);
             next = page.next.map(|link| self.own(&link)).transpose()?;
         }
-        Ok(time.unwrap_or(since))
+        Ok(())
     }
 
-    /// The service's own time, without an upload.
+    /// The service's own time, from a look at the log: whoever may not read it learns so.
     pub async fn now(&self, job: &Job) -> Result<Timestamp, String> {
-        self.log(job, Clock::system().now(), drop).await
+        let filter = format!("jobid eq {}", quoted(&job.id));
+        let url = self.url(LOG, &[("$filter", &filter), ("$top", "1")])?;
+        let answer = self.ask(&Call::get(url), 1, None).await?;
+        let now = self.time(&answer);
+        let _: Collection<Entry> = self.read(answer, Purpose::Log)?;
+        Ok(now)
     }
 
     fn time(&self, answer: &Answer) -> Timestamp {
@@ -221,9 +217,12 @@ impl Service {
             .map_or_else(|| Clock::system().now(), |date| date.timestamp())
     }
 
-    fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, String> {
-        let mut url = Url::parse(&format!("{}/v1.0/{path}", self.base))
-            .map_err(|error| format!("'{path}' makes no address: {error}: check --app and --job"))?;
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, String> {
+        let mut url = self.base.clone();
+        match url.path_segments_mut() {
+            Ok(mut segments) => drop(segments.pop_if_empty().push("v1.0").extend(path)),
+            Err(()) => return Err(format!("{} cannot be called: check --url", self.base)),
+        }
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -232,13 +231,12 @@ impl Service {
 
     /// A link of the service's, at the address that it is reached at: the token goes nowhere else.
     fn own(&self, link: &str) -> Result<Url, String> {
-        let unusable = |error| format!("{} answered a link that is none: {error}", self.base);
-        let base = Url::parse(&self.base).map_err(unusable)?;
-        let link = base.join(link).map_err(unusable)?;
-        if link.origin() == base.origin() {
+        let link = self.base.join(link);
+        let link = link.map_err(|error| format!("{} answered a link that is none: {error}", self.base))?;
+        if link.origin() == self.base.origin() {
             return Ok(link);
         }
-        let mut own = base;
+        let mut own = self.base.clone();
         own.set_path(link.path());
         own.set_query(link.query());
         Ok(own)
@@ -256,13 +254,9 @@ impl Service {
         })
     }
 
-    async fn ask(&self, call: &Call) -> Result<Answer, String> {
-        self.ask_patiently(call, None).await
-    }
-
     /// Waits as it is told to, tries again what could not be answered, and gives back any other answer.
-    async fn ask_patiently(&self, call: &Call, progress: Option<&Progress>) -> Result<Answer, String> {
-        let (mut tries, mut waits) = (0, 0);
+    async fn ask(&self, call: &Call, most_tries: u32, progress: Option<&Progress>) -> Result<Answer, String> {
+        let (mut tries, mut waits) = (1, 0);
         loop {
             let (wait, error) = match self.http.send(call).await {
                 Ok(answer) if !is_passing(&answer) => return Ok(answer),
@@ -283,9 +277,9 @@ impl Service {
                     waits += 1;
                     wait
                 }
-                _ if tries + 1 < TRIES => {
+                _ if tries < most_tries => {
                     tries += 1;
-                    Duration::from_secs(1 << tries)
+                    Duration::from_secs(1 << (tries - 1))
                 }
                 _ => return Err(error.to_string()),
             };
@@ -315,9 +309,9 @@ fn role(purpose: Purpose) -> &'static str {
 }
 
 /// A refusal in the service's own words, and what to do about it.
-fn refused(answer: Answer, base: &str, purpose: Purpose) -> String {
+fn refused(answer: Answer, base: &Url, purpose: Purpose) -> String {
     let status = answer.status.as_u16();
-    let error = answer.into_error(base);
+    let error = answer.into_error(&place(base));
     if status == 403 {
         return format!(
             "{error}; give the client the role {}, and this app if its apps are limited",

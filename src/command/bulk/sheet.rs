@@ -135,7 +135,14 @@ impl Sheet {
             Err(error) => return Err(format!("cannot read {}: {error}", self.name)),
         }
         self.row = row;
-        let line = self.raw.position().map_or(line, csv::Position::line);
+        // Where a row is said to begin includes the blank lines before it; where it ends does not.
+        let inside: usize = self
+            .raw
+            .iter()
+            .map(|cell| cell.iter().filter(|byte| **byte == b'\n').count())
+            .sum();
+        let ended = self.reader.position().line();
+        let line = line.max(ended.saturating_sub(1 + inside as u64));
         let cells = StringRecord::from_byte_record(std::mem::take(&mut self.raw)).map_err(|error| {
             let column = self.header.name(error.utf8_error().field());
             let what = format!(
