@@ -11,6 +11,7 @@ mod directory;
 mod entra;
 mod gateway;
 mod guard;
+mod lab_entra;
 mod pages;
 mod replicas;
 mod scenarios;

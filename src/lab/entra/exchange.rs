@@ -106,13 +106,21 @@ pub fn unreadable() -> Refusal {
     )
 }
 
+/// Segments that are written in more than one way: with the namespace, with its alias, without.
+const WRITTEN: &[(&str, &str)] = &[
+    ("microsoft.graph.delta", "delta"),
+    ("graph.delta", "delta"),
+    ("microsoft.graph.restore", "restore"),
+    ("graph.restore", "restore"),
+    ("graph.user", "microsoft.graph.user"),
+];
+
 /// `users('7')` is two segments, `delta()` and `microsoft.graph.delta` are `delta`.
 fn segment(raw: &str) -> Vec<String> {
     let text = decode(raw);
     let text = text.strip_suffix("()").unwrap_or(&text);
-    let text = text
-        .strip_prefix("microsoft.graph.delta")
-        .map_or(text, |_| "delta");
+    let known = WRITTEN.iter().find(|(written, _)| *written == text);
+    let text = known.map_or(text, |(_, meant)| meant);
     match text.strip_suffix("')").and_then(|open| open.split_once("('")) {
         Some((name, key)) => vec![name.to_string(), key.replace("''", "'")],
         None => vec![text.to_string()],
@@ -297,6 +305,10 @@ mod tests {
             ),
             ("/v1.0/users/delta()?x=1", "users|delta"),
             ("/v1.0/users/microsoft.graph.delta()", "users|delta"),
+            (
+                "/v1.0/directory/deletedItems/graph.user",
+                "directory|deletedItems|microsoft.graph.user",
+            ),
             ("/v1.0/users/a%23EXT%23@x", "users|a#EXT#@x"),
         ];
         for (address, path) in cases {

@@ -296,7 +296,12 @@ fn find(call: &Call) -> Result<&'static Route, Refusal> {
             "Specified HTTP method is not allowed for the request target.",
         ));
     }
-    let segment = call.path.last().map(String::as_str).unwrap_or_default();
+    let first = call.path.first().map(String::as_str).unwrap_or_default();
+    let mut begins = ROUTES.iter().filter_map(|route| route.kind.split('/').nth(1));
+    let segment = match begins.any(|begin| begin.eq_ignore_ascii_case(first)) {
+        true => call.path.last().map(String::as_str).unwrap_or_default(),
+        false => first,
+    };
     Err(Refusal::bad(
         "BadRequest",
         format!("Resource not found for the segment '{segment}'."),

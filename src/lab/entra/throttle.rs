@@ -95,7 +95,8 @@ impl Bucket {
         if fits {
             return Ok(self.level / limit);
         }
-        let over = (self.level - limit).max(cost);
+        // What was refused has to leak out, and then there has to be room for it.
+        let over = self.level + cost - limit;
         Err(Duration::from_secs_f64((over / rate).max(1.0)))
     }
 }
@@ -122,8 +123,8 @@ mod tests {
         let mut take = |seconds, cost| bucket.take(at(seconds), cost, 10.0, Duration::from_secs(10));
         assert_eq!(take(0, 8.0), Ok(0.8));
         assert_eq!(take(0, 2.0), Ok(1.0));
-        assert_eq!(take(0, 1.0), Err(Duration::from_secs(1)));
-        assert_eq!(take(0, 1.0), Err(Duration::from_secs(2)), "impatience costs");
+        assert_eq!(take(0, 1.0), Err(Duration::from_secs(2)));
+        assert_eq!(take(0, 1.0), Err(Duration::from_secs(3)), "impatience costs");
         assert!(take(2, 1.0).is_err(), "a second refused is a second more");
         assert!(take(5, 1.0).is_ok());
     }
