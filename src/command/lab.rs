@@ -56,6 +56,9 @@ struct Directory {
     /// Where the certificate authority's `ca.pem` is written.
     #[arg(long)]
     ca_folder: Option<PathBuf>,
+    /// The service account's password, from the environment alone; a random one where it is not set.
+    #[arg(long, env = "MUSTER_LAB_PASSWORD", hide_env_values = true, hide = true)]
+    password: Option<String>,
 }
 
 /// Entra ID, as Microsoft Graph's users surface.
@@ -90,6 +93,7 @@ async fn directory(arguments: Directory, stop: CancellationToken) -> Result<(), 
         workers: common.workers,
         base_dn: arguments.base_dn,
         ca_folder: arguments.ca_folder,
+        password: arguments.password,
         faults: faults(common.faults.as_deref())?,
         ..directory::Options::default()
     };

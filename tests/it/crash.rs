@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use muster::lab::entra;
 use serde_json::{Value as Json, json};
 
 use crate::directory::target;
+use crate::entra::Tenant;
 use crate::gateway::{Caller, JOB, Setup, bulk, eventually, person};
 use crate::guard;
 use crate::support::{openldap, samba};
@@ -46,6 +48,41 @@ async fn storm(caller: Caller, token: String, round: usize, lane: usize) -> Vec<
 async fn kill_dash_nine_under_an_upload_storm() {
     let directory = openldap::directory();
     let setup = Setup::with_target(&guard::target(&directory)).app("start = true");
+    let held = || {
+        let entries = directory
+            .client()
+            .search("(employeeID=*)", &["employeeID"])
+            .unwrap();
+        entries
+            .iter()
+            .filter_map(|entry| entry.value("employeeID").map(str::to_string))
+            .collect()
+    };
+    survives_storms(setup, held).await;
+}
+
+/// The same with a tenant whose searches lag behind, so that a user just made cannot be found by number.
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_dash_nine_with_entra_as_the_target() {
+    let tenant = Tenant::new(entra::Settings {
+        throttle: entra::Throttling::Off,
+        search_delay_ms: 800,
+        ..entra::Settings::default()
+    });
+    let setup = Setup::with_cloud(&tenant.target()).app("start = true");
+    let held = || {
+        let state = tenant.lab.state();
+        let users = state["users"].as_array().unwrap().iter();
+        users
+            .filter_map(|user| user["employeeId"].as_str().map(str::to_string))
+            .collect()
+    };
+    survives_storms(setup, held).await;
+}
+
+/// Kills the gateway again and again while uploads come in; `held` says whose employee numbers the target holds, each
+/// as often as it does.
+async fn survives_storms(setup: Setup, held: impl Fn() -> Vec<String>) {
     let mut acknowledged: BTreeMap<String, usize> = BTreeMap::new();
     for round in 0..ROUNDS {
         let mut process = setup.spawn().await;
@@ -78,14 +115,8 @@ async fn kill_dash_nine_under_an_upload_storm() {
         "acknowledged operations without exactly one outcome each: {differing:?}"
     );
     let mut accounts: BTreeMap<String, usize> = BTreeMap::new();
-    for entry in directory
-        .client()
-        .search("(employeeID=*)", &["employeeID"])
-        .unwrap()
-    {
-        *accounts
-            .entry(entry.value("employeeID").unwrap().to_string())
-            .or_default() += 1;
+    for id in held() {
+        *accounts.entry(id).or_default() += 1;
     }
     let twice: Vec<_> = accounts.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "accounts there twice: {twice:?}");

@@ -275,11 +275,9 @@ impl Writing {
             self.end = Some(End::Unknown(errors::refusal(reply, None)));
         } else if reply.status.is_success() {
             self.wrote(reply);
-        } else if let Some(several) = self.steps.pop_front_if(|effects| effects.len() > 1)
-            && is_about_content(reply.status)
-        {
+        } else if self.is_at_several() && is_about_content(reply.status) {
             // One of them is at fault; the others are written without it.
-            for effect in several.into_iter().rev() {
+            for effect in self.steps.pop_front().into_iter().flatten().rev() {
                 self.steps.push_front(vec![effect]);
             }
         } else {
@@ -293,6 +291,11 @@ impl Writing {
             };
             self.refused(error);
         }
+    }
+
+    /// The request in hand writes several values.
+    fn is_at_several(&self) -> bool {
+        self.steps.front().is_some_and(|effects| effects.len() > 1)
     }
 
     fn wrote(&mut self, reply: &Reply) {
