@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use serde_json::Value as Json;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde_json::{Value as Json, json};
 
 use crate::directory;
 use crate::gateway::{APP, Gateway, JOB, Setup};
@@ -177,7 +179,7 @@ async fn whoever_fails_is_named_with_the_reason() {
     let file = rows(1..4, "Guide") + "4,,No login,,,Active,\n2,p2,Person 2,Person,Number2,Active,Chief\n";
     let sent = world.bulk(&file, &[]).await;
     sent.ends_with(1);
-    sent.says("1 people stand in several rows");
+    sent.says("1 person stands in several rows: what is said last");
     assert_eq!(sent.line("1"), "1 Person 1 create success");
     assert!(sent.line("2").ends_with("success"), "{}", sent.printed);
     let reason = "userPrincipalName must hold exactly one @";
@@ -214,7 +216,7 @@ async fn whoever_fails_is_named_with_the_reason() {
     assert_eq!(people[3], ("4", "failure"));
     assert_eq!(people[4], ("5", "success"));
     assert!(document["people"][3]["reason"].as_str().unwrap().contains(reason));
-    assert_eq!(document["people"][4]["actions"], serde_json::json!(["create"]));
+    assert_eq!(document["people"][4]["actions"], json!(["create"]));
 
     // Who is left out of a file is not touched, and a well-ended rest is well.
     world
@@ -258,21 +260,18 @@ async fn a_large_file_passes_a_gateway_that_asks_for_patience() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_upload_says_where_to_go_on() {
     let world = World::new(|setup| setup.server("max_body = \"4KiB\"")).await;
-    let file = rows(1..5, "Guide")
-        + &rows(5..9, &"very long ".repeat(300))
-            .split_once('\n')
-            .unwrap()
-            .1
-            .to_string();
+    let long = rows(5..9, &"very long ".repeat(300));
+    let (_, long) = long.split_once('\n').unwrap();
+    let file = rows(1..5, "Guide") + long;
     let sent = world.bulk(&file, &["--chunk", "2"]).await;
     sent.ends_with(1);
     sent.says("413");
-    sent.says("a smaller --chunk. 4 rows were taken in: go on with --from-row 6");
+    sent.says("a smaller --chunk. 4 rows are known to be taken in: go on with --from-row 6");
     let sent = world
         .bulk(&file, &["--chunk", "1", "--from-row", "6", "--no-wait"])
         .await;
     sent.ends_with(0);
-    sent.says("4 rows about 4 people are taken in");
+    sent.says("4 rows about 4 people: taken in");
     world.gateway.caller.settled().await;
     assert_eq!(world.accounts(), 8);
 }
@@ -342,7 +341,7 @@ async fn who_may_not_is_told_what_to_do() {
         ),
         (
             &["--job", "API2AD.other"],
-            "check --url, --app and --job. Nothing was taken in",
+            "check --url, --app and --job. Nothing is known to be taken in",
         ),
         (
             &["--token-url", "http://127.0.0.1:9/oauth2/v2.0/token"],
@@ -457,4 +456,109 @@ async fn the_readmes_file_is_sent_as_written() {
         "nobody answers at the example's controllers"
     );
     sent.says("not everybody has an outcome: 1s went by; the job is ");
+}
+
+/// What Microsoft's service does and a gateway of ours does not: an app whose ids differ, two jobs, a wait in
+/// fractions of a second, a moment of weakness, entries that stood in the log before.
+#[derive(Default)]
+struct Elsewhere {
+    uploads: AtomicUsize,
+    looks: AtomicUsize,
+}
+
+impl Elsewhere {
+    async fn start() -> (String, web::Data<Elsewhere>) {
+        let elsewhere = web::Data::new(Elsewhere::default());
+        let data = elsewhere.clone();
+        let server =
+            HttpServer::new(move || App::new().app_data(data.clone()).default_service(web::to(answer)))
+                .workers(1)
+                .disable_signals()
+                .bind("127.0.0.1:0")
+                .unwrap();
+        let url = format!("http://{}", server.addrs()[0]);
+        tokio::spawn(server.run());
+        (url, elsewhere)
+    }
+}
+
+async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Elsewhere>) -> HttpResponse {
+    let query =
+        web::Query::<std::collections::BTreeMap<String, String>>::from_query(request.query_string()).unwrap();
+    let entry = |id: &str, second: u32, action: &str| {
+        json!({
+            "id": id, "activityDateTime": format!("2999-01-01T00:00:0{second}Z"), "provisioningAction": action,
+            "sourceIdentity": { "id": "2001", "displayName": null }, "targetIdentity": null,
+            "provisioningStatusInfo": { "status": "success", "errorInformation": null },
+        })
+    };
+    let value = match request.path() {
+        "/gate/muster/oauth2/v2.0/token" => {
+            return HttpResponse::Ok()
+                .json(json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": "t" }));
+        }
+        "/gate/v1.0/servicePrincipals" => {
+            assert_eq!(query["$filter"], "id eq 'O''Hara' or appId eq 'O''Hara'");
+            json!([{ "id": "object" }])
+        }
+        "/gate/v1.0/servicePrincipals/object/synchronization/jobs" => {
+            json!([{ "id": "one" }, { "id": "two" }])
+        }
+        "/gate/v1.0/servicePrincipals/object/synchronization/jobs/two/bulkUpload" => {
+            let request: Json = serde_json::from_slice(&body).unwrap();
+            assert_eq!(request["Operations"].as_array().unwrap().len(), 1);
+            return match state.uploads.fetch_add(1, Ordering::SeqCst) {
+                0 => HttpResponse::TooManyRequests()
+                    .insert_header(("Retry-After", "0.2"))
+                    .finish(),
+                1 => HttpResponse::BadGateway().finish(),
+                _ => HttpResponse::Accepted().finish(),
+            };
+        }
+        "/gate/v1.0/auditLogs/provisioning" if query.get("$top").is_some_and(|top| top == "1") => json!([]),
+        "/gate/v1.0/auditLogs/provisioning" => match state.looks.fetch_add(1, Ordering::SeqCst) {
+            0 => json!([entry("before", 1, "disable")]),
+            1 => {
+                return HttpResponse::ServiceUnavailable()
+                    .insert_header(("Retry-After", "0"))
+                    .finish();
+            }
+            2 => json!([entry("before", 1, "disable")]),
+            _ => json!([entry("after", 2, "create"), entry("before", 1, "disable")]),
+        },
+        _ => return HttpResponse::NotFound().finish(),
+    };
+    HttpResponse::Ok().json(json!({ "value": value }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_service_is_sent_to_as_well() {
+    let (url, elsewhere) = Elsewhere::start().await;
+    let url = format!("{url}/gate/");
+    let csv = std::fs::read_to_string(example()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().join("one.csv");
+    std::fs::write(&one, csv.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
+    let connection = [
+        "--url",
+        &url,
+        "--app",
+        "O'Hara",
+        "--client-id",
+        "a",
+        "--client-secret-env",
+        "HR_SECRET",
+    ];
+    let sent = muster(&one, &connection, "s3cret").await;
+    sent.ends_with(1);
+    sent.says("the app object has several jobs: choose one with --job: one, two");
+    let sent = muster(
+        &one,
+        &[&connection[..], &["--job", "two", "--wait", "20s"]].concat(),
+        "s3cret",
+    )
+    .await;
+    sent.ends_with(0);
+    assert_eq!(sent.line("2001"), "2001 create success");
+    assert_eq!(elsewhere.uploads.load(Ordering::SeqCst), 3);
 }

@@ -68,6 +68,8 @@ pub struct Arguments {
     /// The app's job; may be left out if it has one.
     #[arg(long, value_name = "ID")]
     job: Option<String>,
+    /// Who sends: an OAuth client with the roles SynchronizationData-User.Upload, ProvisioningLog.Read.All, and to have
+    /// app and job found Application.Read.All and Synchronization.Read.All.
     #[arg(long, required_unless_present = "dry_run", value_name = "ID")]
     client_id: Option<String>,
     /// The environment variable that holds the client's secret.
@@ -127,7 +129,11 @@ pub async fn run(arguments: Arguments) -> Outcome {
     let job = service.job(&connection.app, arguments.job.as_deref()).await?;
     if arguments.no_wait {
         arguments.send(&service, &job, &mapping, &roll, rows).await?;
-        eprintln!("{rows} rows about {} people are taken in", roll.people().len());
+        let people = report::counted(roll.people().len(), "person", "people");
+        eprintln!(
+            "{} about {people}: taken in",
+            report::counted(rows, "row", "rows")
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let beginning = follow::begin(&service, &job, &mut roll)
@@ -229,7 +235,8 @@ impl Arguments {
         }
         let repeated = roll.people().iter().filter(|person| person.rows > 1).count();
         if repeated > 0 {
-            eprintln!("{repeated} people stand in several rows: what is said last of somebody counts");
+            let repeated = report::counted(repeated, "person stands", "people stand");
+            eprintln!("{repeated} in several rows: what is said last of somebody counts");
         }
         Ok((roll, rows))
     }
@@ -239,8 +246,8 @@ impl Arguments {
         let mut out = io::stdout().lock();
         while let Some(chunk) = people.chunk(self.chunk.get(), self.from_row)? {
             let written = out.write_all(&chunk.body).and_then(|()| out.write_all(b"\n"));
-            if let Some(code) = ended(written)? {
-                return Ok(code);
+            if !read_on(written)? {
+                break;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -259,16 +266,20 @@ impl Arguments {
         let mut people = People::new(self.sheet()?, mapping);
         let mut progress = Progress::new("rows sent", rows);
         let (mut sent, mut at) = (0, Timestamp::UNIX_EPOCH);
-        while let Some(chunk) = people.chunk(self.chunk.get(), self.from_row)? {
+        while let Some(chunk) = people
+            .chunk(self.chunk.get(), self.from_row)
+            .map_err(|message| format!("{message}. {}", known(sent)))?
+        {
             let row = chunk.row;
-            let go_on = |message: String| match sent {
-                0 => format!("{message}. Nothing was taken in"),
-                sent => format!("{message}. {sent} rows were taken in: go on with --from-row {row}"),
-            };
+            let stopped =
+                |message: String| format!("{message}. {}: go on with --from-row {row}", known(sent));
             if !chunk.workers.iter().all(|worker| roll.knows(worker)) {
-                return Err(go_on("the file was changed while it was sent".into()));
+                return Err(stopped("the file was changed while it was sent".into()));
             }
-            at = service.upload(job, chunk.body, &progress).await.map_err(go_on)?;
+            at = service
+                .upload(job, chunk.body, &progress)
+                .await
+                .map_err(stopped)?;
             sent += u64::try_from(chunk.workers.len()).unwrap_or(0);
             progress.at(sent);
         }
@@ -302,19 +313,30 @@ impl Arguments {
         if let Some(why) = why {
             eprintln!("muster: not everybody has an outcome: {why}");
         }
-        Ok(match ended(written)? {
-            Some(code) => code,
-            None if summary.is_well() => ExitCode::SUCCESS,
-            None => ExitCode::FAILURE,
+        read_on(written)?;
+        Ok(match summary.is_well() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
         })
     }
 }
 
-/// Nobody reading on (`| head`) is the end of printing, and no failure.
-fn ended(written: io::Result<()>) -> Result<Option<ExitCode>, String> {
+/// What is acknowledged; of a request without an answer nobody knows.
+fn known(sent: u64) -> String {
+    match sent {
+        0 => "Nothing is known to be taken in".into(),
+        sent => format!(
+            "{} known to be taken in",
+            report::counted(sent, "row is", "rows are")
+        ),
+    }
+}
+
+/// Whether somebody reads what is printed; that nobody does any more (`| head`) is no failure.
+fn read_on(written: io::Result<()>) -> Result<bool, String> {
     match written {
-        Ok(()) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::SUCCESS)),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(format!("cannot write to stdout: {error}")),
     }
 }
@@ -324,7 +346,8 @@ fn ended(written: io::Result<()>) -> Result<Option<ExitCode>, String> {
 fn token_url(url: &Url) -> Result<Url, String> {
     let microsoft = ["microsoft.com", "microsoft.us", "chinacloudapi.cn"];
     let host = url.host_str().unwrap_or_default();
-    if microsoft.iter().any(|domain| host.ends_with(domain)) {
+    let within = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
+    if microsoft.iter().any(within) {
         return Err(
             "Microsoft's token service has to be named: --token-url https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
                 .into(),

@@ -1,4 +1,4 @@
-//! What became of everybody: a few dozen bytes a person, however many rows and log entries there are.
+//! What became of everybody: some two hundred bytes a person, however many rows and log entries there are.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -32,13 +32,18 @@ pub struct Outcome {
     at: Timestamp,
     pub name: Box<str>,
     /// What was done, or tried, each once.
-    pub actions: Vec<Action>,
+    pub actions: Actions,
     pub status: Status,
     pub code: Option<Box<str>>,
     pub reason: Option<Box<str>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+/// A set of actions, as bits.
+#[derive(Clone, Copy, Default)]
+pub struct Actions(u8);
+
+/// The log's `provisioningAction`.
+#[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     Create,
@@ -193,9 +198,7 @@ impl Person {
             self.outcome = Some(new);
             return;
         };
-        let mut actions = [old.actions.as_slice(), &new.actions].concat();
-        actions.sort_unstable();
-        actions.dedup();
+        let actions = old.actions.and(new.actions);
         if new.outweighs(old) {
             *old = new;
         }
@@ -219,7 +222,7 @@ impl Outcome {
         Some(Outcome {
             at: entry.activity_date_time,
             name: name.unwrap_or_default().into(),
-            actions: entry.provisioning_action.into_iter().collect(),
+            actions: entry.provisioning_action.map_or(Actions::default(), Actions::of),
             status: if held && status == Status::Skipped {
                 Status::Held
             } else {
@@ -241,6 +244,32 @@ impl Outcome {
 
     fn is_redundant(&self) -> bool {
         self.code.as_deref() == Some(REDUNDANT)
+    }
+}
+
+/// In the order in which they are told.
+const ACTIONS: [Action; 6] = [
+    Action::Create,
+    Action::Update,
+    Action::Disable,
+    Action::Delete,
+    Action::StagedDelete,
+    Action::Other,
+];
+
+impl Actions {
+    fn of(action: Action) -> Actions {
+        Actions(1 << action as u8)
+    }
+
+    fn and(self, others: Actions) -> Actions {
+        Actions(self.0 | others.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Action> {
+        ACTIONS
+            .into_iter()
+            .filter(move |action| self.0 & Actions::of(*action).0 != 0)
     }
 }
 
@@ -350,7 +379,10 @@ mod tests {
                     roll.take(entry(line));
                 }
                 let person = &roll.people()[0];
-                let found = person.outcome.as_ref().map_or(0, |outcome| outcome.actions.len());
+                let found = person
+                    .outcome
+                    .as_ref()
+                    .map_or(0, |outcome| outcome.actions.iter().count());
                 assert_eq!(
                     (roll.everybody_ended(), person.status(), found),
                     (ended, status, actions),

@@ -38,7 +38,7 @@ struct Line<'r> {
     worker: &'r str,
     name: Option<&'r str>,
     rows: u32,
-    actions: &'r [Action],
+    actions: Vec<Action>,
     status: Status,
     code: Option<&'r str>,
     reason: Option<&'r str>,
@@ -109,7 +109,7 @@ fn line(person: &Person) -> Line<'_> {
             .map(|outcome| &*outcome.name)
             .filter(|name| !name.is_empty()),
         rows: person.rows,
-        actions: outcome.map_or(&[], |outcome| &outcome.actions),
+        actions: outcome.map_or(Vec::new(), |outcome| outcome.actions.iter().collect()),
         status: person.status(),
         code: outcome.and_then(|outcome| outcome.code.as_deref()),
         reason: outcome.and_then(|outcome| outcome.reason.as_deref()),
@@ -162,12 +162,18 @@ impl Summary {
             .map(|(count, status)| format!("{count} {}", status.word()))
             .collect();
         format!(
-            "{} people in {} rows: {}",
-            self.people,
-            self.rows,
+            "{} in {}: {}",
+            counted(self.people, "person", "people"),
+            counted(self.rows, "row", "rows"),
             counts.join(", ")
         )
     }
+}
+
+/// `1 row`, `2 rows`.
+pub fn counted<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
+    let word = if count == N::from(1) { one } else { many };
+    format!("{count} {word}")
 }
 
 impl Status {
