@@ -59,7 +59,7 @@ pub struct Arguments {
     /// What parts the cells; found in the first row otherwise. `tab` for a tab.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
-    /// Where Graph's paths begin: a Muster gateway, or https://graph.microsoft.com.
+    /// Where Graph's paths begin: the address of a Muster gateway, or Microsoft's, `https://graph.microsoft.com`.
     #[arg(long, required_unless_present = "dry_run", value_parser = base_url)]
     url: Option<Url>,
     /// The app (service principal), by its object id or its appId.
