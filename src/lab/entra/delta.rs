@@ -46,6 +46,8 @@ pub fn delta(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
             let place = begin(desk, call)?;
             return Ok(answer(call, Vec::new(), finished(desk, &place)));
         }
+        // What a caller is sent to who has to start again.
+        (None, Some("") | None) => begin(desk, call)?,
         (None, Some(token)) => {
             let place = resume(desk, call, token)?;
             Place {
@@ -57,7 +59,6 @@ pub fn delta(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
                 ..place
             }
         }
-        (None, None) => begin(desk, call)?,
     };
     let is_minimal = call
         .header("prefer")
@@ -70,7 +71,11 @@ pub fn delta(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
         Some(next) => ("@odata.nextLink", format!("$skiptoken={}", pack(&next))),
         None => finished(desk, &place),
     };
-    Ok(answer(call, value, link))
+    let answer = answer(call, value, link);
+    Ok(match is_minimal {
+        true => answer.with("preference-applied", "return=minimal"),
+        false => answer,
+    })
 }
 
 fn answer(call: &Call, value: Vec<Value>, (name, query): (&'static str, String)) -> Answer {
@@ -84,10 +89,11 @@ fn answer(call: &Call, value: Vec<Value>, (name, query): (&'static str, String))
 /// A round that starts now.
 fn begin(desk: &Desk, call: &Call) -> Result<Place, Refusal> {
     let selected = call.option("select").map(select).transpose()?;
-    let names = call.option("select").unwrap_or_default();
-    let has_managers = names
-        .split(',')
-        .any(|name| name.trim().eq_ignore_ascii_case("manager"));
+    let has_managers = call.option("select").is_none_or(|names| {
+        names
+            .split(',')
+            .any(|name| name.trim().eq_ignore_ascii_case("manager"))
+    });
     let filter = call.option("filter").map(|text| Filter::parse_long(text, NAMED));
     Ok(Place {
         issued: desk.now,

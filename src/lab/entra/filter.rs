@@ -29,6 +29,7 @@ pub enum Filter {
     Not(Box<Filter>),
     Compare(Path, Operator, Literal),
     In(Path, Vec<Literal>),
+    /// With a text in lower case.
     Text(Test, Path, String),
     /// At least one element of a list.
     Any(Path, Box<Filter>),
@@ -60,6 +61,7 @@ pub enum Test {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
+    /// In lower case.
     Text(String),
     Bool(bool),
     Moment(Timestamp),
@@ -143,32 +145,25 @@ impl Filter {
     }
 
     fn holds(&self, user: &User, element: Option<&Value>) -> bool {
-        let value = |path: &Path| match path {
-            Path::Element => element.cloned(),
-            Path::Property(name, None) => user.get(name).cloned(),
-            Path::Property(name, Some(member)) => user.get(name).and_then(|whole| whole.get(member)).cloned(),
-        };
         match self {
             Filter::And(parts) => parts.iter().all(|part| part.holds(user, element)),
             Filter::Or(parts) => parts.iter().any(|part| part.holds(user, element)),
             Filter::Not(part) => !part.holds(user, element),
-            Filter::Compare(path, operator, wanted) => compare(value(path).as_ref(), *operator, wanted),
+            Filter::Compare(path, operator, wanted) => compare(path.of(user, element), *operator, wanted),
             Filter::In(path, wanted) => {
-                let value = value(path);
-                wanted
-                    .iter()
-                    .any(|wanted| compare(value.as_ref(), Operator::Eq, wanted))
+                let held = path.of(user, element);
+                let mut wanted = wanted.iter();
+                wanted.any(|wanted| compare(held, Operator::Eq, wanted))
             }
             Filter::Text(test, path, wanted) => {
-                let value = value(path);
-                let held = value.as_ref().and_then(Value::as_str).unwrap_or_default();
-                let (held, wanted) = (held.to_lowercase(), wanted.to_lowercase());
+                let held = path.of(user, element).and_then(Value::as_str);
+                let held = held.unwrap_or_default().to_lowercase();
                 match test {
-                    Test::Starts => held.starts_with(&wanted),
-                    Test::Ends => held.ends_with(&wanted),
+                    Test::Starts => held.starts_with(wanted),
+                    Test::Ends => held.ends_with(wanted),
                 }
             }
-            Filter::Any(path, inner) => match value(path) {
+            Filter::Any(path, inner) => match path.of(user, element) {
                 Some(Value::Array(elements)) => elements.iter().any(|one| inner.holds(user, Some(one))),
                 _ => false,
             },
@@ -230,6 +225,16 @@ impl Filter {
                 check_path(path, is_advanced, true)?;
                 inner.check(is_advanced, true)
             }
+        }
+    }
+}
+
+impl Path {
+    fn of<'a>(&self, user: &'a User, element: Option<&'a Value>) -> Option<&'a Value> {
+        match self {
+            Path::Element => element,
+            Path::Property(name, None) => user.get(name),
+            Path::Property(name, Some(member)) => user.get(name)?.get(member),
         }
     }
 }
@@ -301,9 +306,7 @@ fn check_type(path: &Path, literal: &Literal) -> Result<(), Refusal> {
 fn compare(held: Option<&Value>, operator: Operator, wanted: &Literal) -> bool {
     let order = match (held, wanted) {
         (None | Some(Value::Null), Literal::Null) => Some(Ordering::Equal),
-        (Some(Value::String(held)), Literal::Text(wanted)) => {
-            Some(held.to_lowercase().cmp(&wanted.to_lowercase()))
-        }
+        (Some(Value::String(held)), Literal::Text(wanted)) => Some(held.to_lowercase().as_str().cmp(wanted)),
         (Some(Value::String(held)), Literal::Moment(wanted)) => {
             held.parse::<Timestamp>().ok().map(|held| held.cmp(wanted))
         }
@@ -489,7 +492,7 @@ impl Parser {
             return Err(syntax("a string was expected"));
         };
         self.expect(&Word::Close)?;
-        Ok(Filter::Text(*test, path, text))
+        Ok(Filter::Text(*test, path, text.to_lowercase()))
     }
 
     /// `list/any(x:x eq 'a')`.
@@ -530,7 +533,7 @@ impl Parser {
 
     fn literal(&mut self) -> Result<Literal, Refusal> {
         match self.next()? {
-            Word::Quoted(text) => Ok(Literal::Text(text)),
+            Word::Quoted(text) => Ok(Literal::Text(text.to_lowercase())),
             Word::Bare(word) => literal(&word)
                 .ok_or_else(|| syntax(&format!("'{word}' is not a value; a string needs quotes"))),
             word => Err(syntax(&format!("'{}' was not expected", word.text()))),
@@ -615,4 +618,37 @@ fn choices(count: usize, operator: &str, most: usize) -> Result<(), Refusal> {
     Err(Refusal::query(format!(
         "Too many child clauses specified in search filter expression containing '{operator}' operators: {count}. Max allowed: {most}."
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn precedence_is_odatas() {
+        let parsed = Filter::parse("not id eq 'A' or id eq 'b' and (id eq 'c' or id eq 'd')", true).unwrap();
+        let is = |id: &str| {
+            let path = Path::Property("id".into(), None);
+            Filter::Compare(path, Operator::Eq, Literal::Text(id.into()))
+        };
+        let inner = Filter::Or(vec![is("c"), is("d")]);
+        let expected = Filter::Or(vec![
+            Filter::Not(Box::new(is("a"))),
+            Filter::And(vec![is("b"), inner]),
+        ]);
+        assert_eq!(parsed, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(text in "(\\PC|[a-z '(),:/]|eq|and|or|not|in|null|mail|any){0,40}") {
+            let user = User::new(Uuid::nil(), Timestamp::UNIX_EPOCH);
+            if let Ok(filter) = Filter::parse(&text, true) {
+                filter.admits(&user);
+                filter.candidates(&Shelf::default());
+            }
+        }
+    }
 }

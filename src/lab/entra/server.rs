@@ -34,6 +34,10 @@ pub fn bind(
     })
     .on_connect(|connection, extensions| {
         let stream = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
+        if let Some(stream) = stream {
+            // Or the end of a long answer waits for the caller to acknowledge its beginning.
+            let _ = stream.set_nodelay(true);
+        }
         let copy = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok());
         if let Some(copy) = copy {
             extensions.insert(Line(copy.into()));

@@ -109,8 +109,8 @@ impl Service {
     pub async fn single(&self, call: &Call) -> Outcome {
         let route = find(call);
         let kind = route.as_ref().map_or("unknown", |route| route.kind);
-        let answer = async || {
-            let answer = route.clone().and_then(|route| self.answer(route, call));
+        let answer = async move || {
+            let answer = self.answer(route, call);
             Outcome::Answer(answer.unwrap_or_else(|refusal| refusal.answer(call, self.controls.now())))
         };
         self.with_faults(kind, call, answer).await
@@ -151,11 +151,13 @@ impl Service {
         outcome
     }
 
-    fn answer(&self, route: &Route, call: &Call) -> Result<Answer, Refusal> {
+    fn answer(&self, route: Result<&Route, Refusal>, call: &Call) -> Result<Answer, Refusal> {
         let now = self.controls.now();
         let mut state = self.state();
         let state = &mut *state;
         state.tokens.check(call, now)?;
+        // Strangers are not told what there is.
+        let route = route?;
         state.directory.settle(now);
         let units = units(route, call);
         let scope = format!("{}/{}", self.tenant.client_id, self.tenant.id);
@@ -229,7 +231,10 @@ impl Service {
         if let (Some(settings), Some(changes)) = (settings.as_object_mut(), changes.as_object()) {
             settings.extend(changes.clone());
         }
-        let settings: Settings = serde_json::from_value(settings)?;
+        let mut settings: Settings = serde_json::from_value(settings)?;
+        // A page of nobody would never end.
+        settings.page = settings.page.max(1);
+        settings.delta_page = settings.delta_page.max(1);
         state.directory.delay = Duration::from_millis(settings.search_delay_ms);
         state.settings = settings.clone();
         Ok(settings)

@@ -56,7 +56,11 @@ fn meant(
 
 fn lay(desk: &Desk, user: &mut User, members: &[(&str, &Value)]) -> Result<Vec<String>, Refusal> {
     let mut changed = Vec::new();
-    for (name, value) in members {
+    // A password is judged by the policies that come with it.
+    let is_password = |name: &str| name.eq_ignore_ascii_case("passwordProfile");
+    let others = members.iter().filter(|(name, _)| !is_password(name));
+    let passwords = members.iter().filter(|(name, _)| is_password(name));
+    for (name, value) in others.chain(passwords) {
         if properties::is_extension(name) {
             if user.set(name, properties::check_extension(name, value)?) {
                 changed.push((*name).to_string());

@@ -354,6 +354,8 @@ async fn changes_are_told_to_whoever_follows() {
                 .unwrap()
                 .contains("/users/delta?$deltatoken=")
         );
+        let start = gone.headers()["location"].to_str().unwrap().to_string();
+        assert_eq!(follow(&tenant, &start, false).await.0.len(), 4);
         let answer: Json = gone.json().await.unwrap();
         assert_eq!(error(&answer).0, "syncStateNotFound");
     }
