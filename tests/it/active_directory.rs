@@ -241,6 +241,26 @@ fn openldap() -> Directory {
     }
 }
 
+/// The lab's directory, which plays Windows.
+static LAB: LazyLock<support::lab::Lab> = LazyLock::new(|| {
+    let delegated = ["OU=Staff,DC=example,DC=test", "OU=Leavers,DC=example,DC=test"];
+    support::lab::directory_with(muster::lab::directory::Options {
+        delegated: delegated.map(str::to_string).to_vec(),
+        ..Default::default()
+    })
+});
+
+fn lab() -> Directory {
+    Directory {
+        urls: vec![LAB.directory.url.clone()],
+        base_dn: LAB.directory.base_dn.clone(),
+        bind_dn: LAB.upn.clone(),
+        password: LAB.directory.password.clone(),
+        ca_file: Some(LAB.directory.ca_file.clone()),
+        containers: ["OU=Staff,DC=example,DC=test", "OU=Leavers,DC=example,DC=test"].map(str::to_string),
+    }
+}
+
 macro_rules! stories {
     ($server:ident: $($room:ident::{$($story:ident),* $(,)?})*) => {
         mod $server {
@@ -276,6 +296,33 @@ stories!(samba:
         rights_end_at_the_containers,
         containers_must_exist,
         unfit_values_name_their_attribute,
+        every_attribute_takes_its_old_value_for_a_condition,
+        a_wrong_password_is_tried_once,
+        a_missing_index_is_a_warning,
+        encryption_is_verified,
+    }
+);
+
+stories!(lab:
+    stories::{
+        a_whole_life,
+        what_somebody_changed_is_left_alone,
+        no_value_is_syntax,
+        many_are_found_at_once,
+        everybody_is_listed_in_pages,
+        a_manager_must_exist,
+        what_may_not_start_is_not_begun,
+        a_silent_server_leaves_doubt_and_no_hang,
+        a_broken_connection_is_made_again,
+        controllers_are_tried_in_order,
+        the_check_finds_everything_at_once,
+        pace,
+    }
+    domain::{
+        names_are_unique,
+        rights_end_at_the_containers,
+        containers_must_exist,
+        values_too_long_or_too_many_name_their_attribute,
         every_attribute_takes_its_old_value_for_a_condition,
         a_wrong_password_is_tried_once,
         a_missing_index_is_a_warning,

@@ -13,6 +13,7 @@ mod directory;
 mod entra;
 mod gateway;
 mod guard;
+mod lab_directory;
 mod lab_entra;
 mod pages;
 mod replicas;

@@ -8,7 +8,7 @@ use super::refusal::{
     ERROR_PASSWORD_RESTRICTION, ERROR_USER_EXISTS, Refusal,
 };
 use super::schema::KNOWN;
-use super::store::{Entry, Id};
+use super::tree::{Entry, Id};
 use super::value;
 
 // userAccountControl ([MS-ADTS] 2.2.16).
@@ -113,7 +113,7 @@ pub fn check_enabled(control: i64, has_password: bool) -> Answer {
 impl Domain {
     /// `msDS-User-Account-Control-Computed` ([MS-ADTS] 3.1.1.4.5.17).
     pub fn computed_control(&self, id: Id, now: Timestamp) -> i64 {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let locked = entry.number(KNOWN.lockout_time).is_some_and(|time| time != 0);
         let expired = self
             .password_expiry(id)
@@ -124,14 +124,11 @@ impl Domain {
     /// When the password expires, as a FILETIME; 0 where it must be changed first, `None` where it never does.
     pub fn password_expiry(&self, id: Id) -> Option<i64> {
         const EXEMPT: i64 = PASSWORD_NEVER_EXPIRES | 0x4_0000;
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         if entry.number(KNOWN.control)? & EXEMPT != 0 {
             return None;
         }
-        let age = self
-            .store
-            .entry(self.store.root())
-            .number(KNOWN.max_password_age)?;
+        let age = self.tree.entry(self.tree.root()).number(KNOWN.max_password_age)?;
         match entry.number(KNOWN.password_set)? {
             0 => Some(0),
             // Spans are told as negative times.
@@ -141,7 +138,7 @@ impl Domain {
 
     /// Why an account with the right password is not let in, as the code of a bind's text (B1, B9).
     pub fn sign_in_refusal(&self, id: Id, now: Timestamp) -> Option<&'static str> {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let control = entry.number(KNOWN.control).unwrap_or(DISABLED);
         let expires = entry.number(KNOWN.account_expires).unwrap_or(0);
         let now = value::filetime(now);

@@ -12,7 +12,7 @@ use super::refusal::{
     ERROR_DS_UNWILLING_TO_PERFORM, Refusal,
 };
 use super::schema::{self, Att, Class, KNOWN};
-use super::store::{Id, New};
+use super::tree::{Id, New};
 use super::value::{self, NEVER, Value};
 
 /// A description with its values, as a request has them.
@@ -37,13 +37,13 @@ impl Domain {
         let Some((rdn, above)) = name.split_first() else {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         };
-        let parent = self.store.find(&Reference::Name(above.to_vec()), false)?;
+        let parent = self.tree.find(&Reference::Name(above.to_vec()), false)?;
         let class = class_of(given)?;
         if !self.may_create(context.caller, parent, class) {
             return Err(denied());
         }
         self.check_place(parent, rdn, class)?;
-        if self.store.child(parent, rdn).is_some() {
+        if self.tree.child(parent, rdn).is_some() {
             return Err(Refusal::new(68, ERROR_DS_OBJ_STRING_NAME_EXISTS));
         }
         let account_name = self.new_account_name();
@@ -68,7 +68,7 @@ impl Domain {
 
     /// Whether objects of the class may be there, and be called so.
     pub fn check_place(&self, parent: Id, rdn: &Rdn, class: &Class) -> Answer {
-        let above = self.store.entry(parent);
+        let above = self.tree.entry(parent);
         let may_be_there = class.parents.iter().any(|it| above.is_a(it));
         if !rdn.att.name.eq_ignore_ascii_case(class.names) || !may_be_there {
             return Err(Refusal::new(64, ERROR_DS_NAMING_VIOLATION));
@@ -104,7 +104,7 @@ impl Domain {
             links.insert(KNOWN.category, BTreeSet::from([category]));
         }
         let guid = self.new_guid();
-        let id = self.store.insert(New {
+        let id = self.tree.insert(New {
             guid,
             parent: Some(parent),
             rdn,
@@ -115,8 +115,8 @@ impl Domain {
             at: context.now,
         });
         if let Some(password) = password {
-            let usn = self.store.usn();
-            self.store.set_password(id, Hashed::new(&password, guid), usn);
+            let usn = self.tree.usn();
+            self.tree.set_password(id, Hashed::new(&password, guid), usn);
         }
         id
     }
@@ -127,15 +127,15 @@ impl Domain {
             att: KNOWN.common_name,
             value: class.category.to_string(),
         };
-        self.store.child(self.schema, &named)
+        self.tree.child(self.schema, &named)
     }
 
     /// The group with this RID, if the object is a member.
     pub fn is_member_of(&self, id: Id, group_rid: i64) -> bool {
-        self.store
+        self.tree
             .links(id, schema::find("memberOf").unwrap_or(KNOWN.member))
             .any(|group| {
-                let sid = self.store.entry(group).first(KNOWN.sid);
+                let sid = self.tree.entry(group).first(KNOWN.sid);
                 sid.and_then(rid) == Some(group_rid)
             })
     }

@@ -6,7 +6,7 @@ use super::domain::{Caller, Context, Domain};
 use super::name;
 use super::refusal::{Answer, ERROR_DS_STRONG_AUTH_REQUIRED, Refusal};
 use super::schema::KNOWN;
-use super::store::Id;
+use super::tree::Id;
 use super::value;
 
 /// Windows' words for an unencrypted bind where signing is demanded.
@@ -45,29 +45,32 @@ impl Domain {
             .signing_in(&request.name)
             .ok_or_else(|| Refusal::bind("525"))?;
         let password = std::str::from_utf8(password).unwrap_or_default();
-        let stored = self.store.entry(id).password.as_ref();
+        let stored = self.tree.entry(id).password.as_ref();
         if !stored.is_some_and(|stored| stored.is(password)) {
             self.count_failure(id, context);
             return Err(Refusal::bind("52e"));
         }
         match self.sign_in_refusal(id, context.now) {
             Some(data) => Err(Refusal::bind(data)),
-            None => Ok(Caller::Account(id)),
+            None => {
+                self.count_failures(id, 0);
+                Ok(Caller::Account(id))
+            }
         }
     }
 
-    /// A DN, `name@domain`, `DOMAIN\name`, or the display name's nobody.
+    /// A DN, `name@domain`, or `DOMAIN\name`.
     fn signing_in(&self, name: &str) -> Option<Id> {
-        let account = |name: &str| self.store.others(KNOWN.account_name, name.as_bytes(), None);
+        let account = |name: &str| self.tree.others(KNOWN.account_name, name.as_bytes(), None);
         if let Some((domain, name)) = name.split_once('\\') {
             let is_ours = value::fold(domain) == value::fold(&self.netbios_name)
                 || value::fold(domain) == value::fold(&self.dns_name);
             return account(name).filter(|_| is_ours);
         }
         if let Ok(reference) = name::reference(name) {
-            return self.store.find(&reference, false).ok();
+            return self.tree.find(&reference, false).ok();
         }
-        let principal = self.store.others(KNOWN.principal_name, name.as_bytes(), None);
+        let principal = self.tree.others(KNOWN.principal_name, name.as_bytes(), None);
         // Everybody is also called by his account name and the domain.
         principal.or_else(|| {
             let (name, domain) = name.split_once('@')?;
@@ -75,20 +78,26 @@ impl Domain {
         })
     }
 
+    /// Counts without a number of its own: these attributes are each controller's ([MS-ADTS] 3.1.1.1.9).
+    fn count_failures(&mut self, id: Id, count: i64) {
+        let count = vec![count.to_string().into_bytes()];
+        let usn = self.tree.usn();
+        self.tree.set(id, KNOWN.bad_password_count, count, usn);
+    }
+
     fn count_failure(&mut self, id: Id, context: &Context) {
-        let count = self.store.entry(id).number(KNOWN.bad_password_count).unwrap_or(0) + 1;
-        let usn = self.store.usn();
-        let number = |number: i64| vec![number.to_string().into_bytes()];
-        self.store.set(id, KNOWN.bad_password_count, number(count), usn);
-        let now = value::filetime(context.now);
-        self.store.set(id, KNOWN.bad_password_time, number(now), usn);
+        let before = self.tree.entry(id).number(KNOWN.bad_password_count);
+        self.count_failures(id, before.unwrap_or(0) + 1);
+        let now = value::filetime(context.now).to_string().into_bytes();
+        let usn = self.tree.usn();
+        self.tree.set(id, KNOWN.bad_password_time, vec![now], usn);
     }
 
     /// `u:EXAMPLE\ada` (RFC 4532).
     pub fn who_am_i(&self, caller: Caller) -> String {
         let name = match caller {
             Caller::Nobody => None,
-            Caller::Account(id) => self.store.entry(id).text(KNOWN.account_name),
+            Caller::Account(id) => self.tree.entry(id).text(KNOWN.account_name),
         };
         name.map_or(String::new(), |name| format!("u:{}\\{name}", self.netbios_name))
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rasn::types::OctetString;
-use rasn_ldap::{PartialAttribute, SearchRequestScope, SearchResultEntry};
+use rasn_ldap::SearchRequestScope;
 
 use super::controls::{self, DirSync};
 use super::domain::{Context, Domain, no_rights};
@@ -12,7 +11,8 @@ use super::refusal::{Answer, ERROR_DS_DRA_ACCESS_DENIED, ERROR_DS_UNWILLING_TO_P
 use super::schema::{Att, KNOWN, Syntax};
 use super::search::{Found, LONGEST_PAGE};
 use super::show::Selection;
-use super::store::{Entry, Id};
+use super::tree::{Entry, Id};
+use super::wire;
 
 /// `LDAP_DIRSYNC_OBJECT_SECURITY`: whatever the caller may read; no right to replicate is needed.
 const OBJECT_SECURITY: i64 = 0x1;
@@ -34,7 +34,7 @@ impl Domain {
         selection: &Selection,
         context: &Context,
     ) -> Answer<Found> {
-        if !self.store.entry(base).is_root || scope != SearchRequestScope::WholeSubtree {
+        if !self.tree.entry(base).is_root || scope != SearchRequestScope::WholeSubtree {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         }
         let may_replicate = self.is_admin(context.caller);
@@ -49,7 +49,7 @@ impl Domain {
         // One at least, or nobody would get on.
         for id in changed.iter().take(LONGEST_PAGE) {
             let entry = self.change(*id, since, incremental, selection, context);
-            room -= size(&entry);
+            room -= entry.size() as i64;
             page.push((*id, entry));
             if room <= 0 {
                 break;
@@ -57,8 +57,8 @@ impl Domain {
         }
         let is_more = page.len() < changed.len();
         let reached = match page.last() {
-            Some((last, _)) if is_more => self.store.entry(*last).changed.0,
-            _ => self.store.usn(),
+            Some((last, _)) if is_more => self.tree.entry(*last).changed.0,
+            _ => self.tree.usn(),
         };
         if asked.flags & ANCESTORS_FIRST != 0 {
             page.sort_by_key(|(id, _)| self.depth(*id));
@@ -77,17 +77,17 @@ impl Domain {
     fn changed_since(&self, base: Id, filter: &Filter, since: u64) -> Vec<Id> {
         let is_new = |entry: &&Entry| {
             entry.changed.0 > since
-                && self.store.context(entry.id) == base
+                && self.tree.context(entry.id) == base
                 // What a deleted object was is no longer asked ([MS-ADTS] 3.1.1.3.4.1.3).
                 && (entry.is_deleted || filter.fits(self, entry) == Some(true))
         };
-        let mut changed: Vec<&Entry> = self.store.entries().filter(is_new).collect();
+        let mut changed: Vec<&Entry> = self.tree.entries().filter(is_new).collect();
         changed.sort_by_key(|entry| entry.changed.0);
         changed.into_iter().map(|entry| entry.id).collect()
     }
 
     fn depth(&self, id: Id) -> usize {
-        std::iter::successors(Some(id), |id| self.store.entry(*id).parent).count()
+        std::iter::successors(Some(id), |id| self.tree.entry(*id).parent).count()
     }
 
     /// The attributes that changed, and those by which the object is known.
@@ -98,8 +98,8 @@ impl Domain {
         incremental: bool,
         selection: &Selection,
         context: &Context,
-    ) -> SearchResultEntry {
-        let entry = self.store.entry(id);
+    ) -> wire::Entry {
+        let entry = self.tree.entry(id);
         let mut shown: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
         let mut put = |att: Att| {
             let values = self.values(id, att, selection.form, context);
@@ -128,18 +128,14 @@ impl Domain {
                 }
             }
         }
-        let attributes = shown.into_iter().map(|(name, values)| {
-            let values: Vec<OctetString> = values.into_iter().map(OctetString::from).collect();
-            PartialAttribute::new(name.as_str().into(), values.into())
-        });
-        SearchResultEntry::new(self.dn_text(id, selection.form).into(), attributes.collect())
+        wire::Entry {
+            name: self.dn_text(id, selection.form).into(),
+            attributes: shown
+                .into_iter()
+                .map(|(name, values)| wire::Values::new(&name, values))
+                .collect(),
+        }
     }
-}
-
-/// About as many bytes as it takes on the wire.
-fn size(entry: &SearchResultEntry) -> i64 {
-    let values = entry.attributes.iter().flat_map(|it| it.vals.iter());
-    values.map(|value| value.len() as i64 + 2).sum::<i64>() + entry.object_name.len() as i64
 }
 
 /// The last change that the holder of a cookie knows.

@@ -9,7 +9,7 @@ use super::name;
 use super::password::Policy;
 use super::refusal::{Answer, ERROR_ACCESS_DENIED, ERROR_DS_INSUFF_ACCESS_RIGHTS, Refusal};
 use super::schema::{Class, KNOWN};
-use super::store::{Id, Store};
+use super::tree::{Id, Tree};
 use super::value::{self, Value};
 
 /// `PASSWORD_COMPLEX` of `pwdProperties` ([MS-SAMR] 2.2.1.2).
@@ -17,7 +17,7 @@ const COMPLEX: i64 = 1;
 
 /// One domain, which is a forest of its own.
 pub struct Domain {
-    pub store: Store,
+    pub tree: Tree,
     /// `example.test`.
     pub dns_name: String,
     /// `EXAMPLE`.
@@ -26,7 +26,8 @@ pub struct Domain {
     pub configuration: Id,
     pub schema: Id,
     pub deleted_objects: Id,
-    /// Where the service account may do with users as it likes.
+    /// The service account, and where it may do with users as it likes.
+    pub service: Id,
     pub delegated: Vec<Id>,
     pub(super) sid: Value,
     pub(super) next_rid: u32,
@@ -56,11 +57,11 @@ pub struct Context {
 impl Domain {
     /// The object that a request names.
     pub fn find(&self, text: &str, context: &Context) -> Answer<Id> {
-        self.store.find(&name::reference(text)?, context.with_deleted)
+        self.tree.find(&name::reference(text)?, context.with_deleted)
     }
 
     pub fn policy(&self) -> Policy {
-        let root = self.store.entry(self.store.root());
+        let root = self.tree.entry(self.tree.root());
         let length = root.number(KNOWN.min_password_length).unwrap_or(0);
         Policy {
             length: usize::try_from(length).unwrap_or(0),
@@ -104,30 +105,30 @@ impl Domain {
     pub fn is_admin(&self, caller: Caller) -> bool {
         match caller {
             Caller::Nobody => false,
-            Caller::Account(id) => self.store.links(self.admins, KNOWN.member).any(|it| it == id),
+            Caller::Account(id) => self.tree.links(self.admins, KNOWN.member).any(|it| it == id),
         }
     }
 
     /// Users may be made below a delegated unit; everything else takes an administrator.
     pub fn may_create(&self, caller: Caller, parent: Id, class: &Class) -> bool {
-        self.is_admin(caller) || class.name == "user" && self.is_delegated(parent)
+        self.is_admin(caller) || class.name == "user" && self.is_delegated(caller, parent)
     }
 
     /// Users below a delegated unit may be written and deleted, unless they are protected: AdminSDHolder's rights
     /// take the place of those of the unit ([MS-ADTS] 3.1.1.6.1).
     pub fn may_write(&self, caller: Caller, id: Id) -> bool {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let is_protected = entry.number(KNOWN.admin_count) == Some(1) || entry.says(KNOWN.critical);
         let is_user = entry.class.name == "user";
-        let is_below = entry.parent.is_some_and(|parent| self.is_delegated(parent));
-        self.is_admin(caller) || is_user && is_below && !is_protected && caller != Caller::Nobody
+        let is_below = entry
+            .parent
+            .is_some_and(|parent| self.is_delegated(caller, parent));
+        self.is_admin(caller) || is_user && is_below && !is_protected
     }
 
-    /// Where an account that is no administrator may be: in a delegated unit or below.
-    pub fn is_delegated(&self, container: Id) -> bool {
-        self.delegated
-            .iter()
-            .any(|unit| self.store.is_within(container, *unit))
+    fn is_delegated(&self, caller: Caller, container: Id) -> bool {
+        let mut units = self.delegated.iter();
+        caller == Caller::Account(self.service) && units.any(|unit| self.tree.is_within(container, *unit))
     }
 
     pub fn must_write(&self, caller: Caller, id: Id) -> Answer {

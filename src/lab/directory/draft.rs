@@ -14,7 +14,7 @@ use super::refusal::{
     ERROR_MEMBER_IN_ALIAS, ERROR_MEMBER_NOT_IN_ALIAS, Refusal,
 };
 use super::schema::{self, Att, Class, KNOWN, Syntax};
-use super::store::Id;
+use super::tree::Id;
 use super::value::{self, Value};
 
 /// What a modification does with the values it brings (RFC 4511 §4.6).
@@ -55,7 +55,7 @@ impl<'a> Draft<'a> {
     pub fn of(domain: &'a Domain, context: &'a Context, id: Id) -> Draft<'a> {
         Draft {
             id: Some(id),
-            ..Draft::new(domain, context, domain.store.entry(id).class)
+            ..Draft::new(domain, context, domain.tree.entry(id).class)
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
     }
 
     fn current(&self, att: Att) -> &[Value] {
-        let stored = || Some(self.domain.store.entry(self.id?).values.get(&att)?.as_slice());
+        let stored = || Some(self.domain.tree.entry(self.id?).values.get(&att)?.as_slice());
         match self.values.get(&att) {
             Some(values) => values,
             None => stored().unwrap_or_default(),
@@ -104,7 +104,7 @@ impl<'a> Draft<'a> {
     fn current_links(&self, att: Att) -> BTreeSet<Id> {
         match (self.links.get(&att), self.id) {
             (Some(links), _) => links.clone(),
-            (None, Some(id)) => self.domain.store.links(id, att).collect(),
+            (None, Some(id)) => self.domain.tree.links(id, att).collect(),
             (None, None) => BTreeSet::new(),
         }
     }
@@ -267,14 +267,14 @@ impl<'a> Draft<'a> {
 
     /// Names that nobody else may have ([MS-ADTS] 3.1.1.5.1.3).
     pub fn check_names(&self) -> Answer {
-        let store = &self.domain.store;
-        let taken = |att: Att, value: &[u8]| store.others(att, value, self.id);
+        let tree = &self.domain.tree;
+        let taken = |att: Att, value: &[u8]| tree.others(att, value, self.id);
         if self.touches(KNOWN.account_name) {
             let name = self.text(KNOWN.account_name).ok_or_else(mandatory)?;
             let is_user = self.is_a("user") && !self.is_a("computer");
             account::check_name(name, is_user)?;
             if let Some(by) = taken(KNOWN.account_name, name.as_bytes()) {
-                return Err(account::name_taken(store.entry(by)));
+                return Err(account::name_taken(tree.entry(by)));
             }
         }
         if let Some(name) = self.written_text(KNOWN.principal_name) {
@@ -311,7 +311,7 @@ impl<'a> Draft<'a> {
         }
         let had_password = self
             .id
-            .is_some_and(|id| self.domain.store.entry(id).password.is_some());
+            .is_some_and(|id| self.domain.tree.entry(id).password.is_some());
         if self.touches(KNOWN.control) {
             let control = self.number(KNOWN.control).unwrap_or(account::DISABLED);
             account::check_enabled(control, had_password || self.password.is_some())?;
@@ -339,7 +339,7 @@ impl<'a> Draft<'a> {
         if let Some(old) = &self.old_password {
             let stored = self
                 .id
-                .and_then(|id| self.domain.store.entry(id).password.as_ref());
+                .and_then(|id| self.domain.tree.entry(id).password.as_ref());
             if !stored.is_some_and(|stored| stored.is(old)) {
                 return Err(changed(super::refusal::ERROR_INVALID_PASSWORD));
             }

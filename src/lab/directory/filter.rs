@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rasn_ldap::{AttributeValueAssertion, Filter as Wire, SubstringChoice};
 
@@ -10,7 +10,7 @@ use super::domain::Domain;
 use super::name;
 use super::refusal::{Answer, Refusal};
 use super::schema::{self, Att, Class, KNOWN, Syntax};
-use super::store::{Entry, Id, Store};
+use super::tree::{Entry, Id, Tree};
 use super::value::{self, Value};
 
 const BIT_AND: &str = "1.2.840.113556.1.4.803";
@@ -29,7 +29,8 @@ pub enum Filter {
     Any(Vec<Filter>),
     Not(Box<Filter>),
     Present(Att),
-    Equal(Att, Value),
+    /// One of these values.
+    Equal(Att, HashSet<Value>),
     Ordered(Att, Ordering, Value),
     Parts(Att, Vec<Part>),
     /// Bits of a number: all of them, or any.
@@ -61,11 +62,10 @@ impl Filter {
             Filter::Any(parts) => joined(parts.iter().map(|it| it.fits(domain, entry)), true),
             Filter::Not(part) => part.fits(domain, entry).map(|it| !it),
             Filter::Present(att) => Some(is_present(domain, entry, *att)),
-            Filter::Equal(att, wanted) => Some(
-                held(entry, *att)
-                    .iter()
-                    .any(|it| value::key(att.syntax, it).as_ref() == Some(wanted)),
-            ),
+            Filter::Equal(att, wanted) => {
+                let fits = |it: &Value| value::key(att.syntax, it).is_some_and(|key| wanted.contains(&key));
+                Some(held(entry, *att).iter().any(fits))
+            }
             Filter::Ordered(att, order, wanted) => {
                 let fits = |it: &Value| {
                     let key = value::key(att.syntax, it)?;
@@ -89,31 +89,33 @@ impl Filter {
             }
             Filter::Class(class) => Some(entry.chain().contains(class)),
             Filter::Names(att, target) if *att == KNOWN.distinguished_name => Some(entry.id == *target),
-            Filter::Names(att, target) => Some(domain.store.links(entry.id, *att).any(|it| it == *target)),
+            Filter::Names(att, target) => Some(domain.tree.links(entry.id, *att).any(|it| it == *target)),
             Filter::Is(these) => Some(these.contains(&entry.id)),
             Filter::Undefined => None,
         }
     }
 
     /// The only objects that can fit, where an index knows them.
-    pub fn candidates(&self, store: &Store) -> Option<BTreeSet<Id>> {
+    pub fn candidates(&self, tree: &Tree) -> Option<BTreeSet<Id>> {
         match self {
             Filter::All(parts) => parts
                 .iter()
-                .filter_map(|it| it.candidates(store))
+                .filter_map(|it| it.candidates(tree))
                 .min_by_key(BTreeSet::len),
             Filter::Any(parts) => {
-                let each: Option<Vec<_>> = parts.iter().map(|it| it.candidates(store)).collect();
+                let each: Option<Vec<_>> = parts.iter().map(|it| it.candidates(tree)).collect();
                 Some(each?.into_iter().flatten().collect())
             }
-            Filter::Equal(att, key) if *att == KNOWN.guid => {
-                let guid = uuid::Uuid::from_slice_le(key).ok();
-                Some(guid.and_then(|guid| store.by_guid(&guid)).into_iter().collect())
+            Filter::Equal(att, keys) if *att == KNOWN.guid => {
+                let guids = keys.iter().filter_map(|key| uuid::Uuid::from_slice_le(key).ok());
+                Some(guids.filter_map(|guid| tree.by_guid(&guid)).collect())
             }
-            Filter::Equal(att, key) if Store::has_index(*att) => Some(store.equal(*att, key).collect()),
+            Filter::Equal(att, keys) if Tree::has_index(*att) => {
+                Some(keys.iter().flat_map(|key| tree.equal(*att, key)).collect())
+            }
             Filter::Names(att, target) if *att == KNOWN.distinguished_name => Some(BTreeSet::from([*target])),
             Filter::Names(att, target) if *att != KNOWN.category => {
-                Some(pointing(store, *att, *target).collect())
+                Some(pointing(tree, *att, *target).collect())
             }
             Filter::Is(these) => Some(these.iter().copied().collect()),
             _ => None,
@@ -156,7 +158,7 @@ fn has_parts(mut key: &[u8], parts: &[Part]) -> bool {
 fn is_present(domain: &Domain, entry: &Entry, att: Att) -> bool {
     match att.syntax {
         _ if att == KNOWN.distinguished_name => true,
-        Syntax::Dn => domain.store.links(entry.id, att).next().is_some(),
+        Syntax::Dn => domain.tree.links(entry.id, att).next().is_some(),
         _ => !att.secret && !held(entry, att).is_empty(),
     }
 }
@@ -175,10 +177,10 @@ pub fn held(entry: &Entry, att: Att) -> Cow<'_, [Value]> {
 }
 
 /// Who names this object with that attribute, whichever end of the link it is.
-fn pointing(store: &Store, att: Att, target: Id) -> Box<dyn Iterator<Item = Id> + '_> {
+fn pointing(tree: &Tree, att: Att, target: Id) -> Box<dyn Iterator<Item = Id> + '_> {
     match schema::forward(att) {
-        Some(forward) => Box::new(store.links(target, forward)),
-        None => Box::new(store.pointing(att, target)),
+        Some(forward) => Box::new(tree.links(target, forward)),
+        None => Box::new(tree.pointing(att, target)),
     }
 }
 
@@ -196,7 +198,7 @@ impl Maker<'_> {
         };
         Ok(match wire {
             Wire::And(parts) => Filter::All(each(parts)?),
-            Wire::Or(parts) => Filter::Any(each(parts)?),
+            Wire::Or(parts) => any_of(each(parts)?),
             Wire::Not(part) => Filter::Not(Box::new(self.filter(part, depth)?)),
             Wire::EqualityMatch(it) | Wire::ApproxMatch(it) => {
                 self.equal(&it.attribute_desc, &it.assertion_value)
@@ -249,7 +251,7 @@ impl Maker<'_> {
             };
         }
         match value::key(att.syntax, value) {
-            Some(key) => Filter::Equal(att, key),
+            Some(key) => Filter::Equal(att, HashSet::from([key])),
             None => Filter::Undefined,
         }
     }
@@ -263,7 +265,7 @@ impl Maker<'_> {
             return self.domain.category(class);
         }
         let reference = name::reference(text).ok()?;
-        self.domain.store.find(&reference, true).ok()
+        self.domain.tree.find(&reference, true).ok()
     }
 
     /// Whoever gets to the object by following the attribute ([MS-ADTS] 3.1.1.3.4.4.3).
@@ -274,13 +276,27 @@ impl Maker<'_> {
         let mut found = HashSet::new();
         let mut next: Vec<Id> = self.object(att, value).into_iter().collect();
         while let Some(target) = next.pop() {
-            let new: Vec<Id> = pointing(&self.domain.store, att, target)
+            let new: Vec<Id> = pointing(&self.domain.tree, att, target)
                 .filter(|id| found.insert(*id))
                 .collect();
             next.extend(new);
         }
         Filter::Is(found)
     }
+}
+
+/// Many values of one attribute are one question: clients ask for a hundred people at once.
+fn any_of(parts: Vec<Filter>) -> Filter {
+    let mut values: HashMap<Att, HashSet<Value>> = HashMap::new();
+    let mut others = Vec::new();
+    for part in parts {
+        match part {
+            Filter::Equal(att, keys) => values.entry(att).or_default().extend(keys),
+            other => others.push(other),
+        }
+    }
+    others.extend(values.into_iter().map(|(att, keys)| Filter::Equal(att, keys)));
+    Filter::Any(others)
 }
 
 /// An attribute that may be asked for; one that is made up has no values to be compared.

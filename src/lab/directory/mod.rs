@@ -31,8 +31,8 @@ mod seed;
 mod session;
 mod show;
 mod state;
-mod store;
 mod tls;
+mod tree;
 mod value;
 mod wire;
 
@@ -135,7 +135,7 @@ pub async fn start(options: Options, listener: TcpListener, stop: CancellationTo
         admin_password: &admin_password,
     };
     let domain = seed::domain(&plan, controls.now())?;
-    let base_dn = domain.store.dn(domain.store.root());
+    let base_dn = domain.tree.dn(domain.tree.root());
     let (tls, authority) = tls::authority()?;
     let folder = Folder::new(options.ca_folder)?;
     let ca_file = folder.path.join("ca.pem");

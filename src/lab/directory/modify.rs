@@ -9,7 +9,7 @@ use super::refusal::{
     Answer, ERROR_DS_OBJ_STRING_NAME_EXISTS, ERROR_DS_UNWILLING_TO_PERFORM, ERROR_INVALID_PARAMETER, Refusal,
 };
 use super::schema::{self, KNOWN};
-use super::store::Id;
+use super::tree::Id;
 
 /// One change of a request: what to do, to which attribute, with which values.
 pub type Asked<'a> = (Change, &'a str, Vec<&'a [u8]>);
@@ -20,7 +20,7 @@ const TRUSTED: i64 = account::TRUSTED_FOR_DELEGATION | account::TRUSTED_TO_DELEG
 impl Domain {
     pub fn modify(&mut self, object: &str, changes: &[Asked], context: &Context) -> Answer {
         let id = self.find(object, context)?;
-        if self.store.entry(id).is_deleted {
+        if self.tree.entry(id).is_deleted {
             return self.restore(id, changes, context);
         }
         let mut draft = Draft::of(self, context, id);
@@ -41,30 +41,34 @@ impl Domain {
             password,
             ..
         } = draft;
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         values.retain(|att, after| entry.values.get(att).map_or(&[][..], Vec::as_slice) != after.as_slice());
-        links.retain(|att, after| !self.store.links(id, *att).eq(after.iter().copied()));
+        links.retain(|att, after| !self.tree.links(id, *att).eq(after.iter().copied()));
         // What changes nothing is no change, and has no number.
         if values.is_empty() && links.is_empty() && password.is_none() {
             return Ok(());
         }
-        let usn = self.store.next_usn();
+        let usn = self.tree.next_usn();
         for (att, values) in values {
-            self.store.set(id, att, values, usn);
+            self.tree.set(id, att, values, usn);
         }
-        for (att, targets) in links {
-            self.store.set_links(id, att, targets, usn);
+        for (att, mut targets) in links {
+            // Whoever is deleted may come back, and finds his place in a group; a second manager nobody has room for.
+            if !att.single {
+                targets.append(&mut self.tree.resting(id, att));
+            }
+            self.tree.set_links(id, att, targets, usn);
         }
         if let Some(password) = password {
             let salt = self.new_guid();
-            self.store.set_password(id, Hashed::new(&password, salt), usn);
+            self.tree.set_password(id, Hashed::new(&password, salt), usn);
         }
-        self.store.touch(id, usn, context.now);
+        self.tree.touch(id, usn, context.now);
         Ok(())
     }
 
     fn check_delegation(&self, id: Id, draft: &Draft, context: &Context) -> Answer {
-        let before = self.store.entry(id).number(KNOWN.control).unwrap_or(0);
+        let before = self.tree.entry(id).number(KNOWN.control).unwrap_or(0);
         let after = draft.number(KNOWN.control).unwrap_or(0);
         match (before ^ after) & TRUSTED == 0 || self.is_admin(context.caller) {
             true => Ok(()),
@@ -75,7 +79,7 @@ impl Domain {
     /// Nobody's primary group is one that he is no member of.
     fn check_primary_group(&self, id: Id, draft: &Draft) -> Answer {
         let (before, after) = (
-            self.store.entry(id).number(KNOWN.primary_group),
+            self.tree.entry(id).number(KNOWN.primary_group),
             draft.number(KNOWN.primary_group),
         );
         match after {
@@ -109,33 +113,33 @@ impl Domain {
         let place = std::str::from_utf8(place).map_err(|_| Refusal::conversion(21))?;
         let name = name::name(place)?;
         let (rdn, above) = name.split_first().ok_or_else(unwilling)?;
-        let parent = self.store.find(&Reference::Name(above.to_vec()), false)?;
-        let entry = self.store.entry(id);
+        let parent = self.tree.find(&Reference::Name(above.to_vec()), false)?;
+        let entry = self.tree.entry(id);
         self.check_place(parent, rdn, entry.class)?;
-        if self.store.child(parent, rdn).is_some() {
+        if self.tree.child(parent, rdn).is_some() {
             return Err(Refusal::new(68, ERROR_DS_OBJ_STRING_NAME_EXISTS));
         }
         self.check_still_free(id)?;
-        let usn = self.store.next_usn();
-        self.store.set_deleted(id, false, usn);
-        self.store.place(id, parent, rdn.clone(), usn);
-        self.store
+        let usn = self.tree.next_usn();
+        self.tree.set_deleted(id, false, usn);
+        self.tree.place(id, parent, rdn.clone(), usn);
+        self.tree
             .set_links(id, KNOWN.last_known_parent, Default::default(), usn);
-        self.store.set(id, KNOWN.last_known_rdn, Vec::new(), usn);
-        self.store.touch(id, usn, context.now);
+        self.tree.set(id, KNOWN.last_known_rdn, Vec::new(), usn);
+        self.tree.touch(id, usn, context.now);
         Ok(())
     }
 
     /// Nobody took the names of a deleted account meanwhile.
     fn check_still_free(&self, id: Id) -> Answer {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let taken = |att| {
             entry
                 .first(att)
-                .and_then(|value| self.store.others(att, value, Some(id)))
+                .and_then(|value| self.tree.others(att, value, Some(id)))
         };
         if let Some(by) = taken(KNOWN.account_name) {
-            return Err(account::name_taken(self.store.entry(by)));
+            return Err(account::name_taken(self.tree.entry(by)));
         }
         match taken(KNOWN.principal_name) {
             None => Ok(()),

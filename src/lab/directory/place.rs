@@ -9,7 +9,7 @@ use super::refusal::{
     ERROR_DS_OBJ_STRING_NAME_EXISTS, ERROR_DS_UNWILLING_TO_PERFORM, Refusal,
 };
 use super::schema::KNOWN;
-use super::store::Id;
+use super::tree::Id;
 
 impl Domain {
     /// `superior` is where to; the same place when absent.
@@ -23,7 +23,7 @@ impl Domain {
     ) -> Answer {
         let id = self.find(object, context)?;
         let rdn = name::rdn(rdn)?;
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let Some(before) = entry.parent.filter(|_| !entry.is_root && !entry.is_deleted) else {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         };
@@ -31,10 +31,10 @@ impl Domain {
             Some(superior) => self.find(superior, context)?,
             None => before,
         };
-        if self.store.context(parent) != self.store.context(id) {
+        if self.tree.context(parent) != self.tree.context(id) {
             return Err(Refusal::new(71, ERROR_DS_DST_NC_MISMATCH));
         }
-        if !delete_old_rdn || self.store.is_within(parent, id) {
+        if !delete_old_rdn || self.tree.is_within(parent, id) {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         }
         self.must_write(context.caller, id)?;
@@ -42,22 +42,22 @@ impl Domain {
             return Err(denied());
         }
         self.check_place(parent, &rdn, entry.class)?;
-        if self.store.child(parent, &rdn).is_some_and(|other| other != id) {
+        if self.tree.child(parent, &rdn).is_some_and(|other| other != id) {
             return Err(Refusal::new(68, ERROR_DS_OBJ_STRING_NAME_EXISTS));
         }
         if parent == before && rdn == entry.rdn {
             return Ok(());
         }
-        let usn = self.store.next_usn();
-        self.store.place(id, parent, rdn, usn);
-        self.store.touch(id, usn, context.now);
+        let usn = self.tree.next_usn();
+        self.tree.place(id, parent, rdn, usn);
+        self.tree.touch(id, usn, context.now);
         Ok(())
     }
 
     /// With `tree`, and everything below it (control 805).
     pub fn delete(&mut self, object: &str, tree: bool, context: &Context) -> Answer {
         let id = self.find(object, context)?;
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         if entry.is_root || entry.is_deleted || id == self.deleted_objects {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         }
@@ -66,7 +66,7 @@ impl Domain {
             if !self.may_write(context.caller, *id) {
                 return Err(denied());
             }
-            if self.store.entry(*id).says(KNOWN.critical) {
+            if self.tree.entry(*id).says(KNOWN.critical) {
                 return Err(Refusal::new(53, ERROR_DS_ILLEGAL_MOD_OPERATION));
             }
         }
@@ -84,7 +84,7 @@ impl Domain {
         let mut found = vec![id];
         let mut next = 0;
         while let Some(id) = found.get(next) {
-            let children = self.store.entry(*id).children.iter().copied();
+            let children = self.tree.entry(*id).children.iter().copied();
             found.extend(children.collect::<Vec<_>>());
             next += 1;
         }
@@ -94,20 +94,19 @@ impl Domain {
     /// A deleted object goes to where deleted objects are and keeps what it had: the Recycle Bin is on
     /// ([MS-ADTS] 3.1.1.5.5.1.3).
     fn bury(&mut self, id: Id, context: &Context) {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let (old, parent, guid) = (entry.rdn.clone(), entry.parent, entry.guid);
         let rdn = Rdn {
             att: old.att,
             value: format!("{}\nDEL:{guid}", old.value),
         };
-        let usn = self.store.next_usn();
+        let usn = self.tree.next_usn();
         let last_parent: BTreeSet<Id> = parent.into_iter().collect();
-        self.store
-            .set_links(id, KNOWN.last_known_parent, last_parent, usn);
-        self.store
+        self.tree.set_links(id, KNOWN.last_known_parent, last_parent, usn);
+        self.tree
             .set(id, KNOWN.last_known_rdn, vec![old.value.into_bytes()], usn);
-        self.store.place(id, self.deleted_objects, rdn, usn);
-        self.store.set_deleted(id, true, usn);
-        self.store.touch(id, usn, context.now);
+        self.tree.place(id, self.deleted_objects, rdn, usn);
+        self.tree.set_deleted(id, true, usn);
+        self.tree.touch(id, usn, context.now);
     }
 }

@@ -1,12 +1,9 @@
 //! The root DSE: what the server says of itself ([MS-ADTS] 3.1.1.3.2).
 
-use rasn::types::OctetString;
-use rasn_ldap::{PartialAttribute, SearchResultEntry};
-
 use super::controls;
 use super::domain::{Context, Domain};
 use super::value;
-use super::wire;
+use super::wire::{self, Entry, Values};
 
 /// Active Directory, of the later kinds ([MS-ADTS] 3.1.1.3.4.3).
 const CAPABILITIES: &[&str] = &[
@@ -33,24 +30,26 @@ const ON_DEMAND: &[&str] = &["supportedExtension", "currentTime", "msDS-Principa
 
 impl Domain {
     /// Everybody may read it, also before signing in.
-    pub fn root_dse(&self, asked: &[&str], context: &Context) -> SearchResultEntry {
+    pub fn root_dse(&self, asked: &[&str], context: &Context) -> Entry {
         let wants_all = asked.is_empty() || asked.contains(&"*") || asked.contains(&"+");
         let is_named = |name: &str| asked.iter().any(|it| it.eq_ignore_ascii_case(name));
         let shown = self.facts(context).into_iter().filter(|(name, _)| {
             is_named(name) || wants_all && !ON_DEMAND.contains(name) || asked.contains(&"+")
         });
-        let attributes = shown.map(|(name, values)| {
-            let values: Vec<OctetString> = values.iter().map(|it| wire::octets(it)).collect();
-            PartialAttribute::new(name.into(), values.into())
-        });
-        SearchResultEntry::new("".into(), attributes.collect())
+        let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect();
+        Entry {
+            name: "".into(),
+            attributes: shown
+                .map(|(name, texts)| Values::new(name, bytes(texts)))
+                .collect(),
+        }
     }
 
     fn facts(&self, context: &Context) -> Vec<(&'static str, Vec<String>)> {
         let one = |text: &str| vec![text.to_string()];
         let many = |texts: &[&str]| texts.iter().map(|it| it.to_string()).collect();
-        let dn = |id| self.store.dn(id);
-        let (base, configuration, schema) = (dn(self.store.root()), dn(self.configuration), dn(self.schema));
+        let dn = |id| self.tree.dn(id);
+        let (base, configuration, schema) = (dn(self.tree.root()), dn(self.configuration), dn(self.schema));
         let host = format!("dc1.{}", self.dns_name);
         let server = format!("CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,{configuration}");
         vec![
@@ -71,7 +70,7 @@ impl Domain {
             ),
             ("supportedLDAPVersion", many(&["3", "2"])),
             ("supportedLDAPPolicies", many(POLICIES)),
-            ("highestCommittedUSN", vec![self.store.usn().to_string()]),
+            ("highestCommittedUSN", vec![self.tree.usn().to_string()]),
             ("dnsHostName", vec![host.clone()]),
             (
                 "ldapServiceName",

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
-use rasn_ldap::{Control, SearchRequest, SearchRequestScope, SearchResultEntry};
+use rasn_ldap::{Control, SearchRequest, SearchRequestScope};
 
 use super::controls::{self, Asked, Sort, SortResult};
 use super::domain::{Context, Domain};
@@ -11,7 +11,7 @@ use super::filter::{Filter, held};
 use super::refusal::{Answer, Refusal};
 use super::schema::{self, Att};
 use super::show::{DnForm, Selection};
-use super::store::Id;
+use super::tree::Id;
 use super::value;
 use super::wire;
 
@@ -23,7 +23,7 @@ const OPEN_LISTINGS: usize = 10;
 
 /// What a search answers.
 pub struct Found {
-    pub entries: Vec<SearchResultEntry>,
+    pub entries: Vec<wire::Entry>,
     pub references: Vec<String>,
     pub outcome: Answer,
     pub controls: Vec<Control>,
@@ -157,53 +157,51 @@ impl Domain {
         filter: &Filter,
         context: &Context,
     ) -> Vec<Id> {
-        let store = &self.store;
-        let naming_context = store.context(base);
+        let tree = &self.tree;
+        let naming_context = tree.context(base);
         let is_whole = scope == SearchRequestScope::WholeSubtree && base == naming_context;
         let is_inside = |id: Id| match scope {
             SearchRequestScope::BaseObject => id == base,
-            SearchRequestScope::SingleLevel => {
-                store.entry(id).parent == Some(base) && !store.entry(id).is_root
-            }
-            _ => store.context(id) == naming_context && (is_whole || store.is_within(id, base)),
+            SearchRequestScope::SingleLevel => tree.entry(id).parent == Some(base) && !tree.entry(id).is_root,
+            _ => tree.context(id) == naming_context && (is_whole || tree.is_within(id, base)),
         };
         let fits = |id: &Id| {
-            self.is_seen(*id, context) && filter.fits(self, store.entry(*id)) == Some(true) && is_inside(*id)
+            self.is_seen(*id, context) && filter.fits(self, tree.entry(*id)) == Some(true) && is_inside(*id)
         };
         let only = match scope {
             SearchRequestScope::BaseObject => Some(BTreeSet::from([base])),
-            _ => filter.candidates(store),
+            _ => filter.candidates(tree),
         };
         match (only, scope) {
             (Some(ids), _) => ids.into_iter().filter(fits).collect(),
             (None, SearchRequestScope::SingleLevel) => {
-                store.entry(base).children.iter().copied().filter(fits).collect()
+                tree.entry(base).children.iter().copied().filter(fits).collect()
             }
-            (None, _) => store.entries().map(|entry| entry.id).filter(fits).collect(),
+            (None, _) => tree.entries().map(|entry| entry.id).filter(fits).collect(),
         }
     }
 
     /// Deleted objects are shown to administrators who ask for them.
     fn is_seen(&self, id: Id, context: &Context) -> bool {
-        !self.store.entry(id).is_deleted || context.with_deleted && self.is_admin(context.caller)
+        !self.tree.entry(id).is_deleted || context.with_deleted && self.is_admin(context.caller)
     }
 
     /// The naming contexts below, which are searched by themselves ([MS-ADTS] 3.1.1.3.1.3.6).
     fn references(&self, base: Id, scope: SearchRequestScope) -> Vec<String> {
         let below = |id: &Id| {
-            let entry = self.store.entry(*id);
+            let entry = self.tree.entry(*id);
             match scope {
                 SearchRequestScope::BaseObject => false,
                 SearchRequestScope::SingleLevel => entry.parent == Some(base),
                 _ => {
-                    let above = entry.parent.map(|parent| self.store.context(parent));
-                    above == Some(self.store.context(base)) && self.store.is_within(*id, base) && *id != base
+                    let above = entry.parent.map(|parent| self.tree.context(parent));
+                    above == Some(self.tree.context(base)) && self.tree.is_within(*id, base) && *id != base
                 }
             }
         };
         let contexts = [self.configuration, self.schema].into_iter().filter(below);
         contexts
-            .map(|id| format!("ldap://{}/{}", self.dns_name, self.store.dn(id)))
+            .map(|id| format!("ldap://{}/{}", self.dns_name, self.tree.dn(id)))
             .collect()
     }
 
@@ -232,7 +230,7 @@ impl Domain {
     }
 
     fn sort_key(&self, id: Id, att: Att) -> Option<Vec<u8>> {
-        let values = held(self.store.entry(id), att);
+        let values = held(self.tree.entry(id), att);
         value::key(att.syntax, values.first()?)
     }
 }

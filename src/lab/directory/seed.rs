@@ -10,7 +10,7 @@ use super::account;
 use super::domain::{Caller, Context, Domain};
 use super::name::{self, Name, Rdn};
 use super::schema::{self, Att, Class, KNOWN};
-use super::store::{Id, New, Store};
+use super::tree::{Id, New, Tree};
 use super::value::{self, NEVER, Value};
 use crate::error::{Error, Result};
 use crate::lab::company::{Company, Person, Post};
@@ -84,13 +84,14 @@ pub fn domain(plan: &Plan, now: jiff::Timestamp) -> Result<Domain> {
     let dns_name = dns_name(&root);
     let netbios_name = root[0].value.to_uppercase().chars().take(15).collect();
     let mut domain = Domain {
-        store: Store::new(root),
+        tree: Tree::new(root),
         dns_name,
         netbios_name,
         admins: 0,
         configuration: 0,
         schema: 0,
         deleted_objects: 0,
+        service: 0,
         delegated: Vec::new(),
         sid: domain_sid(&mut rng),
         next_rid: 1103,
@@ -148,7 +149,7 @@ impl Seeding<'_> {
 
     /// The domain, Configuration and Schema: three naming contexts, one below the other.
     fn contexts(&mut self) -> Id {
-        let rdn = self.domain.store.root_name()[0].clone();
+        let rdn = self.domain.tree.root_name()[0].clone();
         let sid = self.domain.sid.clone();
         let behind = OLDEST_PASSWORD.to_string();
         let root = self.context_head(None, rdn, "domainDNS");
@@ -184,7 +185,7 @@ impl Seeding<'_> {
             (KNOWN.name, name),
             (KNOWN.instance_type, vec![b"5".to_vec()]),
         ]);
-        self.domain.store.insert(New {
+        self.domain.tree.insert(New {
             guid,
             parent,
             rdn,
@@ -237,10 +238,10 @@ impl Seeding<'_> {
 
     /// The first objects were made before their classes were described.
     fn give_categories(&mut self) {
-        let without = |it: &&super::store::Entry| !it.links.contains_key(&KNOWN.category);
+        let without = |it: &&super::tree::Entry| !it.links.contains_key(&KNOWN.category);
         let early: Vec<(Id, &'static Class)> = self
             .domain
-            .store
+            .tree
             .entries()
             .filter(without)
             .map(|entry| (entry.id, entry.class))
@@ -280,7 +281,7 @@ impl Seeding<'_> {
         let mut places = HashMap::new();
         for (name, class, well_known) in CONTAINERS {
             let id = self.make(root, cn(name), class, &[("showInAdvancedViewOnly", "FALSE")]);
-            self.domain.store.set_well_known(Uuid::from_u128(*well_known), id);
+            self.domain.tree.set_well_known(Uuid::from_u128(*well_known), id);
             self.set(id, "isCriticalSystemObject", b"TRUE".to_vec());
             places.insert(*name, id);
         }
@@ -330,6 +331,7 @@ impl Seeding<'_> {
         ];
         let service = self.make(users, cn(SERVICE_ACCOUNT), "user", &given);
         self.password(service, plan.password);
+        self.domain.service = service;
     }
 
     fn group(&mut self, parent: Id, name: &str, sid: Value, is_protected: bool) -> Id {
@@ -363,10 +365,10 @@ impl Seeding<'_> {
         let name = name::name(dn).map_err(|_| wrong())?;
         let below = name
             .len()
-            .checked_sub(self.domain.store.root_name().len())
+            .checked_sub(self.domain.tree.root_name().len())
             .ok_or_else(wrong)?;
         let root = name[below..].to_vec();
-        let Some(Ok(mut at)) = self.domain.store.locate(&root) else {
+        let Some(Ok(mut at)) = self.domain.tree.locate(&root) else {
             return Err(wrong());
         };
         for part in name[..below].iter().rev() {
@@ -383,7 +385,7 @@ impl Seeding<'_> {
             att: schema::find("ou").unwrap_or(KNOWN.common_name),
             value: name.to_string(),
         };
-        match self.domain.store.child(parent, &rdn) {
+        match self.domain.tree.child(parent, &rdn) {
             Some(there) => there,
             None => self.make(parent, rdn, "organizationalUnit", &[]),
         }
@@ -409,7 +411,7 @@ impl Seeding<'_> {
 
     fn person(&mut self, unit: Id, person: &Person) -> Id {
         let short: String = person.display.chars().take(64).collect();
-        let rdn = match self.domain.store.child(unit, &cn(&short)) {
+        let rdn = match self.domain.tree.child(unit, &cn(&short)) {
             None => cn(short.trim_end()),
             Some(_) => {
                 let short: String = person.display.chars().take(50).collect();
@@ -420,7 +422,7 @@ impl Seeding<'_> {
         let name = name.trim_end_matches('.');
         let is_taken = self
             .domain
-            .store
+            .tree
             .others(KNOWN.account_name, name.as_bytes(), None)
             .is_some();
         let name = if is_taken {
@@ -487,21 +489,21 @@ impl Seeding<'_> {
     }
 
     fn set(&mut self, id: Id, name: &str, value: Value) {
-        let usn = self.domain.store.usn();
+        let usn = self.domain.tree.usn();
         if let Some(att) = schema::find(name) {
-            self.domain.store.set(id, att, vec![value], usn);
+            self.domain.tree.set(id, att, vec![value], usn);
         }
     }
 
     fn link(&mut self, id: Id, att: Att, targets: BTreeSet<Id>) {
-        let usn = self.domain.store.usn();
-        self.domain.store.set_links(id, att, targets, usn);
+        let usn = self.domain.tree.usn();
+        self.domain.tree.set_links(id, att, targets, usn);
     }
 
     fn password(&mut self, id: Id, password: &str) {
-        let (usn, salt) = (self.domain.store.usn(), self.domain.new_guid());
+        let (usn, salt) = (self.domain.tree.usn(), self.domain.new_guid());
         let hashed = super::password::Hashed::new(password, salt);
-        self.domain.store.set_password(id, hashed, usn);
+        self.domain.tree.set_password(id, hashed, usn);
         let set = value::filetime(self.context.now).to_string();
         self.set(id, "pwdLastSet", set.into_bytes());
     }

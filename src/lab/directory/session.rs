@@ -15,7 +15,7 @@ use super::refusal::{Answer, ERROR_ACCESS_DENIED, ERROR_NOT_AUTHENTICATED, Refus
 use super::schema;
 use super::search::{Found, Listings};
 use super::value;
-use super::wire::{self, Frame, Kind};
+use super::wire::{self, Frame, Kind, write};
 use crate::lab::controls::Controls;
 use crate::lab::faults::Action;
 
@@ -175,7 +175,7 @@ impl Session {
         let domain = self.shared.domain.read().unwrap_or_else(PoisonError::into_inner);
         let dn = is_other.then(|| domain.find(name, &self.context(&Asked::default())).ok());
         Some(match dn.flatten() {
-            Some(id) => (kind, format!("{name} {}", domain.store.dn(id))),
+            Some(id) => (kind, format!("{name} {}", domain.tree.dn(id))),
             None => (kind, name.to_string()),
         })
     }
@@ -203,7 +203,7 @@ impl Session {
             ProtocolOp::SearchRequest(request) => {
                 let found = self.search(&request, &asked);
                 for entry in found.entries {
-                    write(said, &LdapMessage::new(id, ProtocolOp::SearchResEntry(entry)));
+                    entry.write(id, said);
                 }
                 for url in found.references {
                     let reference = rasn_ldap::SearchResultReference(vec![url.as_str().into()]);
@@ -367,13 +367,6 @@ fn error_of(result: u32) -> u32 {
     ];
     let row = USUAL.iter().find(|(it, _)| *it == result);
     row.map_or(0x2020, |(_, error)| *error)
-}
-
-fn write(said: &mut Vec<u8>, message: &LdapMessage) {
-    // What was made here can be written.
-    if let Ok(bytes) = rasn::ber::encode(message) {
-        said.extend_from_slice(&bytes);
-    }
 }
 
 async fn send(stream: &mut (impl AsyncWrite + Unpin), said: &mut Vec<u8>) -> std::io::Result<()> {

@@ -1,13 +1,11 @@
 //! What of an object is shown to whom asks for it: chosen attributes, made-up ones, long ones in parts.
 
-use rasn::types::OctetString;
-use rasn_ldap::{PartialAttribute, SearchResultEntry};
-
 use super::domain::{Context, Domain};
 use super::filter::held;
 use super::schema::{self, Att, CLASSES, KNOWN, Kind, Syntax};
-use super::store::Id;
+use super::tree::Id;
 use super::value::{self, Value};
+use super::wire::{Entry, Values};
 
 /// Values of one attribute in one answer (MaxValRange, [MS-ADTS] 3.1.1.3.4.6).
 const LONGEST_RANGE: usize = 1500;
@@ -82,7 +80,7 @@ fn named(description: &str) -> Option<Named> {
 }
 
 impl Domain {
-    pub fn show(&self, id: Id, selection: &Selection, context: &Context) -> SearchResultEntry {
+    pub fn show(&self, id: Id, selection: &Selection, context: &Context) -> Entry {
         let mut shown = Vec::new();
         if selection.all {
             for att in schema::attributes().filter(|att| !att.constructed) {
@@ -94,7 +92,10 @@ impl Domain {
         for Named { att, range } in &selection.named {
             self.show_attribute(id, *att, *range, selection, context, &mut shown);
         }
-        SearchResultEntry::new(self.dn_text(id, selection.form).into(), shown)
+        Entry {
+            name: self.dn_text(id, selection.form).into(),
+            attributes: shown,
+        }
     }
 
     fn show_attribute(
@@ -104,7 +105,7 @@ impl Domain {
         range: Option<(usize, Option<usize>)>,
         selection: &Selection,
         context: &Context,
-        shown: &mut Vec<PartialAttribute>,
+        shown: &mut Vec<Values>,
     ) {
         let values = self.values(id, att, selection.form, context);
         if values.is_empty() {
@@ -118,8 +119,7 @@ impl Domain {
             },
         };
         let values = if selection.types_only { Vec::new() } else { values };
-        let values: Vec<OctetString> = values.into_iter().map(OctetString::from).collect();
-        shown.push(PartialAttribute::new(name.as_str().into(), values.into()));
+        shown.push(Values::new(&name, values));
     }
 
     /// The values as they are read.
@@ -135,17 +135,17 @@ impl Domain {
         }
         match att.syntax {
             Syntax::Dn => {
-                let links = self.store.links(id, att);
+                let links = self.tree.links(id, att);
                 links.map(|link| self.dn_text(link, form).into_bytes()).collect()
             }
-            _ => held(self.store.entry(id), att).into_owned(),
+            _ => held(self.tree.entry(id), att).into_owned(),
         }
     }
 
     /// `<GUID=…>;<SID=…>;CN=…` ([MS-ADTS] 3.1.1.3.4.1.5).
     pub fn dn_text(&self, id: Id, form: DnForm) -> String {
-        let dn = self.store.dn(id);
-        let entry = self.store.entry(id);
+        let dn = self.tree.dn(id);
+        let entry = self.tree.entry(id);
         let hex = |bytes: &[u8]| bytes.iter().map(|it| format!("{it:02x}")).collect::<String>();
         let sid = entry.first(KNOWN.sid);
         let (guid, sid) = match form {
@@ -159,14 +159,14 @@ impl Domain {
 
     /// Attributes that exist while they are asked for ([MS-ADTS] 3.1.1.4.5).
     fn made_up(&self, id: Id, att: Att, context: &Context) -> Vec<Value> {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         let is_account = entry.is_a("user");
         let one = |text: String| vec![text.into_bytes()];
         let names = |names: Vec<&str>| names.into_iter().map(|name| name.as_bytes().to_vec()).collect();
         match att.name {
             "canonicalName" => one(self.canonical_name(id)),
             "parentGUID" => {
-                let parent = entry.parent.map(|parent| self.store.entry(parent));
+                let parent = entry.parent.map(|parent| self.tree.entry(parent));
                 parent
                     .map(|it| it.guid.to_bytes_le().to_vec())
                     .into_iter()
@@ -174,13 +174,13 @@ impl Domain {
             }
             "msDS-parentdistname" => entry
                 .parent
-                .map(|parent| self.store.dn(parent).into_bytes())
+                .map(|parent| self.tree.dn(parent).into_bytes())
                 .into_iter()
                 .collect(),
             "createTimeStamp" => one(value::generalized(entry.created.1)),
             "modifyTimeStamp" => one(value::generalized(entry.changed.1)),
             "structuralObjectClass" => names(entry.chain().iter().map(|it| it.name).collect()),
-            "subSchemaSubEntry" => one(format!("CN=Aggregate,{}", self.store.dn(self.schema))),
+            "subSchemaSubEntry" => one(format!("CN=Aggregate,{}", self.tree.dn(self.schema))),
             "msDS-PrincipalName" => match entry.text(KNOWN.account_name) {
                 Some(name) => one(format!("{}\\{name}", self.netbios_name)),
                 None => Vec::new(),
@@ -205,13 +205,13 @@ impl Domain {
     }
 
     fn allowed_attributes(&self, id: Id) -> Vec<&'static str> {
-        let chain = self.store.entry(id).chain();
+        let chain = self.tree.entry(id).chain();
         let may = |att: &Att| att.is_held_by(&chain) && !att.system;
         schema::attributes().filter(may).map(|att| att.name).collect()
     }
 
     fn allowed_children(&self, id: Id) -> impl Iterator<Item = &'static schema::Class> {
-        let entry = self.store.entry(id);
+        let entry = self.tree.entry(id);
         CLASSES.iter().filter(move |class| {
             class.kind == Kind::Structural && class.parents.iter().any(|parent| entry.is_a(parent))
         })
@@ -220,10 +220,10 @@ impl Domain {
     /// `example.test/Staff/Ada`.
     fn canonical_name(&self, id: Id) -> String {
         let mut parts = Vec::new();
-        let mut at = self.store.entry(id);
+        let mut at = self.tree.entry(id);
         while let Some(parent) = at.parent {
             parts.push(at.rdn.value.replace('/', "\\/"));
-            at = self.store.entry(parent);
+            at = self.tree.entry(parent);
         }
         parts.reverse();
         format!("{}/{}", self.dns_name, parts.join("/"))

@@ -12,7 +12,7 @@ use super::domain::{Caller, Context, Domain};
 use super::schema::{self, Syntax};
 use super::session::Shared;
 use super::show::DnForm;
-use super::store::Id;
+use super::tree::Id;
 
 /// Adds the route to those of the controls.
 pub fn routes(shared: Arc<Shared>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -31,13 +31,13 @@ async fn state(shared: Data<Shared>) -> impl Responder {
         with_deleted: true,
         permissive: false,
     };
-    let root = domain.store.root();
-    let of_domain = domain.store.entries().map(|entry| entry.id);
+    let root = domain.tree.root();
+    let of_domain = domain.tree.entries().map(|entry| entry.id);
     let entries: Vec<Json_> = of_domain
-        .filter(|id| domain.store.context(*id) == root)
+        .filter(|id| domain.tree.context(*id) == root)
         .map(|id| entry(&domain, id, &context))
         .collect();
-    Json(json!({ "highestCommittedUSN": domain.store.usn(), "entries": entries }))
+    Json(json!({ "highestCommittedUSN": domain.tree.usn(), "entries": entries }))
 }
 
 /// Text as it is, everything else in base64.
@@ -55,6 +55,6 @@ fn entry(domain: &Domain, id: Id, context: &Context) -> Json_ {
         };
         attributes.insert(att.name.to_string(), values.into_iter().map(text).collect());
     }
-    let is_deleted = domain.store.entry(id).is_deleted;
-    json!({ "dn": domain.store.dn(id), "isDeleted": is_deleted, "attributes": attributes })
+    let is_deleted = domain.tree.entry(id).is_deleted;
+    json!({ "dn": domain.tree.dn(id), "isDeleted": is_deleted, "attributes": attributes })
 }

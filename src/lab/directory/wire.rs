@@ -2,7 +2,7 @@
 
 use rasn::de::Needed;
 use rasn::error::DecodeErrorKind;
-use rasn::types::{Any, OctetString};
+use rasn::prelude::*;
 use rasn_ldap::{
     AddResponse, BindResponse, CompareResponse, Control, DelResponse, ExtendedResponse, LdapMessage,
     LdapResult, LdapString, ModifyDnResponse, ModifyResponse, ProtocolOp, ResultCode, SearchResultDone,
@@ -145,6 +145,60 @@ pub fn notice_of_disconnection() -> LdapMessage {
     );
     let response = extended(result(&Err(refusal)), Some(NOTICE_OF_DISCONNECTION), None);
     LdapMessage::new(0, ProtocolOp::ExtendedResp(response))
+}
+
+/// One object of a search's answer (RFC 4511 §4.5.2). Values are a SET OF on the wire, and yet in an order: clients take
+/// the last of `objectClass` for the lowest, and rasn-ldap's own type does not keep it.
+#[derive(AsnType, Debug, Encode)]
+#[rasn(tag(application, 4))]
+pub struct Entry {
+    pub name: LdapString,
+    pub attributes: Vec<Values>,
+}
+
+#[derive(AsnType, Debug, Encode)]
+pub struct Values {
+    pub name: LdapString,
+    pub values: InOrder,
+}
+
+#[derive(AsnType, Debug, Encode)]
+#[rasn(delegate, tag(universal, 17))]
+pub struct InOrder(pub Vec<OctetString>);
+
+#[derive(AsnType, Encode)]
+struct EntryMessage<'a> {
+    id: u32,
+    entry: &'a Entry,
+}
+
+impl Values {
+    pub fn new(name: &str, values: Vec<Vec<u8>>) -> Values {
+        Values {
+            name: name.into(),
+            values: InOrder(values.into_iter().map(OctetString::from).collect()),
+        }
+    }
+}
+
+impl Entry {
+    pub fn write(&self, id: u32, said: &mut Vec<u8>) {
+        write(said, &EntryMessage { id, entry: self });
+    }
+
+    /// About as many bytes as it takes on the wire.
+    pub fn size(&self) -> usize {
+        let values = self.attributes.iter().flat_map(|it| &it.values.0);
+        values.map(|value| value.len() + 2).sum::<usize>() + self.name.len()
+    }
+}
+
+/// Appends a message.
+pub fn write(said: &mut Vec<u8>, message: &impl Encode) {
+    // What was made here can be written.
+    if let Ok(bytes) = rasn::ber::encode(message) {
+        said.extend_from_slice(&bytes);
+    }
 }
 
 pub fn octets(text: &str) -> OctetString {

@@ -185,6 +185,24 @@ pub async fn unfit_values_name_their_attribute(directory: &Directory) {
     }
 }
 
+/// Of these Windows names the attribute too; of values that are none and of unknown attributes it does not.
+pub async fn values_too_long_or_too_many_name_their_attribute(directory: &Directory) {
+    let session = &*directory.session().await;
+    let anchor = make(session, directory, &Person::new()).await;
+    let long = "x".repeat(70);
+    for (after, code) in [
+        (&[long.as_str()][..], "ConstraintViolation"),
+        (&["one", "two"], "SchemaPropertyCanOnlyAcceptValue"),
+    ] {
+        let change = change(Some(&anchor), vec![set("company", &[], after)]);
+        let error = refused(outcome(session, change).await, Kind::Invalid);
+        assert_eq!(
+            (error.code.as_ref(), error.target.as_deref()),
+            (code, Some("company"))
+        );
+    }
+}
+
 /// Matching by an attribute without an index is slow in AD, and the check says so.
 pub async fn a_missing_index_is_a_warning(directory: &Directory) {
     let names = ["employeeID".to_string(), "userPrincipalName".to_string()];

@@ -11,7 +11,7 @@ use super::refusal::{Answer, ERROR_DS_MISSING_SUPREF, Refusal};
 use super::schema::{self, Att, Class, KNOWN, Syntax};
 use super::value::{self, Value};
 
-/// An object, by its place in the store; never used again.
+/// An object, by its place in the tree; never used again.
 pub type Id = u32;
 
 /// One object. DNs are kept as the objects they name, so that they follow renames and moves.
@@ -65,7 +65,7 @@ impl Entry {
 
 /// Everything there is, below one domain.
 #[derive(Debug)]
-pub struct Store {
+pub struct Tree {
     entries: Vec<Entry>,
     root: Name,
     guids: HashMap<Uuid, Id>,
@@ -78,10 +78,10 @@ pub struct Store {
     usn: u64,
 }
 
-impl Store {
+impl Tree {
     /// Of a domain whose root is yet to be inserted as the first object.
-    pub fn new(root: Name) -> Store {
-        Store {
+    pub fn new(root: Name) -> Tree {
+        Tree {
             entries: Vec::new(),
             root,
             guids: HashMap::new(),
@@ -242,6 +242,13 @@ impl Store {
         shown.filter(move |other| !rests(other) || att == KNOWN.category)
     }
 
+    /// Links that are kept and not shown, for one end is deleted.
+    pub fn resting(&self, id: Id, att: Att) -> BTreeSet<Id> {
+        let shown: BTreeSet<Id> = self.links(id, att).collect();
+        let kept = self.entry(id).links.get(&att).into_iter().flatten();
+        kept.copied().filter(|it| !shown.contains(it)).collect()
+    }
+
     /// Who points at an object with a forward link.
     pub fn pointing(&self, att: Att, target: Id) -> impl Iterator<Item = Id> {
         self.back.get(&(att, target)).into_iter().flatten().copied()
@@ -290,7 +297,7 @@ impl Store {
 
     pub fn set(&mut self, id: Id, att: Att, values: Vec<Value>, usn: u64) {
         let old = self.entry_mut(id).values.remove(&att).unwrap_or_default();
-        if Store::has_index(att) {
+        if Tree::has_index(att) {
             self.unindex(id, att, &old);
             for key in values.iter().filter_map(|it| value::key(att.syntax, it)) {
                 self.index.entry((att, key)).or_default().insert(id);
