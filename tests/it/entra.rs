@@ -255,7 +255,7 @@ async fn b11_a_deleted_user_is_restored_only_when_hr_turned() {
         .await;
     for worker in ["1", "2"] {
         let id = world.tenant.user(worker)["id"].as_str().unwrap().to_string();
-        world.delete(&id).await;
+        world.tenant.delete(&id).await;
         deleted(worker, true).await;
     }
     // HR goes on saying active: somebody deleted it, and it stays so.
@@ -302,7 +302,7 @@ async fn b15_what_we_deleted_comes_back_with_its_person() {
     // Out of the bin for good, and she returns all the same.
     world.removes("1").await;
     world.tenant.alter(json!({ "purge": id }));
-    world.purge(id.as_str().unwrap()).await;
+    world.tenant.purge(id.as_str().unwrap()).await;
     world.says(&[person("1", "Ada Byron")]).await;
     assert_eq!(world.outcome("1").await, outcome("create", "success", ""));
     assert_ne!(world.tenant.user("1")["id"], id);
@@ -325,9 +325,9 @@ fn crowd(prefix: &str, count: usize) -> Vec<Json> {
     (0..count).map(one).collect()
 }
 
-impl World {
+impl Tenant {
     async fn call(&self, method: &str, path: &str) {
-        let lab = &self.tenant.lab;
+        let lab = &self.lab;
         let http = reqwest::Client::builder().build().unwrap();
         let form = [
             ("grant_type", "client_credentials"),
@@ -357,13 +357,13 @@ impl World {
         );
     }
 
-    async fn delete(&self, id: &str) {
+    pub async fn delete(&self, id: &str) {
         self.call("DELETE", &format!("/users/{id}")).await;
     }
 
     /// Nothing is left of a deleted user, if the simulator has not purged it already.
-    async fn purge(&self, id: &str) {
-        if self.tenant.lab.state()["deleted"]
+    pub async fn purge(&self, id: &str) {
+        if self.lab.state()["deleted"]
             .as_array()
             .unwrap()
             .iter()
@@ -373,7 +373,9 @@ impl World {
                 .await;
         }
     }
+}
 
+impl World {
     /// HR deletes the worker.
     async fn removes(&self, worker: &str) {
         let body = json!({
@@ -592,8 +594,8 @@ async fn a_manager_who_is_gone_leaves_the_report_as_it_is() {
         .says(&[person("1", "Ada Byron"), person("2", "Bob Byron")])
         .await;
     let ada = world.tenant.user("1")["id"].as_str().unwrap().to_string();
-    world.delete(&ada).await;
-    world.purge(&ada).await;
+    world.tenant.delete(&ada).await;
+    world.tenant.purge(&ada).await;
     world
         .says(&[json!({ "externalId": "2", "title": "Guide", ENTERPRISE: { "manager": { "value": "1" } } })])
         .await;

@@ -12,6 +12,7 @@ mod demo;
 mod directory;
 mod entra;
 mod gateway;
+mod grounds;
 mod guard;
 mod lab_directory;
 mod lab_entra;

@@ -1,14 +1,15 @@
 //! Workers' lives as data: what HR says, what others do to the account, and the plan that must come of it.
 //!
-//! Each `scenarios/*.toml` holds lives; each day of a life is planned with the real planner against an account
-//! kept in memory, the plan is compared with what the file expects, carried out, and planned again, which must
-//! find nothing left to do.
+//! Each `scenarios/*.toml` holds lives; each day of a life is planned with the real planner, the plan is compared with
+//! what the file expects, carried out, and planned again, which must find nothing left to do. The account is kept in
+//! memory, and then the same files are lived in real targets through their connectors (`grounds.rs`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use muster::connector::{active_directory, bulk};
+use muster::connector::{active_directory, bulk, entra};
+use muster::domain::account::Model;
 use muster::domain::account::{Account, Anchor, Protection};
 use muster::domain::dn::Dn;
 use muster::domain::link::Link;
@@ -22,7 +23,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-const STAFF: &str = "OU=Staff,DC=example,DC=test";
+use crate::grounds::{self, Ground, Kind, STAFF};
+use crate::support::{lab, samba};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,18 +88,70 @@ struct Day {
 
 #[test]
 fn every_life_goes_as_written() {
+    let lives = lives();
+    assert!(lives.len() > 10, "the scenarios are there");
+    for life in &lives {
+        futures::executor::block_on(World::new(life, None).live(life));
+    }
+}
+
+fn lives() -> Vec<Life> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scenarios");
-    let mut lives = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let read = |path: std::path::PathBuf| {
         let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        for life in file.life {
-            lives += 1;
-            World::new(&life).live(&life);
+        file.life
+    };
+    files.into_iter().flat_map(read).collect()
+}
+
+/// Every life that can take place on this kind of ground, on one of its own.
+async fn lived(kind: Kind, ground: impl AsyncFn(&[String]) -> Ground) {
+    let mut count = 0;
+    for life in lives() {
+        if let Some(why) = grounds::impossible(kind, &life.name) {
+            println!("{kind:?}: not '{}': {why}", life.name);
+            continue;
         }
+        println!("{kind:?}: {}", life.name);
+        let ground = ground(&policy(&life, kind).target_attributes()).await;
+        let mut world = World::new(&life, Some(ground));
+        world.settle_in(&life).await;
+        world.live(&life).await;
+        if let Some(ground) = &world.ground {
+            ground.clear();
+        }
+        count += 1;
     }
-    assert!(lives > 10, "the scenarios are there");
+    assert!(count > 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_lives_on_samba() {
+    let domain = samba::controller();
+    lived(Kind::Samba, async |attributes| {
+        Ground::samba(attributes, &domain).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_lives_in_the_simulated_directory() {
+    let domain = lab::directory_with(lab::rome());
+    lived(Kind::Directory, async |attributes| {
+        Ground::directory(attributes, &domain).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_lives_in_the_simulated_tenant() {
+    lived(Kind::Entra, async |attributes| Ground::entra(attributes).await).await;
 }
 
 /// Any value that HR or somebody else may come up with.
@@ -142,7 +196,7 @@ proptest! {
     #[test]
     fn any_life_settles_and_nothing_missing_disables(days in prop::collection::vec(some_day(), 1..8)) {
         let life: Life = toml::from_str("name = \"any\"\nday = []\nswitch = { flow_types = \"Add, Update, Delete\" }").unwrap();
-        let mut world = World::new(&life);
+        let mut world = World::new(&life, None);
         let mut stated = false;
         for (number, (says, deletes, disabled)) in (0i64..).zip(days) {
             stated |= deletes || says.get("active").is_some_and(|active| !active.is_null());
@@ -157,13 +211,16 @@ proptest! {
                 revisit: None,
                 pending: Vec::new(),
             };
-            let planned = world.pass(&day, "any life");
+            let planned = futures::executor::block_on(world.pass(&day, "any life"));
             prop_assert!(stated || !planned.change.effects.contains(&Effect::Disable), "B3");
         }
     }
 }
 
 struct World {
+    /// Where the account is; in memory without one.
+    ground: Option<Ground>,
+    kind: Kind,
     policy: Policy,
     worker: Worker,
     account: Option<Account>,
@@ -172,9 +229,12 @@ struct World {
 }
 
 impl World {
-    fn new(life: &Life) -> World {
+    fn new(life: &Life, ground: Option<Ground>) -> World {
+        let kind = ground.as_ref().map_or(Kind::Memory, |ground| ground.kind);
         World {
-            policy: policy(life),
+            ground,
+            kind,
+            policy: policy(life, kind),
             worker: Worker::new("1"),
             account: life.account.as_ref().map(|values| {
                 let mut account = blank(values.get("cn").map_or("Found", String::as_str));
@@ -190,26 +250,49 @@ impl World {
         }
     }
 
-    fn live(&mut self, life: &Life) {
-        for day in &life.day {
-            let place = format!("{} on {}", life.name, day.at);
-            let planned = self.pass(day, &place);
+    /// Makes what is there before the life begins.
+    async fn settle_in(&mut self, life: &Life) {
+        let Some(ground) = &self.ground else { return };
+        if let Some(values) = &life.account {
+            ground.make(None, values).await;
+        }
+        for (worker, anchor) in &mut self.others {
+            *anchor = ground.make(Some(worker), &BTreeMap::new()).await;
+        }
+        self.refresh().await;
+    }
+
+    async fn refresh(&mut self) {
+        if let Some(ground) = &self.ground {
+            let linked = self.link.as_ref().map(|link| &link.account);
+            self.account = ground.account(linked).await;
+        }
+    }
+
+    async fn live(&mut self, life: &Life) {
+        for (number, day) in (1..).zip(&life.day) {
+            let place = format!("{:?}: {} on {}", self.kind, life.name, day.at);
+            let planned = self.pass(day, &place).await;
+            let (plan, findings) = grounds::differs(self.kind, &life.name, number);
+            let plan = plan.unwrap_or_else(|| {
+                day.plan
+                    .iter()
+                    .map(|line| grounds::line(self.kind, line))
+                    .collect()
+            });
+            let findings = findings.unwrap_or_else(|| day.findings.clone());
             let codes: Vec<&str> = planned
                 .findings
                 .iter()
                 .map(|finding| finding.code.as_ref())
                 .collect();
             assert_eq!(
-                lines(&planned),
-                day.plan,
+                self.lines(life, &planned),
+                plan,
                 "{place}: the plan; findings {:?}",
                 planned.findings
             );
-            assert_eq!(
-                codes, day.findings,
-                "{place}: the findings {:?}",
-                planned.findings
-            );
+            assert_eq!(codes, findings, "{place}: the findings {:?}", planned.findings);
             assert_eq!(planned.revisit, day.revisit, "{place}: the revisit");
             let pending: Vec<&str> = planned.pending.iter().map(|one| one.to.as_str()).collect();
             assert_eq!(pending, day.pending, "{place}: pending references");
@@ -217,14 +300,20 @@ impl World {
     }
 
     /// What happens on a day, planned and carried out; what must hold of every plan holds of this one.
-    fn pass(&mut self, day: &Day, place: &str) -> Planned {
+    async fn pass(&mut self, day: &Day, place: &str) -> Planned {
         self.hear(day);
-        if day.vanishes {
-            self.account = None;
+        if let (Some(account), true) = (self.account.take_if(|_| day.vanishes), day.vanishes)
+            && let Some(ground) = &self.ground
+        {
+            ground.vanish(&account).await;
         }
         if let (Some(account), Some(values)) = (&mut self.account, &day.elsewhere) {
-            elsewhere(account, values);
+            match &self.ground {
+                Some(ground) => ground.elsewhere(account, values).await,
+                None => elsewhere(account, values),
+            }
         }
+        self.refresh().await;
         let planned = self.plan(day.at);
         assert_eq!(
             planned,
@@ -240,7 +329,7 @@ impl World {
             disables.is_none_or(|at| at == 0),
             "{place}: B13: a disable is the first effect"
         );
-        self.apply(&planned, day.at);
+        self.apply(&planned, day.at).await;
         let again = self.plan(day.at);
         let deleted = planned.change.effects.contains(&Effect::Delete);
         let left = &again.change.effects;
@@ -271,13 +360,16 @@ impl World {
         let facts = Facts {
             link: self.link.clone(),
             found: Found {
-                by: self.link.is_none().then(|| "employeeID".to_string()),
+                by: self
+                    .link
+                    .is_none()
+                    .then(|| grounds::named(self.kind, "employeeID")),
                 accounts: self.account.iter().cloned().collect(),
                 owner: None,
             },
             references: self.others.clone(),
             resumed: false,
-            recoverable: false,
+            recoverable: self.ground.as_ref().is_some_and(|ground| ground.recoverable),
         };
         plan::plan(
             &self.policy,
@@ -290,29 +382,55 @@ impl World {
         )
     }
 
-    fn apply(&mut self, planned: &Planned, at: Timestamp) {
-        for effect in &planned.change.effects {
-            apply(&mut self.account, effect);
-        }
-        let receipt = (!planned.change.effects.is_empty()).then(|| Receipt {
-            change: planned.change.id,
-            account: Anchor("A".into()),
-            address: String::new(),
-            endpoint: String::new(),
-            done: planned.change.effects.clone(),
-            at,
-        });
+    async fn apply(&mut self, planned: &Planned, at: Timestamp) {
+        let wanted = !planned.change.effects.is_empty();
+        let receipt = match &self.ground {
+            Some(ground) if wanted => Some(ground.write(planned.change.clone()).await),
+            Some(_) => None,
+            None => wanted.then(|| in_memory(&mut self.account, planned, at)),
+        };
         self.link = Link::next(&self.policy.model, self.link.as_ref(), planned, receipt.as_ref());
+        self.refresh().await;
+    }
+
+    /// The plan as the scenarios write it; other workers' accounts by the names they have there.
+    fn lines(&self, life: &Life, planned: &Planned) -> Vec<String> {
+        let mut lines = lines(planned, &grounds::named(self.kind, "cn"));
+        for (worker, anchor) in &self.others {
+            for line in &mut lines {
+                *line = grounds::line(self.kind, &line.replace(&anchor.0, &life.others[worker]));
+            }
+        }
+        lines
     }
 }
 
-fn policy(life: &Life) -> Policy {
-    let mut schema = schema::template("API2AD").unwrap().schema().unwrap();
+fn in_memory(account: &mut Option<Account>, planned: &Planned, at: Timestamp) -> Receipt {
+    for effect in &planned.change.effects {
+        apply(account, effect);
+    }
+    Receipt {
+        change: planned.change.id,
+        account: Anchor("A".into()),
+        address: String::new(),
+        endpoint: String::new(),
+        done: planned.change.effects.clone(),
+        at,
+    }
+}
+
+fn policy(life: &Life, kind: Kind) -> Policy {
+    let (template, model): (&str, Model) = match kind {
+        Kind::Entra => ("API2AAD", entra::MODEL),
+        _ => ("API2AD", active_directory::MODEL),
+    };
+    let mut schema = schema::template(template).unwrap().schema().unwrap();
     let object = &mut schema.synchronization_rules[0].object_mappings[0];
     if let Some(types) = &life.switch.flow_types {
         object.flow_types = Some(types.clone());
     }
     for (target, expression) in &life.mapping {
+        let target = &grounds::named(kind, target);
         object
             .attribute_mappings
             .retain(|mapping| mapping.target_attribute_name != *target);
@@ -324,7 +442,8 @@ fn policy(life: &Life) -> Policy {
         );
     }
     for mapping in &mut object.attribute_mappings {
-        if life.switch.clears.contains(&mapping.target_attribute_name) {
+        let clears = |name: &String| grounds::named(kind, name) == mapping.target_attribute_name;
+        if life.switch.clears.iter().any(clears) {
             mapping.flow_null_values = Some(true);
         }
     }
@@ -341,7 +460,6 @@ fn policy(life: &Life) -> Policy {
             attribute.flow_null_values = true;
         }
     }
-    let model = active_directory::MODEL;
     let managed = match life.switch.managed.as_slice() {
         [] => vec![STAFF.to_string()],
         several => several.to_vec(),
@@ -351,7 +469,7 @@ fn policy(life: &Life) -> Policy {
         schema: schema::compile(&schema, schema::Options { model }).unwrap(),
         model,
         settings: Settings {
-            container: Some(STAFF.into()),
+            container: model.container.map(|_| STAFF.into()),
             managed: managed.iter().map(|dn| Dn::parse(dn).unwrap()).collect(),
             default_domain: Some("example.test".into()),
             reenable_by_hr: life.switch.reenable_by_hr,
@@ -447,7 +565,8 @@ fn apply(account: &mut Option<Account>, effect: &Effect) {
     }
 }
 
-fn lines(planned: &Planned) -> Vec<String> {
+/// `name` is the attribute that tells new accounts apart.
+fn lines(planned: &Planned, name: &str) -> Vec<String> {
     let joined = |values: &[String]| values.join(", ");
     planned
         .change
@@ -460,9 +579,11 @@ fn lines(planned: &Planned) -> Vec<String> {
                 enabled,
                 ..
             } => format!(
-                "create {} in {} {}",
-                joined(&values["cn"]),
-                container.as_deref().unwrap_or("?"),
+                "create {}{} {}",
+                joined(values.get(name).unwrap_or(&values["displayName"])),
+                container
+                    .as_ref()
+                    .map_or(String::new(), |place| format!(" in {place}")),
                 if *enabled { "enabled" } else { "disabled" }
             ),
             Effect::Disable => "disable".into(),

@@ -20,6 +20,17 @@ pub fn directory() -> Lab {
     directory_with(Options::default())
 }
 
+/// With more than one unit delegated to the service account.
+pub fn rome() -> Options {
+    Options {
+        delegated: vec![
+            "OU=Staff,DC=example,DC=test".into(),
+            "OU=Rome,DC=example,DC=test".into(),
+        ],
+        ..Options::default()
+    }
+}
+
 pub fn directory_with(options: Options) -> Lab {
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();

@@ -160,7 +160,7 @@ impl Controller {
         }
     }
 
-    fn admin(&self) -> Client {
+    pub fn admin(&self) -> Client {
         self.client(&self.admin_upn, &self.admin_password)
     }
 }
