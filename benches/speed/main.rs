@@ -18,6 +18,7 @@ mod at_rest;
 mod bare;
 mod company;
 mod disk;
+mod entra;
 mod first_cycle;
 mod full_cycle;
 #[path = "../../tests/it/gateway.rs"]
@@ -38,6 +39,7 @@ const PARTS: &[&str] = &[
     "first-cycle",
     "active-directory",
     "full-cycle",
+    "entra",
 ];
 
 #[tokio::main]
@@ -53,7 +55,8 @@ async fn main() {
             "ingestion" => ingestion::measure(&mut report).await,
             "first-cycle" => first_cycle::openldap(&mut report).await,
             "active-directory" => first_cycle::active_directory(&mut report).await,
-            _ => full_cycle::measure(&mut report).await,
+            "full-cycle" => full_cycle::measure(&mut report).await,
+            _ => entra::measure(&mut report).await,
         }
     }
 }

@@ -7,9 +7,9 @@ use muster::lab::entra;
 use serde_json::{Value as Json, json};
 
 use crate::directory::target;
-use crate::entra::Tenant;
 use crate::gateway::{Caller, JOB, Setup, bulk, eventually, person};
 use crate::guard;
+use crate::support::tenant::Tenant;
 use crate::support::{openldap, samba};
 
 const ROUNDS: usize = 20;

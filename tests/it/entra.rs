@@ -1,89 +1,11 @@
 //! The main job on a simulated tenant: uploads in, users in Entra ID, the log to prove it. What the tenant holds is
 //! asked of the simulator itself.
 
-use std::net::TcpListener;
-
-use muster::lab::entra::{self, Alteration, Options, Settings, Throttling};
-use muster::lab::faults::Fault;
+use muster::lab::entra::{Settings, Throttling};
 use serde_json::{Value as Json, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{ENTERPRISE, Gateway, Setup, eventually, person};
-
-/// A tenant, stopped when dropped.
-pub struct Tenant {
-    pub lab: entra::Entra,
-    stop: CancellationToken,
-}
-
-impl Tenant {
-    pub fn new(settings: Settings) -> Tenant {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stop = CancellationToken::new();
-        let options = Options {
-            settings,
-            ..Options::default()
-        };
-        let lab = entra::start(options, listener, stop.clone()).unwrap();
-        Tenant { lab, stop }
-    }
-
-    pub fn unthrottled() -> Tenant {
-        Tenant::new(Settings {
-            throttle: Throttling::Off,
-            ..Settings::default()
-        })
-    }
-
-    /// The table of the config.
-    pub fn target(&self) -> String {
-        format!(
-            r#"
-            kind = "entra"
-            url = "{}"
-            token_url = "{}"
-            client_id = "{}"
-            client_secret = "{}"
-            domain = "{}"
-            timeout = "5s"
-            "#,
-            self.lab.url, self.lab.token_url, self.lab.client_id, self.lab.client_secret, self.lab.domain
-        )
-    }
-
-    /// Everybody who has this employee number.
-    pub fn holders(&self, employee: &str) -> Vec<Json> {
-        let state = self.lab.state();
-        let users = state["users"].as_array().unwrap().iter();
-        users
-            .filter(|user| user["employeeId"] == employee)
-            .cloned()
-            .collect()
-    }
-
-    /// The one user of this worker.
-    pub fn user(&self, employee: &str) -> Json {
-        let mut found = self.holders(employee);
-        assert_eq!(found.len(), 1, "{employee} has one user: {found:?}");
-        found.remove(0)
-    }
-
-    pub fn faults(&self, script: Json) {
-        let faults: Vec<Fault> = serde_json::from_value(script).unwrap();
-        self.lab.controls.faults.replace(faults);
-    }
-
-    pub fn alter(&self, alteration: Json) {
-        let alteration: Alteration = serde_json::from_value(alteration).unwrap();
-        self.lab.alter(alteration);
-    }
-}
-
-impl Drop for Tenant {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
+use crate::support::tenant::Tenant;
 
 /// A tenant, and a gateway whose job runs against it.
 struct World {
@@ -323,56 +245,6 @@ fn crowd(prefix: &str, count: usize) -> Vec<Json> {
         )
     };
     (0..count).map(one).collect()
-}
-
-impl Tenant {
-    async fn call(&self, method: &str, path: &str) {
-        let lab = &self.lab;
-        let http = reqwest::Client::builder().build().unwrap();
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", &lab.client_id.to_string()),
-            ("client_secret", &lab.client_secret),
-            ("scope", "https://graph.microsoft.com/.default"),
-        ];
-        let token: Json = http
-            .post(&lab.token_url)
-            .form(&form)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let request = http.request(method.parse().unwrap(), format!("{}/v1.0{path}", lab.url));
-        let answer = request
-            .bearer_auth(token["access_token"].as_str().unwrap())
-            .send()
-            .await
-            .unwrap();
-        assert!(
-            answer.status().is_success(),
-            "{method} {path}: {}",
-            answer.status()
-        );
-    }
-
-    pub async fn delete(&self, id: &str) {
-        self.call("DELETE", &format!("/users/{id}")).await;
-    }
-
-    /// Nothing is left of a deleted user, if the simulator has not purged it already.
-    pub async fn purge(&self, id: &str) {
-        if self.lab.state()["deleted"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|user| user["id"] == id)
-        {
-            self.call("DELETE", &format!("/directory/deletedItems/{id}"))
-                .await;
-        }
-    }
 }
 
 impl World {

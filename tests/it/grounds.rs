@@ -11,7 +11,7 @@ use muster::domain::account::{Account, Anchor, Values};
 use muster::domain::plan::{Change, Effect, Receipt, Recipe};
 use uuid::Uuid;
 
-use crate::entra::Tenant;
+use crate::support::tenant::Tenant;
 use crate::support::{lab, ldap, samba};
 
 pub const STAFF: &str = "OU=Staff,DC=example,DC=test";

@@ -1,7 +1,7 @@
 //! Entra ID as a target, over Microsoft Graph's users API.
 //!
 //! - [`config`]: what `[system.…] kind = "entra"` says.
-//! - [`model`]: what Entra calls things, and the values it takes.
+//! - `model`: what Entra calls things, and the values it takes.
 //! - `wire`: schema attributes ⇄ Graph's JSON.
 //! - `graph`: `$batch`, patience with a tenant that asks for it, the pace it allows.
 //! - `target`, `find`, `apply`, `check`: the seams.

@@ -10,3 +10,4 @@ pub mod ldap;
 pub mod openldap;
 pub mod postgres;
 pub mod samba;
+pub mod tenant;
