@@ -676,8 +676,10 @@ mod tests {
 
     #[test]
     fn the_example_is_a_config() {
-        let config = Config::parse(WHOLE, Path::new("examples")).unwrap();
-        assert_eq!(config.apps.len(), 1);
+        for text in [WHOLE, include_str!("../examples/entra.toml")] {
+            let config = Config::parse(text, Path::new("examples")).unwrap();
+            assert_eq!(config.apps.len(), 1);
+        }
     }
 
     #[test]

@@ -173,6 +173,14 @@ async fn the_readmes_upload_works_as_written() {
         "nothing is said of people while nobody answers: {printed}"
     );
 
+    let faults = readme
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let faults: Json = serde_json::from_str(faults).unwrap();
+    serde_json::from_value::<Vec<muster::lab::faults::Fault>>(faults["faults"].clone()).unwrap();
+
     let eval = blocks.iter().find(|block| block.contains("-- eval")).unwrap();
     let script = eval.replace("cargo run --release --", env!("CARGO_BIN_EXE_muster"));
     let output = Command::new("bash").args(["-c", &script]).output().unwrap();
