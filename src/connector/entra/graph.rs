@@ -185,7 +185,7 @@ impl Graph {
     /// Everybody waits if the tenant said for how long; else just this question, longer each time.
     async fn hold_on(&self, wait: Option<Duration>, tries: u32) {
         match wait {
-            Some(_) => self.pace.refused(wait),
+            Some(wait) => self.pace.pause(wait),
             None => tokio::time::sleep(Duration::from_millis(250 << tries)).await,
         }
     }

@@ -1,5 +1,8 @@
-//! How fast this tenant lets us write: as fast as we can until it objects, then at the pace it turned out to allow,
-//! a little faster every while.
+//! How fast this tenant lets us write: as fast as we can until it objects, then at the pace it turned out to allow.
+//!
+//! Graph's budgets are buckets: a burst passes, then only what leaks out meanwhile, and what is refused counts too. So
+//! the first objection tells nothing of the lasting pace. From there on the pace starts low and climbs fast to the next
+//! one; what was taken between two objections, when the bucket was full both times, is what the tenant allows.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,75 +12,79 @@ use crate::error::Error;
 /// A longer wait is not sat out: the work goes back to the queue, and disables may go first next time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// After so long without an objection the pace is raised by so much.
-const PROBE_EVERY: Duration = Duration::from_secs(5);
-const PROBE: f64 = 1.03;
-
-/// After so long without a write, measuring begins anew.
-const IDLE: Duration = Duration::from_secs(30);
-
-/// An objection lowers the pace to what was taken since the last one, a little less, and no further than so much of
-/// what it was: a tenant that let a burst through allows far less from then on.
-const YIELD: f64 = 0.97;
-const LEAST: f64 = 0.4;
-
 /// Waits when the tenant names none.
-pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
+const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
+/// After so long without a write the tenant has forgotten, and so do we (Graph's budget of writes is for 2½ minutes).
+const FORGOTTEN: Duration = Duration::from_secs(150);
+
+/// After the first objection: this share of what passed until then, and so much more every while.
+const FIRST: f64 = 1.0 / 8.0;
+const CLIMB: (Duration, f64) = (Duration::from_secs(2), 1.5);
+
+/// At the measured pace: a little less than that, and a little more every while.
+const BELOW: f64 = 0.98;
+const PROBE: (Duration, f64) = (Duration::from_secs(10), 1.02);
+
+/// One objection takes no more than this away, whatever was measured: perhaps we had little to write.
+const LEAST: f64 = 0.7;
+
+#[derive(Default)]
 pub struct Pace(Mutex<State>);
 
 struct State {
-    /// Writes a second; `None` while nobody has objected.
-    rate: Option<f64>,
-    /// When the next write may go out at this rate.
-    next: Instant,
+    limit: Option<Limit>,
     /// When the tenant wants to hear from us again.
     not_before: Instant,
-    /// Writes taken since then; what the rate is measured by.
+    /// Writes that counted since the last objection, or since we began: taken or refused.
     since: Instant,
-    taken: u32,
+    spent: u32,
+    /// When the last write was let out.
     last: Instant,
+    /// Objections so far: whoever was waiting for his turn takes another.
+    objections: u64,
+}
+
+/// What the tenant allows, as far as we know.
+struct Limit {
+    /// Writes a second.
+    rate: f64,
+    measured: bool,
+    /// Until when writes are spoken for.
+    next: Instant,
     changed: Instant,
 }
 
-impl Default for Pace {
-    fn default() -> Pace {
+impl Default for State {
+    fn default() -> State {
         let now = Instant::now();
-        Pace(Mutex::new(State {
-            rate: None,
-            next: now,
+        State {
+            limit: None,
             not_before: now,
             since: now,
-            taken: 0,
+            spent: 0,
             last: now,
-            changed: now,
-        }))
+            objections: 0,
+        }
     }
 }
 
 impl Pace {
-    /// Waits until so many writes may go out, and counts them as gone. Error: that would take too long.
+    /// Waits until so many writes may go out. Error: that would take too long.
     pub async fn writes(&self, count: usize) -> Result<(), Error> {
-        let wait = {
+        loop {
+            let (wait, objections) = {
+                let mut state = self.state();
+                let wait = state.turn(Instant::now(), count)?;
+                (wait, state.objections)
+            };
+            tokio::time::sleep(wait).await;
             let mut state = self.state();
-            let now = Instant::now();
-            let start = now.max(state.not_before).max(state.next);
-            let wait = start.duration_since(now);
-            if wait > PATIENCE {
-                return Err(asks_for_patience(wait));
+            if state.objections == objections {
+                state.last = Instant::now();
+                return Ok(());
             }
-            if now.saturating_duration_since(state.last) > IDLE {
-                state.since = now;
-                state.taken = 0;
-            }
-            state.last = start;
-            if let Some(rate) = state.rate {
-                state.next = start + Duration::from_secs_f64(count as f64 / rate);
-            }
-            wait
-        };
-        tokio::time::sleep(wait).await;
-        Ok(())
+        }
     }
 
     /// Waits as long as the tenant asked everybody to. Error: that would take too long.
@@ -93,44 +100,96 @@ impl Pace {
     /// The tenant took so many writes.
     pub fn taken(&self, count: usize) {
         let mut state = self.state();
-        state.taken = state
-            .taken
+        state.spent = state
+            .spent
             .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        let now = Instant::now();
-        if let Some(rate) = state.rate
-            && now.duration_since(state.changed) > PROBE_EVERY
-        {
-            state.rate = Some(rate * PROBE);
-            state.changed = now;
-        }
+        state.climb(Instant::now());
     }
 
-    /// The tenant asked for patience: nobody writes before that, and then no faster than it let us so far.
-    pub fn refused(&self, wait: Option<Duration>) {
+    /// The tenant asked for patience with our questions, which have a budget of their own.
+    pub fn pause(&self, wait: Duration) {
         let mut state = self.state();
-        let now = Instant::now();
-        let until = now + wait.unwrap_or(DEFAULT_WAIT);
-        // Several parts of one batch say the same thing.
-        let again = now < state.not_before;
-        state.not_before = state.not_before.max(until);
-        if again {
-            return;
-        }
-        let span = state.not_before.duration_since(state.since).as_secs_f64();
-        let measured = f64::from(state.taken) / span.max(0.001);
-        state.rate = match state.rate {
-            Some(rate) => Some((measured * YIELD).clamp(rate * LEAST, rate * YIELD)),
-            None if state.taken > 0 => Some(measured * YIELD),
-            None => None,
-        };
-        state.next = state.not_before;
-        state.since = state.not_before;
-        state.taken = 0;
-        state.changed = now;
+        state.not_before = state.not_before.max(Instant::now() + wait);
+    }
+
+    /// The tenant asked for patience with our writes.
+    pub fn refused(&self, wait: Option<Duration>) {
+        self.state().refused(Instant::now(), wait.unwrap_or(DEFAULT_WAIT));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// How long until so many writes may go out; their turn is taken. The bucket leaks before they go, not after.
+    fn turn(&mut self, now: Instant, count: usize) -> Result<Duration, Error> {
+        if now.saturating_duration_since(self.last) > FORGOTTEN {
+            *self = State {
+                objections: self.objections,
+                not_before: self.not_before,
+                ..State::default()
+            };
+        }
+        let mut start = now.max(self.not_before);
+        if let Some(limit) = &self.limit {
+            start = start.max(limit.next) + Duration::from_secs_f64(count as f64 / limit.rate);
+        }
+        let wait = start.duration_since(now);
+        if wait > PATIENCE {
+            return Err(asks_for_patience(wait));
+        }
+        if let Some(limit) = &mut self.limit {
+            limit.next = start;
+        }
+        Ok(wait)
+    }
+
+    fn climb(&mut self, now: Instant) {
+        if let Some(limit) = &mut self.limit {
+            let (every, factor) = if limit.measured { PROBE } else { CLIMB };
+            if now.saturating_duration_since(limit.changed) > every {
+                limit.rate *= factor;
+                limit.changed = now;
+            }
+        }
+    }
+
+    fn refused(&mut self, now: Instant, wait: Duration) {
+        // Several parts of one batch say the same thing.
+        let again = now < self.not_before;
+        self.not_before = self.not_before.max(now + wait);
+        self.objections += 1;
+        if let (true, Some(limit)) = (again, &mut self.limit) {
+            limit.next = self.not_before;
+            self.spent += 1;
+            return;
+        }
+        // The first one closes a burst, and its wait belongs to that; later ones stand between full buckets.
+        let end = if self.limit.is_none() {
+            self.not_before
+        } else {
+            now
+        };
+        let span = end.duration_since(self.since).as_secs_f64();
+        let passed = f64::from(self.spent.max(1)) / span.max(0.001);
+        let (rate, measured) = match &self.limit {
+            None => (passed * FIRST, false),
+            Some(limit) if limit.measured => (
+                (passed * BELOW).clamp(limit.rate * LEAST, limit.rate * BELOW),
+                true,
+            ),
+            Some(limit) => ((passed * BELOW).min(limit.rate), true),
+        };
+        self.limit = Some(Limit {
+            rate,
+            measured,
+            next: self.not_before,
+            changed: self.not_before,
+        });
+        self.since = now;
+        self.spent = 1;
     }
 }
 
@@ -144,18 +203,41 @@ fn asks_for_patience(wait: Duration) -> Error {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_pace_is_what_the_tenant_took() {
-        let pace = Pace::default();
-        pace.writes(100).await.unwrap();
-        pace.taken(100);
-        pace.refused(Some(Duration::from_secs(10)));
-        pace.refused(Some(Duration::from_secs(10)));
-        let rate = pace.state().rate.unwrap();
+    /// A bucket as Graph's are, in simulated time: a burst of a thousand, ten a second after that, and what is refused
+    /// counts too.
+    #[test]
+    fn the_pace_settles_at_what_the_bucket_leaks() {
+        const BURST: f64 = 1000.0;
+        const LEAK: f64 = 10.0;
+        let start = Instant::now();
+        let (mut state, mut level, mut at, mut now) = (State::default(), 0.0_f64, start, start);
+        let (mut taken, mut refused) = (0.0, 0.0);
+        while now.duration_since(start) < Duration::from_secs(300) {
+            now += state.turn(now, 20).unwrap().max(Duration::from_millis(20));
+            state.last = now;
+            level = (level - now.duration_since(at).as_secs_f64() * LEAK).max(0.0);
+            at = now;
+            for _ in 0..20 {
+                if level + 1.0 <= BURST {
+                    taken += 1.0;
+                    state.spent += 1;
+                } else {
+                    refused += 1.0;
+                    state.refused(
+                        now,
+                        Duration::from_secs_f64(((level + 1.0 - BURST) / LEAK).max(1.0).ceil()),
+                    );
+                }
+                level += 1.0;
+            }
+            state.climb(now);
+        }
+        let permitted = BURST + LEAK * now.duration_since(start).as_secs_f64();
         assert!(
-            (9.0..=10.1).contains(&rate),
-            "100 in 10 seconds, and measured once: {rate}"
+            taken / permitted > 0.95,
+            "{taken} of {permitted}, {refused} refused"
         );
+        assert!(refused < 200.0, "{refused}");
     }
 
     #[tokio::test]
