@@ -37,8 +37,8 @@ pub struct Credentials {
     pub scope: String,
 }
 
-/// A request without its token.
-#[derive(Clone, Debug)]
+/// A request without its token. It may hold a password.
+#[derive(Clone)]
 pub struct Call {
     pub method: Method,
     pub url: Url,
@@ -176,6 +176,10 @@ impl Http {
         if let Some(file) = ca_file {
             builder = builder.tls_certs_merge(authorities(file)?);
         }
+        // What stays on this machine goes through no proxy.
+        if is_loopback(&credentials.token_url) {
+            builder = builder.no_proxy();
+        }
         let client = builder
             .build()
             .map_err(|error| Error::internal("no HTTP client can be made").because(error))?;
@@ -198,6 +202,11 @@ impl Http {
         }
         let fresh = self.token(Some(&token)).await.map_err(Failure::Unsent)?;
         self.exchange(call, &fresh).await
+    }
+
+    /// Has a token in hand.
+    pub async fn ready(&self) -> Result<()> {
+        self.token(None).await.map(drop)
     }
 
     /// A token that is good for a while. `refused` is one that the service did not take.
@@ -301,21 +310,24 @@ pub fn place(url: &Url) -> String {
 /// An address of a config: https, or http to this very machine (B32).
 pub fn address(text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|error| Error::invalid(format!("'{text}' is no URL: {error}")))?;
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    };
     match url.scheme() {
         "https" => Ok(url),
-        "http" if loopback => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         "http" => Err(Error::invalid(format!(
             "'{text}' would send secrets in the clear: write https://"
         ))),
         _ => Err(Error::invalid(format!(
             "'{text}' is no web address: write https://…"
         ))),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
     }
 }
 
@@ -403,10 +415,13 @@ impl Tokens {
             let code = answer.json().and_then(|json| said(&json)).map(|(code, _)| code);
             let wrong = code.is_some_and(|code| REFUSALS.contains(&code.as_str()));
             let mut error = answer.into_error(&place);
-            if wrong {
+            if wrong || error.kind == Kind::Unauthenticated {
                 error.kind = Kind::Unauthenticated;
+                return Err(error.code("InvalidCredentials"));
             }
-            return Err(error.code("InvalidCredentials"));
+            // Whatever else it says is about the moment, or a proxy's.
+            error.kind = Kind::Unavailable;
+            return Err(error);
         }
         serde_json::from_slice(&answer.body)
             .map_err(|_| Error::unavailable(format!("{place} answered something that is no token")))

@@ -88,7 +88,8 @@ impl System {
         match self {
             System::Bulk(_) => std::time::Duration::ZERO,
             System::ActiveDirectory(config) => config.timeout,
-            System::Entra(config) => config.timeout,
+            // One batch, sent once more with another token.
+            System::Entra(config) => config.timeout * 3,
         }
     }
 

@@ -136,8 +136,11 @@ impl<'a> Budget<'a> {
                 },
                 _ => planned.change.effects.push(effect),
             }
-            // Nothing can be done to an account that is not made.
-            if held.last().is_some_and(|held| held.action == Action::Create) {
+            // Nothing can be done to an account that is not made, or stays in the bin.
+            if held
+                .last()
+                .is_some_and(|held| matches!(held.effect, Effect::Create { .. } | Effect::Restore))
+            {
                 break;
             }
         }

@@ -101,11 +101,20 @@ impl Link {
         // Somebody else enabled it since: what we once did to it says nothing any more.
         link.disabled_by_us &= link.enabled != Some(true);
         let deleted = planned.situation.account().is_some_and(|account| account.deleted);
+        // Somebody else deleted what we had only disabled.
+        if deleted && !before.is_some_and(Link::is_deleted_by_us) && !done.contains(&Effect::Delete) {
+            link.disabled_by_us = false;
+        }
         let state = link.enabled.or(deleted.then_some(false));
         if planned.wanted.is_some() && planned.wanted == state {
             link.wanted = planned.wanted;
         }
         Some(link)
+    }
+
+    /// The account is deleted, in a target where that is not the end of it: nobody can be pointed at it.
+    pub fn is_in_bin(&self, bin: bool) -> bool {
+        bin && self.enabled.is_none()
     }
 
     /// We deleted the account, and have not brought it back.

@@ -34,6 +34,8 @@ const SILENT_TRIES: i32 = 8;
 
 /// How soon a worker whose change could not be sent, or was held, is looked at again.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
+/// However long a target asks us to stay away, it is tried again after this (B25).
+const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// How the work on one worker ended, and whether it has ended.
@@ -340,6 +342,8 @@ struct Recording {
     tallies: BTreeMap<Action, u64>,
     vanished: Vec<Wake>,
     counts: Counts,
+    /// The target has a bin.
+    bin: bool,
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -367,6 +371,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         tallies: news(&cx.runner.policy.model, carried).tallies,
         vanished: page.vanished.clone(),
         counts,
+        bin: cx.runner.policy.model.bin,
     }
 }
 
@@ -493,7 +498,7 @@ fn settle(
 /// When the target wants to hear from us again, where it says: that is no silence, and counts as no try.
 fn asked_for_patience(worked: &Worked, wake: &Wake, now: Timestamp) -> Option<Again> {
     let wait = worked.ending.error.as_ref()?.retry_after?;
-    let wait = SignedDuration::try_from(wait).ok()?;
+    let wait = SignedDuration::try_from(wait).ok()?.min(LONGEST_REQUEST);
     Some(Again {
         due: now.saturating_add(wait).ok()?,
         cause: wake.cause,
@@ -620,22 +625,32 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .flat_map(|(record, settled)| settled.pending.iter().map(|one| (record.worker.as_str(), one)))
         .collect();
     links::wait_for(conn, job, &answered, &pending)?;
-    wake_referrers(conn, job, &new, &pending, now)
+    let restored = records.iter().filter(|record| {
+        let receipt = record.receipt.as_ref();
+        receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Restore))
+    });
+    let appeared: Vec<&str> = new
+        .iter()
+        .map(|link| link.worker.as_str())
+        .chain(restored.map(|record| record.worker.as_str()))
+        .collect();
+    wake_referrers(conn, job, &appeared, &pending, recording.bin, now)
 }
 
 /// Whoever refers to an account that is there now has a reason to be looked at again.
 fn wake_referrers(
     conn: &mut Conn,
     job: &str,
-    new: &[Link],
+    appeared: &[&str],
     pending: &[(&str, &Pending)],
+    bin: bool,
     now: Timestamp,
 ) -> Result<()> {
-    let appeared: Vec<&str> = new.iter().map(|link| link.worker.as_str()).collect();
-    let mut woken = links::waiting_for(conn, job, &appeared)?;
+    let mut woken = links::waiting_for(conn, job, appeared)?;
     let wanted: Vec<&str> = pending.iter().map(|(_, pending)| pending.to.as_str()).collect();
     let there: Vec<String> = links::by_workers(conn, job, &wanted)?
         .into_iter()
+        .filter(|link| !link.is_in_bin(bin))
         .map(|link| link.worker)
         .collect();
     let ready = pending.iter().filter(|(_, pending)| there.contains(&pending.to));

@@ -330,7 +330,7 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
     if all.is_empty() {
         return Ok(());
     }
-    let job = cx.origin.job.clone();
+    let (job, bin) = (cx.origin.job.clone(), cx.runner.policy.model.bin);
     let accounts: HashMap<String, Anchor> = cx
         .store
         .read(move |conn| {
@@ -339,6 +339,7 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
         })
         .await?
         .into_iter()
+        .filter(|link| !link.is_in_bin(bin))
         .map(|link| (link.worker, link.account))
         .collect();
     for (subject, wanted) in subjects.iter_mut().zip(wanted) {
@@ -488,7 +489,8 @@ fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool
         Effect::Move { after, .. } => {
             dn::parent(&account.address).is_some_and(|place| dn::same(place, after))
         }
-        Effect::Restore | Effect::Delete => false,
+        Effect::Restore => true,
+        Effect::Delete => false,
     }
 }
 

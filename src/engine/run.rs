@@ -18,6 +18,8 @@ use crate::store::{uploads, wakes};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// However long a target asks us to stay away, it is tried again after this (B25).
+const LONGEST_REQUEST: Duration = Duration::from_secs(300);
 
 pub(super) struct Driver {
     engine: Engine,
@@ -59,7 +61,7 @@ impl Driver {
                 // Uploads do not cut the pause short: they would find the same silence.
                 Turn::Outage(error) => {
                     tracing::warn!(job = %self.job, code = %error.code, %error, "the cycle stopped and will be tried again");
-                    let wait = error.retry_after.unwrap_or(pause);
+                    let wait = error.retry_after.unwrap_or(pause).min(LONGEST_REQUEST);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     tokio::select! {
                         () = self.stop.cancelled() => {}

@@ -230,6 +230,23 @@ async fn b15_what_we_deleted_comes_back_with_its_person() {
     assert_ne!(world.tenant.user("1")["id"], id);
 }
 
+/// B10: nobody gets an account again because somebody else threw the old one away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaver_whose_user_others_delete_is_not_made_again() {
+    let world = World::new(Tenant::unthrottled(), "").await;
+    world.says(&[person("1", "Ada Byron")]).await;
+    world.says(&[json!({ "externalId": "1", "active": false })]).await;
+    let id = world.tenant.user("1")["id"].as_str().unwrap().to_string();
+    world.tenant.delete(&id).await;
+    world
+        .says(&[json!({ "externalId": "1", "title": "Former" })])
+        .await;
+    world.tenant.purge(&id).await;
+    world.says(&[json!({ "externalId": "1", "title": "Gone" })]).await;
+    assert_eq!(world.outcome("1").await.2, "InvalidAnchor");
+    assert!(world.tenant.holders("1").is_empty());
+}
+
 fn with_delete(schema: &muster::domain::schema::Schema) -> Json {
     let mut schema = serde_json::to_value(schema).unwrap();
     schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = json!("Add, Update, Delete");
@@ -316,6 +333,10 @@ async fn passing_faults_cost_nobody_anything() {
         (
             "cut inside the batch",
             json!([{ "on": "POST /users", "skip": 5, "times": 2, "do": "cut-after" }]),
+        ),
+        (
+            "a proxy's refusal",
+            json!([{ "on": "$batch", "skip": 1, "times": 3, "do": { "answer": { "code": 403 } } }]),
         ),
         ("cut before", json!([{ "on": "$batch", "times": 3, "do": "cut" }])),
         (

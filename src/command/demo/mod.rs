@@ -41,14 +41,25 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Outcome {
     let stop = CancellationToken::new();
     tokio::spawn(serve::stop_on_signal(stop.clone()));
-    let outcome = tokio::select! {
-        outcome = show(&arguments, &stop) => outcome,
-        () = stop.cancelled() => Ok(ExitCode::FAILURE),
+    let shown = tokio::select! {
+        shown = show(&arguments, &stop) => shown.map_err(|error| error.to_string())?,
+        () = stop.cancelled() => return Ok(ExitCode::FAILURE),
     };
-    outcome.map_err(|error| error.to_string())
+    if !arguments.exit {
+        screen::stays_up();
+        stop.cancelled().await;
+    }
+    shown.stage.strike().await;
+    Ok(shown.code)
 }
 
-async fn show(arguments: &Arguments, stop: &CancellationToken) -> crate::error::Result<ExitCode> {
+/// A demonstration that is over, and still up.
+struct Shown {
+    stage: Stage,
+    code: ExitCode,
+}
+
+async fn show(arguments: &Arguments, stop: &CancellationToken) -> crate::error::Result<Shown> {
     let mut stage = Stage::set(&stop.child_token()).await?;
     let mut company = Company::new(arguments.seed, arguments.workers as usize, stage.today());
     screen::opening(&company, &stage);
@@ -75,12 +86,7 @@ async fn show(arguments: &Arguments, stop: &CancellationToken) -> crate::error::
     } else {
         ExitCode::SUCCESS
     };
-    if !arguments.exit {
-        screen::stays_up();
-        stop.cancelled().await;
-    }
-    stage.strike().await;
-    Ok(code)
+    Ok(Shown { stage, code })
 }
 
 impl Said {

@@ -69,7 +69,7 @@ pub(super) type Answer<T> = std::result::Result<T, Failure>;
 
 /// What all connections of one target have in common: how to encrypt, who we are, how long to wait.
 pub(super) struct Dial {
-    settings: LdapConnSettings,
+    config: Config,
     timeout: Duration,
     bind_dn: String,
     password: SecretString,
@@ -79,12 +79,8 @@ pub(super) struct Dial {
 
 impl Dial {
     pub(super) fn new(config: &Config) -> Result<Dial> {
-        let settings = LdapConnSettings::new()
-            .set_conn_timeout(config.timeout)
-            .set_starttls(config.starttls)
-            .set_config(Arc::new(encryption(config)?));
         Ok(Dial {
-            settings,
+            config: config.clone(),
             timeout: config.timeout,
             bind_dn: config.bind_dn.clone(),
             password: config.password.clone(),
@@ -102,7 +98,11 @@ impl Dial {
             return Err(cause.error());
         }
         let url = &endpoint.0;
-        let settings = self.settings.clone();
+        // The authority's file is read each time: it may come later than we do, and be replaced.
+        let settings = LdapConnSettings::new()
+            .set_conn_timeout(self.timeout)
+            .set_starttls(self.config.starttls)
+            .set_config(Arc::new(encryption(&self.config)?));
         let opened = AssertUnwindSafe(LdapConnAsync::with_settings(settings, url))
             .catch_unwind()
             .await;

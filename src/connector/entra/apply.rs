@@ -111,7 +111,7 @@ async fn write(
                 sent.push(*at);
                 parts.push(part);
             }
-            Err(error) => group[*at].refused(error),
+            Err(error) => group[*at].refused_unsent(error),
         }
     }
     if parts.is_empty() {
@@ -119,6 +119,7 @@ async fn write(
     }
     let graph = &session.shared.graph;
     graph.pace.writes(parts.len()).await?;
+    graph.ready().await?;
     if !may_start() {
         return Err(overtaken());
     }
@@ -188,11 +189,22 @@ impl Writing {
             let gone = Error::new(Kind::NotFound, "the user does not exist any more");
             return self.refuse(gone.code("InvalidAnchor"));
         };
-        let effects = self.steps.iter().flatten();
-        match effects.filter_map(|effect| overtakes(effect, &account)).next() {
+        let effects: Vec<&Effect> = self.steps.iter().flatten().collect();
+        if account.deleted && !effects.contains(&&Effect::Restore) {
+            let gone = Error::new(Kind::Stale, "somebody deleted the user since it was read");
+            return self.refuse(gone.code("Conflict"));
+        }
+        match effects
+            .into_iter()
+            .filter_map(|effect| overtakes(effect, &account))
+            .next()
+        {
             Some(attribute) => {
                 let error = Error::new(Kind::Stale, "somebody changed the user since it was read");
-                self.refuse(error.code("Conflict").at(attribute));
+                self.error = Some(error.code("Conflict").at(attribute));
+                // A disable depends on nothing else (B13).
+                self.steps.retain(|step| step.contains(&Effect::Disable));
+                self.address = account.address;
             }
             None => self.address = account.address,
         }
@@ -276,10 +288,7 @@ impl Writing {
         } else if reply.status.is_success() {
             self.wrote(reply);
         } else if self.is_at_several() && is_about_content(reply.status) {
-            // One of them is at fault; the others are written without it.
-            for effect in self.steps.pop_front().into_iter().flatten().rev() {
-                self.steps.push_front(vec![effect]);
-            }
+            self.split();
         } else {
             let attribute = self.steps.front().and_then(|effects| attribute(effects.first()?));
             let error = errors::refusal(reply, attribute.as_deref());
@@ -290,6 +299,21 @@ impl Writing {
                 _ => error,
             };
             self.refused(error);
+        }
+    }
+
+    /// One of several values is at fault; the others are written without it.
+    fn split(&mut self) {
+        for effect in self.steps.pop_front().into_iter().flatten().rev() {
+            self.steps.push_front(vec![effect]);
+        }
+    }
+
+    /// What was found before it was sent.
+    fn refused_unsent(&mut self, error: Error) {
+        match self.is_at_several() {
+            true => self.split(),
+            false => self.refused(error),
         }
     }
 
@@ -504,6 +528,32 @@ mod tests {
             steps,
             [vec![Effect::Disable], vec![set("a"), set("b")], vec![refer]]
         );
+    }
+
+    #[test]
+    fn b13_what_somebody_else_changed_does_not_keep_a_leaver() {
+        let mut writing = Writing::new(Change {
+            id: ChangeId::nil(),
+            worker: "1".into(),
+            account: Some(Anchor("a".into())),
+            effects: vec![Effect::Disable, set("jobTitle")],
+        });
+        writing.meet(Some(Account {
+            anchor: Anchor("a".into()),
+            address: "ada@contoso.com".into(),
+            enabled: Some(true),
+            values: Values::from([("jobTitle".to_string(), vec!["Guide".to_string()])]),
+            protected: None,
+            deleted: false,
+        }));
+        let left: Vec<Vec<Effect>> = writing.steps.clone().into();
+        assert_eq!(left, [vec![Effect::Disable]]);
+        writing.wrote(&Reply {
+            status: StatusCode::NO_CONTENT,
+            body: Json::Null,
+            retry_after: None,
+        });
+        assert!(matches!(writing.outcome("e").1, Outcome::Partial(_, error) if error.kind == Kind::Stale));
     }
 
     #[test]

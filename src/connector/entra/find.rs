@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
 use super::errors;
-use super::graph::{Part, Reply};
+use super::graph::{Graph, Part, Reply};
 use super::target::EntraSession;
 use super::wire::{self, place};
 use crate::connector::Lookup;
@@ -55,8 +55,16 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
         .collect();
     let mut gone = Vec::new();
     for ((at, _), reply) in single.iter().zip(session.shared.graph.ask_all(parts).await?) {
-        match (user(&reply)?, &lookups[*at]) {
-            (Some(user), _) => found[*at].extend(session.account(user, false)),
+        let is_name = matches!(lookups[*at], Lookup::Match { .. });
+        match (user(&reply, is_name)?, &lookups[*at]) {
+            (Some(user), Lookup::Anchor(_)) => found[*at].extend(session.account(user, false)),
+            (Some(user), Lookup::Match { value, .. }) => {
+                found[*at].extend(
+                    session
+                        .account(user, false)
+                        .filter(|_| is_member_called(user, value)),
+                );
+            }
             (None, Lookup::Anchor(anchor)) => gone.push((*at, anchor.0.as_str())),
             (None, Lookup::Match { .. }) => {}
         }
@@ -71,7 +79,7 @@ async fn deleted(session: &EntraSession, gone: &[(usize, &str)], found: &mut [Ve
     let one = |id: &str| format!("/directory/deletedItems/{}?{}", encoded(id), session.select());
     let parts = gone.iter().map(|(_, id)| Part::get(one(id))).collect();
     for ((at, _), reply) in gone.iter().zip(session.shared.graph.ask_all(parts).await?) {
-        if let Some(user) = user(&reply)? {
+        if let Some(user) = user(&reply, false)? {
             found[*at].extend(session.account(user, true));
         }
     }
@@ -105,13 +113,21 @@ async fn matched(
             if !reply.status.is_success() {
                 return Err(errors::refusal(&reply, Some(attribute)));
             }
-            for account in session.accounts(&reply.body) {
-                for held in account.values.get(*attribute).into_iter().flatten() {
-                    holders
-                        .entry(held.to_lowercase())
-                        .or_default()
-                        .push(account.clone());
+            let mut page = reply.body;
+            loop {
+                for account in session.accounts(&page) {
+                    for held in account.values.get(*attribute).into_iter().flatten() {
+                        holders
+                            .entry(held.to_lowercase())
+                            .or_default()
+                            .push(account.clone());
+                    }
                 }
+                // A page may be short, or empty, with more behind it.
+                let Some(next) = next_page(&session.shared.graph, &page) else {
+                    break;
+                };
+                page = session.shared.graph.ask(&next?).await?;
             }
         }
         for at in places {
@@ -124,12 +140,19 @@ async fn matched(
     Ok(())
 }
 
+/// An address by name takes ids too, and finds guests (B24).
+fn is_member_called(user: &Json, name: &str) -> bool {
+    let called = user["userPrincipalName"].as_str();
+    user["userType"] == "Member" && called.is_some_and(|called| called.eq_ignore_ascii_case(name))
+}
+
 /// The user of an answer; `None` where there is no such one.
-fn user(reply: &Reply) -> Result<Option<&Json>> {
+fn user(reply: &Reply, is_name: bool) -> Result<Option<&Json>> {
     match reply.status.as_u16() {
         200..300 => Ok(Some(&reply.body)),
+        404 => Ok(None),
         // A name that Graph cannot read as one is nobody's.
-        400 | 404 => Ok(None),
+        400 if is_name => Ok(None),
         _ => Err(errors::refusal(reply, None)),
     }
 }
@@ -151,16 +174,15 @@ pub(super) fn list(session: &EntraSession) -> BoxStream<'_, Result<Vec<Account>>
             Ok(page) => page,
             Err(error) => return Some((Err(error), None)),
         };
-        let next = next_page(session, &page);
+        let next = next_page(&session.shared.graph, &page);
         Some((Ok(session.accounts(&page)), next))
     })
     .boxed()
 }
 
 /// Where the next page is, if there is one: at the same service, since the token goes along.
-fn next_page(session: &EntraSession, page: &Json) -> Option<Result<reqwest::Url>> {
+pub(super) fn next_page(graph: &Graph, page: &Json) -> Option<Result<reqwest::Url>> {
     let next = page["@odata.nextLink"].as_str()?;
-    let graph = &session.shared.graph;
     Some(
         graph
             .address(next)
@@ -195,7 +217,7 @@ impl EntraSession {
         users.filter_map(|user| self.account(user, false)).collect()
     }
 
-    /// An account as planning sees it. Guests are not members, whoever they are linked to (B24).
+    /// An account as planning sees it.
     fn account(&self, user: &Json, deleted: bool) -> Option<Account> {
         let mut account = self.shared.mapped.account(user, deleted)?;
         if self.never.contains(&account.anchor) {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::config::Config;
 use super::pace::Pace;
 use crate::connector::http::{self, Call, Credentials, Failure, Http};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Graph takes no more requests in one.
 pub(super) const BATCH: usize = 20;
@@ -27,8 +27,8 @@ pub(super) struct Graph {
     pub pace: Pace,
 }
 
-/// One request of a batch; its address is relative to the service's version.
-#[derive(Clone, Debug)]
+/// One request of a batch; its address is relative to the service's version. It may hold a password.
+#[derive(Clone)]
 pub(super) struct Part {
     pub method: Method,
     pub url: String,
@@ -110,6 +110,11 @@ impl Graph {
         self.url
             .join(path)
             .map_err(|error| Error::internal(format!("{path} is no address")).because(error))
+    }
+
+    /// Has a token in hand, so that what follows is one call.
+    pub(super) async fn ready(&self) -> Result<()> {
+        self.http.ready().await
     }
 
     pub(super) async fn forgive(&self) {
@@ -246,8 +251,15 @@ impl Graph {
                 let error = answer.into_error(&self.place());
                 all(&|| Fate::Lost(error.shared()))
             }
-            // A refusal of the whole batch is one of each part.
-            false => all(&|| Fate::Answered(reply.clone())),
+            // Said to the batch, it holds for each part, as long as it is not about one.
+            false if reply.is_busy() || reply.status == StatusCode::UNAUTHORIZED => {
+                all(&|| Fate::Answered(reply.clone()))
+            }
+            false => {
+                let mut error = answer.into_error(&self.place());
+                error.kind = Kind::Unavailable;
+                all(&|| Fate::Unsent(error.shared()))
+            }
         }
     }
 

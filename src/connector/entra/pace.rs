@@ -22,9 +22,18 @@ const FORGOTTEN: Duration = Duration::from_secs(150);
 const FIRST: f64 = 1.0 / 8.0;
 const CLIMB: (Duration, f64) = (Duration::from_secs(2), 1.5);
 
+/// Whiles that one step makes up for.
+const MOST_WHILES: f64 = 4.0;
+
 /// At the measured pace: a little less than that, and a little more every while.
 const BELOW: f64 = 0.98;
 const PROBE: (Duration, f64) = (Duration::from_secs(10), 1.02);
+
+/// The slowest pace, in writes a second: what was measured while there was nothing to write means nothing.
+const SLOWEST: f64 = 2.0;
+
+/// Nobody has to wait longer than this at a time, whatever a service asks for (B25).
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// One objection takes no more than this away, whatever was measured: perhaps we had little to write.
 const LEAST: f64 = 0.7;
@@ -39,6 +48,8 @@ struct State {
     /// Writes that counted since the last objection, or since we began: taken or refused.
     since: Instant,
     spent: u32,
+    /// Some of them were taken: only then does the span between two objections measure anything.
+    some_taken: bool,
     /// When the last write was let out.
     last: Instant,
     /// Objections so far: whoever was waiting for his turn takes another.
@@ -63,6 +74,7 @@ impl Default for State {
             not_before: now,
             since: now,
             spent: 0,
+            some_taken: false,
             last: now,
             objections: 0,
         }
@@ -103,18 +115,20 @@ impl Pace {
         state.spent = state
             .spent
             .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        state.some_taken = true;
         state.climb(Instant::now());
     }
 
     /// The tenant asked for patience with our questions, which have a budget of their own.
     pub fn pause(&self, wait: Duration) {
         let mut state = self.state();
-        state.not_before = state.not_before.max(Instant::now() + wait);
+        state.not_before = state.not_before.max(Instant::now() + wait.min(LONGEST));
     }
 
     /// The tenant asked for patience with our writes.
     pub fn refused(&self, wait: Option<Duration>) {
-        self.state().refused(Instant::now(), wait.unwrap_or(DEFAULT_WAIT));
+        let wait = wait.unwrap_or(DEFAULT_WAIT).min(LONGEST);
+        self.state().refused(Instant::now(), wait);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -149,8 +163,9 @@ impl State {
     fn climb(&mut self, now: Instant) {
         if let Some(limit) = &mut self.limit {
             let (every, factor) = if limit.measured { PROBE } else { CLIMB };
-            if now.saturating_duration_since(limit.changed) > every {
-                limit.rate *= factor;
+            let whiles = now.saturating_duration_since(limit.changed).as_secs_f64() / every.as_secs_f64();
+            if whiles > 1.0 {
+                limit.rate *= factor.powf(whiles.min(MOST_WHILES));
                 limit.changed = now;
             }
         }
@@ -176,6 +191,8 @@ impl State {
         let passed = f64::from(self.spent.max(1)) / span.max(0.001);
         let (rate, measured) = match &self.limit {
             None => (passed * FIRST, false),
+            // A storm that lets nothing through says nothing of what will be allowed after it.
+            Some(limit) if !self.some_taken => (limit.rate * LEAST, limit.measured),
             Some(limit) if limit.measured => (
                 (passed * BELOW).clamp(limit.rate * LEAST, limit.rate * BELOW),
                 true,
@@ -183,13 +200,14 @@ impl State {
             Some(limit) => ((passed * BELOW).min(limit.rate), true),
         };
         self.limit = Some(Limit {
-            rate,
+            rate: rate.max(SLOWEST),
             measured,
             next: self.not_before,
             changed: self.not_before,
         });
         self.since = now;
         self.spent = 1;
+        self.some_taken = false;
     }
 }
 
@@ -221,6 +239,7 @@ mod tests {
                 if level + 1.0 <= BURST {
                     taken += 1.0;
                     state.spent += 1;
+                    state.some_taken = true;
                 } else {
                     refused += 1.0;
                     state.refused(
@@ -245,7 +264,7 @@ mod tests {
         let pace = Pace::default();
         pace.refused(Some(Duration::from_secs(600)));
         let error = pace.writes(1).await.unwrap_err();
-        assert!(error.retry_after.unwrap() > Duration::from_secs(590));
+        assert!(error.retry_after.unwrap() > Duration::from_secs(290));
         assert!(pace.reads().await.is_err());
     }
 }

@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use serde_json::Value as Json;
 
 use super::config::Config;
-use super::find::encoded;
+use super::find::{encoded, next_page};
 use super::graph::Graph;
 use super::model::MODEL;
 use super::wire::Mapped;
@@ -91,10 +91,7 @@ impl Shared {
             let page: Json = self.graph.ask(&url).await.map_err(|error| error.at("never"))?;
             let users = page["value"].as_array().into_iter().flatten();
             found.extend(users.filter_map(|user| Some(Anchor(user["id"].as_str()?.to_lowercase()))));
-            next = page["@odata.nextLink"]
-                .as_str()
-                .map(|link| self.graph.address(link))
-                .transpose()?;
+            next = next_page(&self.graph, &page).transpose()?;
         }
         Ok(found)
     }

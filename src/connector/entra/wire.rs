@@ -120,6 +120,9 @@ impl Place {
             None => drop(body.insert(self.property.clone(), value)),
             Some(member) => {
                 let holder = body.entry(self.property.clone()).or_insert_with(|| json!({}));
+                if !holder.is_object() {
+                    *holder = json!({});
+                }
                 holder[member] = value;
             }
         }

@@ -131,7 +131,9 @@ impl Expression {
     /// written, and need not stand in a plan.
     pub fn recipe(&self) -> Option<String> {
         match &self.root {
-            Node::Call(call) if call.function.name == "Redact" && self.attributes().is_empty() => {
+            Node::Call(call)
+                if call.function.name == "Redact" && self.attributes().is_empty() && self.is_random() =>
+            {
                 call.arguments.first()?.as_ref().map(Node::to_string)
             }
             _ => None,
