@@ -247,6 +247,26 @@ async fn a_leaver_whose_user_others_delete_is_not_made_again() {
     assert!(world.tenant.holders("1").is_empty());
 }
 
+/// B13: the tenant lets one user not be read; everybody else's leaving goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_who_cannot_be_read_holds_up_nobody_else() {
+    let world = World::new(Tenant::unthrottled(), "").await;
+    let people = crowd("r", 10);
+    world.says(&people).await;
+    let id = world.tenant.user("r003")["id"].clone();
+    world
+        .tenant
+        .faults(json!([{ "on": "GET /users/{id}", "about": id, "do": { "answer": { "code": 403 } } }]));
+    let leaves = |person: &Json| json!({ "externalId": person["externalId"], "active": false });
+    world.says(&people.iter().map(leaves).collect::<Vec<_>>()).await;
+    for person in &people {
+        let id = person["externalId"].as_str().unwrap();
+        let left = world.tenant.user(id)["accountEnabled"] == false;
+        assert_eq!(left, id != "r003", "{id}");
+    }
+    assert_eq!(world.outcome("r003").await.1, "failure");
+}
+
 fn with_delete(schema: &muster::domain::schema::Schema) -> Json {
     let mut schema = serde_json::to_value(schema).unwrap();
     schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = json!("Add, Update, Delete");

@@ -92,7 +92,18 @@ async fn check(session: &EntraSession, group: &mut [Writing]) {
                 group[at].meet(found.into_iter().next());
             }
         }
-        Err(error) => known.into_iter().for_each(|at| group[at].refuse(error.shared())),
+        Err(error) if error.kind == Kind::Unavailable => {
+            known.into_iter().for_each(|at| group[at].refuse(error.shared()));
+        }
+        // It may be about one of them; the others are not held up by it.
+        Err(_) => {
+            for (at, lookup) in known.into_iter().zip(lookups) {
+                match session.find(&[lookup]).await {
+                    Ok(mut found) => group[at].meet(found.pop().and_then(|found| found.into_iter().next())),
+                    Err(error) => group[at].refuse(error),
+                }
+            }
+        }
     }
 }
 
