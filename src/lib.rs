@@ -10,7 +10,7 @@
 //! - [`api`] is what scripts call: Graph's paths, shapes and errors.
 //! - [`command`] is what people type.
 //! - [`lab`] is the invented company to practise on, and simulated systems that know nothing of the connectors.
-//! - [`config`], [`error`], [`secret`] and [`telemetry`] serve everybody and know nobody.
+//! - [`config`] is what the file says; [`written`], [`error`], [`secret`] and [`telemetry`] serve everybody and know nobody.
 
 pub mod api;
 pub mod command;
@@ -23,3 +23,4 @@ pub mod lab;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
+pub mod written;

@@ -1,67 +1,10 @@
-//! Secrets: where the config says they are, and a type that never prints them.
+//! Secrets that the database keeps, sealed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::SecretString;
-use serde::Deserialize;
 
 use crate::error::{Error, Result};
-
-/// A string of the config: written out, or kept in an environment variable or a file.
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-pub enum Written {
-    Plain(String),
-    Env(FromEnv),
-    File(FromFile),
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FromEnv {
-    env: String,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FromFile {
-    file: PathBuf,
-}
-
-impl Written {
-    /// The text itself. A relative file is looked for beside the config; its last line end is dropped.
-    pub fn resolve(&self, beside: &Path) -> Result<String> {
-        match self {
-            Written::Plain(text) => Ok(text.clone()),
-            Written::Env(FromEnv { env }) => std::env::var(env).map_err(|_| {
-                Error::invalid(format!(
-                    "the environment variable {env} is not set: set it, or write the value here"
-                ))
-            }),
-            Written::File(FromFile { file }) => {
-                let path = beside.join(file);
-                let text = std::fs::read_to_string(&path).map_err(|error| {
-                    Error::invalid(format!("cannot read {}: {error}", path.display())).because(error)
-                })?;
-                Ok(text.trim_end_matches(['\r', '\n']).to_string())
-            }
-        }
-    }
-
-    pub fn secret(&self, beside: &Path) -> Result<SecretString> {
-        self.resolve(beside).map(SecretString::from)
-    }
-}
-
-impl std::fmt::Debug for Written {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Written::Plain(_) => f.write_str("[REDACTED]"),
-            Written::Env(FromEnv { env }) => write!(f, "env {env}"),
-            Written::File(FromFile { file }) => write!(f, "file {}", file.display()),
-        }
-    }
-}
 
 /// Seals what the database keeps secret: AES-256-GCM under the store's key, a fresh nonce each time.
 pub struct Sealer {

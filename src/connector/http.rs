@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
+use super::is_loopback;
 use crate::error::{Error, Kind, Result};
 
 /// No answer that this gateway asks for is longer: a page of a thousand users is a few megabytes.
@@ -177,7 +178,7 @@ impl Http {
             builder = builder.tls_certs_merge(authorities(file)?);
         }
         // What stays on this machine goes through no proxy.
-        if is_loopback(&credentials.token_url) {
+        if is_local(&credentials.token_url) {
             builder = builder.no_proxy();
         }
         let client = builder
@@ -312,7 +313,7 @@ pub fn address(text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|error| Error::invalid(format!("'{text}' is no URL: {error}")))?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
+        "http" if is_local(&url) => Ok(url),
         "http" => Err(Error::invalid(format!(
             "'{text}' would send secrets in the clear: write https://"
         ))),
@@ -322,13 +323,8 @@ pub fn address(text: &str) -> Result<Url> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
+fn is_local(url: &Url) -> bool {
+    url.host_str().is_some_and(is_loopback)
 }
 
 /// The token in hand, and how it is had.

@@ -10,11 +10,13 @@ pub mod entra;
 pub mod http;
 mod password;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::domain::account::{Account, Anchor, Model};
@@ -167,6 +169,29 @@ pub trait Session: Send + Sync {
 
 /// Whether another write may be begun: somebody else may have taken over.
 pub type MayStart = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Why a change was not begun when [`MayStart`] said no.
+fn overtaken() -> Error {
+    Error::unavailable("nothing further was written: this gateway stops, or another may have taken over")
+}
+
+/// The instant of a receipt.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when the target answered is known to its connector only"
+)]
+fn answered() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Secrets may travel in the clear to this very machine only (B32).
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {

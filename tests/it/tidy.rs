@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const ABOVE: [(&str, &str); 6] = [
     (
         "domain",
-        "api command config connector console engine error lab secret store telemetry",
+        "api command config connector console engine error lab secret store telemetry written",
     ),
     ("connector", "api command console engine lab store"),
     ("store", "api command connector console engine lab"),

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use jiff::Timestamp;
 use ldap3::Scope;
 
 use super::connection::{CONNECTIONS, Cause, Connection, Failure, Search};
@@ -13,7 +12,7 @@ use super::dialect::Addressing;
 use super::errors::During;
 use super::target::DirectorySession;
 use super::wire::{self, Entry, Filter, USER_ACCOUNT_CONTROL};
-use crate::connector::{MayStart, Outcome};
+use crate::connector::{MayStart, Outcome, answered, overtaken};
 use crate::domain::account::Anchor;
 use crate::domain::plan::{Change, ChangeId, Effect, Receipt};
 use crate::error::{Error, Kind, Result};
@@ -129,18 +128,6 @@ impl<'a> Batch<'a> {
         let end = writing.change(&change).await;
         writing.outcome(change.id, end)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "when the directory answered is known here only"
-)]
-fn answered() -> Timestamp {
-    Timestamp::now()
-}
-
-fn overtaken() -> Error {
-    Error::unavailable("nothing further was written: this gateway stops, or another may have taken over")
 }
 
 /// The accounts an effect points at.

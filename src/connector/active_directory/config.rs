@@ -1,16 +1,15 @@
 //! What `[system.…] kind = "active-directory"` says, as written and as meant.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::SignedDuration;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::connector::is_loopback;
 use crate::domain::dn::{self, Dn};
 use crate::error::{Error, Result};
-use crate::secret::Written;
+use crate::written::{Table, Written};
 
 /// Windows answers no more than this many entries a page (MaxPageSize of its LDAP policies).
 const LARGEST_PAGE: u32 = 1000;
@@ -71,36 +70,20 @@ impl Config {
 impl File {
     /// Relative files are looked for in `beside`, the folder of the config. The error names the key.
     pub fn resolve(&self, beside: &Path) -> Result<Config> {
-        let text = |key: &'static str, written: &Written| -> Result<String> {
-            let text = written.resolve(beside).map_err(|error| error.at(key))?;
-            match text.trim().is_empty() {
-                true => Err(Error::invalid("must not be empty").at(key)),
-                false => Ok(text),
-            }
-        };
-        let optional = |key, written: &Option<Written>| written.as_ref().map(|it| text(key, it)).transpose();
-
+        let table = Table { beside };
         if self.urls.is_empty() {
             return Err(Error::invalid("names no server: give at least one ldaps:// address").at("urls"));
         }
         let urls = self
             .urls
             .iter()
-            .map(|url| server(&text("urls", url)?, self.starttls))
+            .map(|url| server(&table.text("urls", url)?, self.starttls))
             .collect::<Result<Vec<_>>>()?;
-        let base_dn = name("base_dn", text("base_dn", &self.base_dn)?)?;
-        let search_base = match optional("search_base", &self.search_base)? {
+        let base_dn = name("base_dn", table.text("base_dn", &self.base_dn)?)?;
+        let search_base = match table.optional("search_base", &self.search_base)? {
             Some(written) => below(name("search_base", written)?, &base_dn)?,
             None => base_dn.clone(),
         };
-        let password = self
-            .password
-            .secret(beside)
-            .map_err(|error| error.at("password"))?;
-        if password.expose_secret().is_empty() {
-            // A simple bind without a password succeeds as nobody (RFC 4513 §5.1.2).
-            return Err(Error::invalid("must not be empty").at("password"));
-        }
         let page_size = self.page_size.unwrap_or(LARGEST_PAGE);
         if !(1..=LARGEST_PAGE).contains(&page_size) {
             return Err(Error::invalid(format!("must be between 1 and {LARGEST_PAGE}")).at("page_size"));
@@ -110,18 +93,15 @@ impl File {
             starttls: self.starttls,
             base_dn,
             search_base,
-            bind_dn: text("bind_dn", &self.bind_dn)?,
-            password,
-            ca_file: optional("ca_file", &self.ca_file)?.map(|file| beside.join(file)),
-            timeout: duration(
-                "timeout",
-                optional("timeout", &self.timeout)?,
-                Duration::from_secs(30),
-            )?,
+            bind_dn: table.text("bind_dn", &self.bind_dn)?,
+            // A simple bind without a password succeeds as nobody (RFC 4513 §5.1.2), but the table wants one.
+            password: table.secret("password", &self.password)?,
+            ca_file: table.file("ca_file", &self.ca_file)?,
+            timeout: table.duration("timeout", &self.timeout, Duration::from_secs(30))?,
             page_size,
-            replication_delay: duration(
+            replication_delay: table.duration(
                 "replication_delay",
-                optional("replication_delay", &self.replication_delay)?,
+                &self.replication_delay,
                 Duration::from_secs(15 * 60),
             )?,
         })
@@ -159,11 +139,6 @@ fn server(url: &str, starttls: bool) -> Result<String> {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 fn name(key: &'static str, text: String) -> Result<String> {
     match Dn::parse(&text) {
         Some(_) => Ok(text),
@@ -179,16 +154,6 @@ fn below(text: String, base: &str) -> Result<String> {
         true => Ok(text),
         false => Err(Error::invalid("does not lie below base_dn").at("search_base")),
     }
-}
-
-/// `30s`, `15m`, `1h 30m` or ISO 8601's `PT10M`; positive.
-fn duration(key: &'static str, text: Option<String>, default: Duration) -> Result<Duration> {
-    let Some(text) = text else { return Ok(default) };
-    text.parse::<SignedDuration>()
-        .ok()
-        .filter(|span| span.is_positive())
-        .and_then(|span| Duration::try_from(span).ok())
-        .ok_or_else(|| Error::invalid("is no length of time: write 30s, 15m or 1h").at(key))
 }
 
 #[cfg(test)]

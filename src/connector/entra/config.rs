@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::connector::http;
 use crate::error::{Error, Result};
-use crate::secret::Written;
+use crate::written::{Table, Written};
 
 const GRAPH: &str = "https://graph.microsoft.com/v1.0";
 
@@ -55,35 +54,21 @@ impl Config {
 impl File {
     /// Relative files are looked for in `beside`, the folder of the config. The error names the key.
     pub fn resolve(&self, beside: &Path) -> Result<Config> {
-        let text = |key: &'static str, written: &Written| -> Result<String> {
-            let text = written.resolve(beside).map_err(|error| error.at(key))?;
-            match text.trim() {
-                "" => Err(Error::invalid("must not be empty").at(key)),
-                text => Ok(text.to_string()),
-            }
-        };
-        let optional = |key, written: &Option<Written>| written.as_ref().map(|it| text(key, it)).transpose();
-        let url = optional("url", &self.url)?.unwrap_or_else(|| GRAPH.into());
-        let client_secret = self
-            .client_secret
-            .secret(beside)
-            .map_err(|error| error.at("client_secret"))?;
-        if client_secret.expose_secret().is_empty() {
-            return Err(Error::invalid("must not be empty").at("client_secret"));
-        }
-        let domain = text("domain", &self.domain)?;
+        let table = Table { beside };
+        let url = table.optional("url", &self.url)?.unwrap_or_else(|| GRAPH.into());
+        let domain = table.text("domain", &self.domain)?;
         if domain.contains('@') || !domain.contains('.') {
             return Err(Error::invalid("is no domain like contoso.com").at("domain"));
         }
         Ok(Config {
             url: graph(&url).map_err(|error| error.at("url"))?,
-            token_url: http::address(&text("token_url", &self.token_url)?)
+            token_url: http::address(&table.text("token_url", &self.token_url)?)
                 .map_err(|error| error.at("token_url"))?,
-            client_id: text("client_id", &self.client_id)?,
-            client_secret,
+            client_id: table.text("client_id", &self.client_id)?,
+            client_secret: table.secret("client_secret", &self.client_secret)?,
             domain,
-            timeout: duration(optional("timeout", &self.timeout)?)?,
-            ca_file: optional("ca_file", &self.ca_file)?.map(|file| beside.join(file)),
+            timeout: table.duration("timeout", &self.timeout, Duration::from_secs(30))?,
+            ca_file: table.file("ca_file", &self.ca_file)?,
         })
     }
 }
@@ -96,17 +81,6 @@ fn graph(text: &str) -> Result<Url> {
     url.set_path(&format!("{path}/"));
     url.set_query(None);
     Ok(url)
-}
-
-fn duration(text: Option<String>) -> Result<Duration> {
-    let Some(text) = text else {
-        return Ok(Duration::from_secs(30));
-    };
-    text.parse::<SignedDuration>()
-        .ok()
-        .filter(|span| span.is_positive())
-        .and_then(|span| Duration::try_from(span).ok())
-        .ok_or_else(|| Error::invalid("is no length of time: write 30s or 1m").at("timeout"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! - `model`: what Entra calls things, and the values it takes.
 //! - `wire`: schema attributes ⇄ Graph's JSON.
 //! - `graph`: `$batch`, patience with a tenant that asks for it, the pace it allows.
-//! - `target`, `find`, `apply`, `check`: the seams.
+//! - `target`, `find`, `apply`, `check`: the seams; `writing`: one change on its way through `apply`.
 //! - `errors`: what a refusal means.
 
 mod apply;
@@ -17,6 +17,7 @@ mod model;
 mod pace;
 mod target;
 mod wire;
+mod writing;
 
 pub use model::MODEL;
 pub use target::Entra;

@@ -1,25 +1,23 @@
 //! The config: what was written (`File`) and what it means ([`Config`]). Reading it needs nothing but the
 //! file; every problem is reported at once, with the key at which it stands.
 
+mod app;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
 use secrecy::SecretString;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::connector::{System, SystemFile};
-use crate::domain::dn::Dn;
-use crate::domain::guard::{Family, Limits};
-use crate::domain::plan::Recipe;
-use crate::domain::policy::Settings;
-use crate::domain::schema::{self, Schema};
 use crate::error::{Error, Result};
-use crate::secret::Written;
+use crate::written::{Written, bytes, duration};
+pub use app::App;
+use app::AppFile;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -76,23 +74,6 @@ pub struct Client {
     pub apps: Option<Vec<Uuid>>,
 }
 
-#[derive(Clone, Debug)]
-pub struct App {
-    pub id: Uuid,
-    pub name: String,
-    pub source: String,
-    pub target: String,
-    pub template: &'static schema::Template,
-    /// A schema of one's own and the file it came from; the template's otherwise.
-    pub schema: Option<(PathBuf, Schema)>,
-    pub job: String,
-    pub start: bool,
-    /// A filter or a group in the target: accounts that are never written (B21).
-    pub never: Option<String>,
-    pub settings: Settings,
-    pub limits: Limits,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -145,51 +126,6 @@ struct ClientFile {
     apps: Option<Vec<Uuid>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AppFile {
-    id: Uuid,
-    name: Written,
-    source: String,
-    target: String,
-    template: String,
-    container: Option<Written>,
-    managed: Option<Vec<Written>>,
-    never: Option<Written>,
-    domain: Option<Written>,
-    schema: Option<PathBuf>,
-    job: Option<String>,
-    #[serde(default)]
-    start: bool,
-    reenable: Option<Reenable>,
-    skip_out_of_scope_deletions: Option<bool>,
-    delete_after: Option<Written>,
-    #[serde(default)]
-    allow_unrecoverable: bool,
-    #[serde(default)]
-    move_disabled: bool,
-    initial_password: Option<PasswordFile>,
-    #[serde(default)]
-    guard: BTreeMap<String, u64>,
-}
-
-/// B29: the first password of a new account.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PasswordFile {
-    length: Option<usize>,
-    #[serde(default)]
-    change_at_logon: bool,
-}
-
-/// B11: whose word enables an account that somebody else disabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Reenable {
-    Receipt,
-    Hr,
-}
-
 /// Every problem of a config, a line each.
 #[derive(Debug)]
 pub struct Problems(pub Vec<String>);
@@ -216,9 +152,6 @@ pub const ROLES: &[&str] = &[
 
 /// Bytes of upload bodies in flight together; beyond that a client is asked to wait.
 pub const BODIES_IN_FLIGHT: usize = 64 << 20;
-
-/// Disables that 5 % of the accounts may come to at most: Graph's QuarantineTooManyDeletesThreshold.
-const MOST_DISABLES: u64 = 500;
 
 impl Config {
     pub fn load(path: &Path) -> Result<Config, Problems> {
@@ -415,153 +348,12 @@ impl Reader<'_> {
             );
         }
         let secret = self.note(&place, file.secret.secret(self.beside))?;
-        if secrecy::ExposeSecret::expose_secret(&secret).is_empty() {
-            self.problem(&place, "the secret must not be empty");
-        }
         Some(Client {
             id,
             secret,
             roles: file.roles,
             apps: file.apps,
         })
-    }
-
-    fn app(&mut self, file: AppFile, systems: &BTreeMap<String, System>) -> Option<App> {
-        let place = format!("app {}", file.id);
-        for (key, system) in [("source", &file.source), ("target", &file.target)] {
-            if !systems.contains_key(system) {
-                self.problem(
-                    &place,
-                    format!("{key} names the system '{system}', which this config does not define"),
-                );
-            }
-        }
-        if systems
-            .get(&file.source)
-            .is_some_and(|system| !system.is_source())
-        {
-            self.problem(&place, format!("'{}' cannot be a source", file.source));
-        }
-        if systems
-            .get(&file.target)
-            .is_some_and(|system| !system.is_target())
-        {
-            self.problem(&place, format!("'{}' cannot be a target", file.target));
-        }
-        let template = schema::template(&file.template).ok_or_else(|| {
-            let known: Vec<&str> = schema::TEMPLATES.iter().map(|template| template.id).collect();
-            Error::invalid(format!(
-                "there is no template '{}': use one of {}",
-                file.template,
-                known.join(", ")
-            ))
-        });
-        let template = self.note(&place, template);
-        let schema = match file.schema {
-            Some(path) => {
-                let path = self.beside.join(path);
-                Some(
-                    self.note(&place, read_schema(&path))
-                        .map(|schema| (path, schema))?,
-                )
-            }
-            None => None,
-        };
-        let container = self.text(&place, file.container)?;
-        let mut managed = Vec::new();
-        for written in file.managed.unwrap_or_default() {
-            let text = self.note(&place, written.resolve(self.beside))?;
-            managed.extend(self.dn(&format!("{place} managed"), &text));
-        }
-        if let Some(container) = &container {
-            let container = self.dn(&format!("{place} container"), container)?;
-            if managed.is_empty() {
-                managed.push(container);
-            } else if !managed.iter().any(|one| container.is_within(one)) {
-                self.problem(
-                    &place,
-                    "the container is not among the managed ones: add it to `managed`",
-                );
-            }
-        }
-        let system = systems.get(&file.target);
-        let in_tree = system
-            .and_then(System::model)
-            .is_some_and(|model| model.container.is_some());
-        if in_tree && managed.is_empty() {
-            self.problem(
-                &place,
-                "no fence: set `container`, or list in `managed` the containers it may write in",
-            );
-        }
-        let delete_after = self
-            .text(&place, file.delete_after)?
-            .unwrap_or_else(|| "30d".into());
-        let delete_after = if delete_after == "0" {
-            SignedDuration::ZERO
-        } else {
-            self.note(&format!("{place} delete_after"), duration(&delete_after))?
-        };
-        let fixed = file
-            .guard
-            .iter()
-            .filter_map(|(key, limit)| match Family::parse(key) {
-                Some(family) => Some((family, *limit)),
-                None => {
-                    self.problem(&place, format!("guard has no limit '{key}'"));
-                    None
-                }
-            });
-        let limits = Limits {
-            fixed: fixed.collect(),
-            most_disables: MOST_DISABLES,
-        };
-        let initial_password = self.initial_password(&place, file.initial_password);
-        let name = self.note(&place, file.name.resolve(self.beside))?;
-        let never = self.text(&place, file.never)?;
-        let domain = self
-            .text(&place, file.domain)?
-            .or_else(|| system.and_then(System::default_domain));
-        Some(App {
-            id: file.id,
-            name,
-            source: file.source,
-            target: file.target,
-            template: template?,
-            schema,
-            job: file
-                .job
-                .unwrap_or_else(|| format!("{}.{}", file.template, file.id.simple())),
-            start: file.start,
-            never,
-            settings: Settings {
-                container,
-                managed,
-                default_domain: domain,
-                reenable_by_hr: file.reenable == Some(Reenable::Hr),
-                skip_out_of_scope_deletions: file.skip_out_of_scope_deletions.unwrap_or(true),
-                delete_after,
-                may_delete_at_once: file.allow_unrecoverable,
-                move_disabled: file.move_disabled,
-                initial_password,
-            },
-            limits,
-        })
-    }
-
-    fn initial_password(&mut self, place: &str, file: Option<PasswordFile>) -> Recipe {
-        let Some(file) = file else {
-            return Recipe::default();
-        };
-        let length = file.length.unwrap_or(Recipe::default().length);
-        if !(12..=128).contains(&length) {
-            self.problem(place, "initial_password.length must be between 12 and 128");
-        }
-        Recipe {
-            expression: None,
-            length,
-            change_at_logon: file.change_at_logon,
-        }
     }
 
     fn duplicates(&mut self, what: &str, ids: impl Iterator<Item = String>) {
@@ -571,17 +363,6 @@ impl Reader<'_> {
                 self.problem(what, format!("'{id}' is there twice"));
             }
         }
-    }
-
-    fn dn(&mut self, place: &str, text: &str) -> Option<Dn> {
-        self.note(
-            place,
-            Dn::parse(text).ok_or_else(|| {
-                Error::invalid(format!(
-                    "'{text}' is no distinguished name like OU=Staff,DC=example,DC=test"
-                ))
-            }),
-        )
     }
 
     /// `None` when the text is there and cannot be had.
@@ -601,40 +382,6 @@ impl Reader<'_> {
     }
 }
 
-fn read_schema(path: &Path) -> Result<Schema> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::invalid(format!("cannot read the schema {}: {error}", path.display())))?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-        Error::invalid(format!(
-            "{} is no synchronization schema: {error}",
-            path.display()
-        ))
-    })
-}
-
-/// `32MiB`, `500kB`, `1024`.
-fn bytes(text: &str) -> Result<usize> {
-    const UNITS: &[(&str, usize)] = &[
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("kB", 1000),
-        ("MB", 1_000_000),
-        ("B", 1),
-        ("", 1),
-    ];
-    let text = text.trim();
-    let digits = text
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim());
-    unit.zip(number.parse::<usize>().ok())
-        .and_then(|((_, factor), number)| number.checked_mul(*factor))
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| Error::invalid(format!("'{text}' is no size such as 32MiB")))
-}
-
 /// A body larger than all that may be in flight together could never be taken in.
 fn within_flight(bytes: usize) -> Result<usize> {
     if bytes <= BODIES_IN_FLIGHT {
@@ -642,19 +389,6 @@ fn within_flight(bytes: usize) -> Result<usize> {
     } else {
         Err(Error::invalid("it must be at most 64MiB"))
     }
-}
-
-/// `1h`, `30d`, `PT10M`; a day is 24 hours.
-fn duration(text: &str) -> Result<SignedDuration> {
-    text.parse::<Span>()
-        .ok()
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
-        .filter(|duration| duration.is_positive())
-        .ok_or_else(|| {
-            Error::invalid(format!(
-                "'{text}' is no length of time such as 30s, 15m, 1h or 30d"
-            ))
-        })
 }
 
 /// `40/5s`: so many uploads in so much time.
@@ -672,11 +406,11 @@ fn rate(text: &str) -> Result<Rate> {
 mod tests {
     use super::*;
 
-    const WHOLE: &str = include_str!("../examples/muster.toml");
+    const WHOLE: &str = include_str!("../../examples/muster.toml");
 
     #[test]
     fn the_example_is_a_config() {
-        for text in [WHOLE, include_str!("../examples/entra.toml")] {
+        for text in [WHOLE, include_str!("../../examples/entra.toml")] {
             let config = Config::parse(text, Path::new("examples")).unwrap();
             assert_eq!(config.apps.len(), 1);
         }
@@ -725,10 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_times_and_rates() {
-        assert_eq!(bytes("32MiB").unwrap(), 32 << 20);
-        assert!(bytes("-1").is_err());
-        assert_eq!(duration("30d").unwrap(), SignedDuration::from_hours(720));
+    fn rates() {
         assert_eq!(rate("40/5s").unwrap().per, Duration::from_secs(5));
         assert!(rate("0/5s").is_err());
     }
