@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::{self, Accounts};
-use super::apply::{self, Carried, Counts, Fate, News, Worked};
+use super::apply::{self, Fate, Worked};
 use super::lease::Lease;
 use super::reconcile::{self, Page, Recent};
+use super::record::{self, Carried, Counts, News};
 use super::{Context, controller, fold, log};
 use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
@@ -342,7 +343,7 @@ impl<'c> Cycle<'c> {
             // What it was to do and did not is asked for again.
             retry
                 .history
-                .take_back(&apply::undone(&self.cx.runner.policy.model, &subject, &one));
+                .take_back(&record::undone(&self.cx.runner.policy.model, &subject, &one));
             retry.subjects.push(subject.anew(one.ending.done.clone()));
             before.push((subject, one));
         }
@@ -372,7 +373,7 @@ impl<'c> Cycle<'c> {
 
     /// What a page did counts against the limits of the next.
     fn count(&mut self, carried: Option<&Carried>) -> News {
-        let news = carried.map(|carried| apply::news(&self.cx.runner.policy.model, carried));
+        let news = carried.map(|carried| record::news(&self.cx.runner.policy.model, carried));
         let news = news.unwrap_or_default();
         self.history.add(&news.tallies);
         for link in &news.links {
@@ -385,7 +386,7 @@ impl<'c> Cycle<'c> {
     /// The third station: a page is recorded.
     async fn record(&self, carried: Option<&Arc<Carried>>) -> Result<Counts> {
         match carried {
-            Some(carried) => apply::record(self.cx, Arc::clone(carried)).await,
+            Some(carried) => record::record(self.cx, Arc::clone(carried)).await,
             None => Ok(Counts::default()),
         }
     }
@@ -402,7 +403,7 @@ impl<'c> Cycle<'c> {
                 }
                 Some((error, due)) if due.len() == 1 => {
                     tracing::error!(job = %self.cx.origin.job, code = %error.code, %error, "a worker could not be looked at");
-                    apply::give_up(self.cx, &due[0], &error).await?;
+                    record::give_up(self.cx, &due[0], &error).await?;
                 }
                 Some((_, due)) => {
                     let (left, right) = due.split_at(due.len() / 2);

@@ -1,8 +1,8 @@
 //! The async glue: the only room where sources, planning, targets and the store meet.
 //!
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): uploads are
-//! folded into workers (`fold.rs`), due workers are planned page by page (`reconcile.rs`), changes are sent and
-//! recorded (`apply.rs`), and everything that happened is in the log (`log.rs`).
+//! folded into workers (`fold.rs`), due workers are planned page by page (`reconcile.rs`), changes are sent
+//! (`apply.rs`) and recorded (`record.rs`), and everything that happened is in the log (`log.rs`).
 
 mod accounts;
 mod apply;
@@ -13,6 +13,8 @@ mod fold;
 mod lease;
 mod log;
 mod reconcile;
+mod record;
+mod retry;
 mod run;
 mod setup;
 

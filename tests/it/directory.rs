@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{ENTERPRISE, Gateway, JOB, Setup, person};
+use crate::gateway::{ENTERPRISE, Gateway, JOB, Setup, outcome, person, with};
 use crate::support::samba::{self, Controller};
 
 const STAFF: &str = "OU=Staff,DC=example,DC=test";
@@ -69,17 +69,6 @@ impl World {
             .unwrap();
         control & 2 == 0
     }
-}
-
-fn outcome(action: &str, status: &str, code: &str) -> (String, String, String) {
-    (action.into(), status.into(), code.into())
-}
-
-fn with(mut person: Json, changes: Json) -> Json {
-    for (name, value) in changes.as_object().unwrap() {
-        person[name] = value.clone();
-    }
-    person
 }
 
 #[tokio::test(flavor = "multi_thread")]

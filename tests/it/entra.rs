@@ -4,7 +4,7 @@
 use muster::lab::entra::{Settings, Throttling};
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{ENTERPRISE, Gateway, Setup, eventually, person};
+use crate::gateway::{ENTERPRISE, Gateway, Setup, eventually, outcome, person, with};
 use crate::support::tenant::Tenant;
 
 /// A tenant, and a gateway whose job runs against it.
@@ -37,17 +37,6 @@ impl World {
             .await;
         entries[0]["provisioningStatusInfo"]["errorInformation"]["reason"].to_string()
     }
-}
-
-fn outcome(action: &str, status: &str, code: &str) -> (String, String, String) {
-    (action.into(), status.into(), code.into())
-}
-
-fn with(mut person: Json, changes: Json) -> Json {
-    for (name, value) in changes.as_object().unwrap() {
-        person[name] = value.clone();
-    }
-    person
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -425,6 +425,19 @@ pub fn person(id: &str, name: &str) -> Json {
     })
 }
 
+/// The same person with other values.
+pub fn with(mut person: Json, changes: Json) -> Json {
+    for (name, value) in changes.as_object().unwrap() {
+        person[name] = value.clone();
+    }
+    person
+}
+
+/// What the log says of somebody, as [`Caller::outcome`] gives it.
+pub fn outcome(action: &str, status: &str, code: &str) -> (String, String, String) {
+    (action.into(), status.into(), code.into())
+}
+
 /// Waits for something that happens by itself, and says what did not.
 pub async fn eventually(what: &str, mut happened: impl AsyncFnMut() -> bool) {
     let mut ticks = tokio::time::interval(Duration::from_millis(25));

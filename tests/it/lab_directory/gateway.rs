@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::gateway::{ENTERPRISE, Gateway, Setup, person};
+use crate::gateway::{ENTERPRISE, Gateway, Setup, person, with};
 use crate::support::ldap::Entry;
 
 struct World {
@@ -80,13 +80,6 @@ impl World {
             .parse()
             .unwrap()
     }
-}
-
-fn with(mut person: Json, changes: Json) -> Json {
-    for (name, value) in changes.as_object().unwrap() {
-        person[name] = value.clone();
-    }
-    person
 }
 
 fn done(action: &str) -> (String, String) {

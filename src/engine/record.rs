@@ -1,0 +1,436 @@
+//! How a page ended, told to the database in one commit: links, receipts, log entries, what is held or in escrow, and
+//! who is looked at again, when (B25).
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Context;
+use super::apply::{Fate, Worked};
+use super::log;
+use super::reconcile::{Page, Subject};
+use super::retry;
+use crate::domain::account::Model;
+use crate::domain::guard::Action;
+use crate::domain::link::Link;
+use crate::domain::plan::{Effect, Pending, Planned, Receipt};
+use crate::error::{Error, Result};
+use crate::store::escrows::{self, Escrow};
+use crate::store::logs::{self, Entry};
+use crate::store::uploads::{self, Place};
+use crate::store::wakes::{self, Again, Cause, Wake};
+use crate::store::{Conn, changes, guard, jobs, links};
+
+/// What one page came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub seen: u64,
+    pub unchanged: u64,
+    pub exported: u64,
+    pub refused: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Counts) {
+        self.seen += more.seen;
+        self.unchanged += more.unchanged;
+        self.exported += more.exported;
+        self.refused += more.refused;
+    }
+}
+
+/// A page that was planned and written, and is to be recorded.
+pub struct Carried {
+    pub page: Page,
+    /// One for each subject.
+    pub worked: Vec<Worked>,
+    pub began: Timestamp,
+}
+
+/// What the next page has to know of this one.
+#[derive(Default)]
+pub struct News {
+    /// Links that are new.
+    pub links: Vec<Link>,
+    /// Workers whose accounts are gone.
+    pub ended: Vec<String>,
+    /// What the guard counts.
+    pub tallies: BTreeMap<Action, u64>,
+}
+
+pub fn news(model: &Model, carried: &Carried) -> News {
+    let mut news = News::default();
+    for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
+        let (Some(planned), true) = (&subject.planned, worked.fate.is_outcome()) else {
+            continue;
+        };
+        let receipt = worked.ending.done.as_ref();
+        if subject.link.is_none() {
+            news.links.extend(Link::next(model, None, planned, receipt));
+        }
+        if receipt.is_some_and(|receipt| receipt.ends_link(model)) {
+            news.ended.push(subject.worker.anchor.clone());
+        }
+        let done = receipt.iter().flat_map(|receipt| &receipt.done);
+        let actions = done.filter_map(|effect| Action::of(effect, model));
+        for action in actions.filter(|action| !subject.is_released(action)) {
+            *news.tallies.entry(action).or_default() += 1;
+        }
+    }
+    news
+}
+
+/// What a subject was to do and has not done.
+fn undone_actions(model: &Model, subject: &Subject, worked: &Worked) -> Vec<Action> {
+    let planned = subject.planned.iter().flat_map(|planned| &planned.change.effects);
+    let done = worked
+        .ending
+        .done
+        .as_ref()
+        .map_or(&[][..], |receipt| &receipt.done);
+    planned
+        .filter(|effect| !done.contains(effect))
+        .filter_map(|effect| Action::of(effect, model))
+        .collect()
+}
+
+/// The same, as far as the guard counted it when it judged the plan.
+pub fn undone(model: &Model, subject: &Subject, worked: &Worked) -> BTreeMap<Action, u64> {
+    let mut counts = BTreeMap::new();
+    for action in undone_actions(model, subject, worked) {
+        if !subject.is_released(&action) {
+            *counts.entry(action).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Everything that one commit writes about one worker.
+#[derive(Default)]
+struct Record {
+    worker: String,
+    wake: Option<Wake>,
+    again: Option<Again>,
+    new_link: Option<Link>,
+    moved_link: Option<Link>,
+    unlinks: bool,
+    receipt: Option<Receipt>,
+    settled: Vec<String>,
+    outcome: Option<Settled>,
+    entries: Vec<Entry>,
+}
+
+/// What is known once the work on a worker has an outcome.
+#[derive(Default)]
+struct Settled {
+    pending: Vec<Pending>,
+    held: Vec<Action>,
+    was_held: bool,
+    escrow: Option<Escrow>,
+    /// The operations that this outcome answers.
+    ends: Vec<Place>,
+}
+
+/// Records how a page ended, in one commit.
+pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
+    let (context, now) = (cx.clone(), cx.clock.now());
+    let settled = tokio::task::spawn_blocking(move || settle_page(&context, &carried, now));
+    let recording = settled
+        .await
+        .map_err(|error| Error::internal("recording ended early").because(error))?;
+    let counts = recording.counts;
+    let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
+    cx.store
+        .write(move |conn| {
+            jobs::fence(conn, &job, token)?;
+            write(conn, &job, &cycle, &recording, now)
+        })
+        .await?;
+    Ok(counts)
+}
+
+/// Everything that one commit writes about one page.
+struct Recording {
+    records: Vec<Record>,
+    tallies: BTreeMap<Action, u64>,
+    vanished: Vec<Wake>,
+    counts: Counts,
+    /// The target has a bin.
+    bin: bool,
+}
+
+fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
+    let Carried { page, worked, began } = carried;
+    let took = now.duration_since(*began);
+    let mut counts = Counts {
+        seen: page.subjects.len() as u64,
+        ..Counts::default()
+    };
+    let mut records = Vec::with_capacity(page.subjects.len());
+    for (subject, worked) in page.subjects.iter().zip(worked) {
+        let Some(planned) = &subject.planned else { continue };
+        let record = settle(cx, subject, planned, worked, took, now);
+        let refused = record
+            .outcome
+            .as_ref()
+            .is_some_and(|settled| settled.escrow.is_some());
+        counts.exported += u64::from(record.receipt.is_some());
+        counts.refused += u64::from(refused);
+        counts.unchanged += u64::from(record.receipt.is_none() && worked.fate.is_outcome() && !refused);
+        records.push(record);
+    }
+    Recording {
+        records,
+        tallies: news(&cx.runner.policy.model, carried).tallies,
+        vanished: page.vanished.clone(),
+        counts,
+        bin: cx.runner.policy.model.bin,
+    }
+}
+
+fn settle(
+    cx: &Context,
+    subject: &Subject,
+    planned: &Planned,
+    worked: &Worked,
+    took: SignedDuration,
+    now: Timestamp,
+) -> Record {
+    let model = &cx.runner.policy.model;
+    let mut record = Record {
+        worker: subject.worker.anchor.clone(),
+        wake: Some(subject.wake.clone()),
+        ..Record::default()
+    };
+    // Attempts of this cycle that were refused whole leave nothing to find out.
+    if subject.earlier.is_none() {
+        record.settled.clone_from(&subject.marks);
+    }
+    let this = planned.change.id.to_string();
+    match worked.fate {
+        Fate::Waits => {
+            record.settled.push(this);
+            record.again = Some(retry::after_silence(
+                worked.ending.error.as_ref(),
+                &subject.wake,
+                now,
+            ));
+            return record;
+        }
+        Fate::Unknown => {
+            record.again = Some(retry::after_silence(None, &subject.wake, now));
+            return record;
+        }
+        Fate::GivenUp => {}
+        Fate::Over | Fate::Again => {
+            let unknown = subject.unknown.iter().map(|sent| sent.change.id.to_string());
+            let all = unknown.chain(subject.marks.iter().cloned()).chain([this]);
+            record.settled = all.collect();
+        }
+    }
+    // Until it is settled, what was done is the next look's to find.
+    if worked.fate != Fate::GivenUp {
+        record.receipt = worked.ending.done.clone();
+    }
+    record.unlinks = subject.outlived
+        || record
+            .receipt
+            .as_ref()
+            .is_some_and(|receipt| receipt.ends_link(model));
+    let link = Link::next(model, subject.link.as_ref(), planned, record.receipt.as_ref());
+    match &subject.link {
+        None => record.new_link = link,
+        Some(before) => record.moved_link = link.filter(|link| link != before),
+    }
+    let status = log::status(planned, &worked.ending);
+    let escrow = (status.word == "failure").then(|| {
+        let code = status.code.clone().unwrap_or_default();
+        retry::refused(subject, code, now)
+    });
+    record.again = match &worked.ending.postponed {
+        Some(_) => Some(Again {
+            due: now,
+            cause: Cause::Reference,
+            attempts: 0,
+        }),
+        None => retry::next_look(planned, &worked.ending, escrow.as_ref(), now),
+    };
+    let news = subject.escrow.as_ref() != escrow.as_ref()
+        || worked.ending.held.iter().any(|held| {
+            !subject
+                .held_before
+                .iter()
+                .any(|(action, _)| *action == held.action)
+        });
+    let entry = || {
+        log::entry(
+            &cx.origin,
+            model,
+            &subject.worker,
+            planned,
+            &worked.ending,
+            took,
+            now,
+        )
+    };
+    if let Some((_, earlier)) = subject.places.split_last() {
+        let superseded = |_| log::superseded(&cx.origin, &subject.worker, &planned.change.id, now);
+        record.entries = earlier.iter().map(superseded).collect();
+        record.entries.push(entry());
+    } else if record.receipt.is_some() || (news && (escrow.is_some() || !worked.ending.held.is_empty())) {
+        record.entries.push(entry());
+    }
+    let mut held: Vec<Action> = worked
+        .ending
+        .held
+        .iter()
+        .map(|held| held.action.clone())
+        .collect();
+    // What a person released stays released while it is wanted and not done.
+    let released = subject.held_before.iter().filter(|(_, released)| *released);
+    let undone = undone_actions(model, subject, worked);
+    held.extend(
+        released
+            .map(|(action, _)| action.clone())
+            .filter(|action| undone.contains(action)),
+    );
+    record.outcome = Some(Settled {
+        pending: planned.pending.clone(),
+        held,
+        was_held: !subject.held_before.is_empty(),
+        escrow,
+        ends: subject.places.clone(),
+    });
+    record
+}
+
+fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Timestamp) -> Result<()> {
+    let records = recording.records.as_slice();
+    for record in records.iter().filter(|record| record.unlinks) {
+        links::delete(conn, job, &record.worker)?;
+    }
+    let new: Vec<Link> = records
+        .iter()
+        .filter_map(|record| record.new_link.clone())
+        .collect();
+    links::insert(conn, job, &new)?;
+    let receipts: Vec<(&str, &Receipt)> = records
+        .iter()
+        .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
+        .collect();
+    changes::keep_receipts(conn, job, cycle, &receipts)?;
+    let settled: Vec<String> = records
+        .iter()
+        .flat_map(|record| record.settled.iter().cloned())
+        .collect();
+    changes::settle(conn, &settled)?;
+    guard::tally(conn, job, &recording.tallies, now)?;
+    let entries: Vec<&Entry> = records.iter().flat_map(|record| &record.entries).collect();
+    logs::append(conn, &entries)?;
+    let outcomes = || {
+        records
+            .iter()
+            .filter_map(|record| Some((record, record.outcome.as_ref()?)))
+    };
+    let healed: Vec<&str> = outcomes()
+        .filter(|(_, settled)| settled.escrow.is_none())
+        .map(|(record, _)| record.worker.as_str())
+        .collect();
+    escrows::end(conn, job, &healed)?;
+    for (record, settled) in outcomes() {
+        if settled.was_held || !settled.held.is_empty() {
+            guard::hold(conn, job, &record.worker, &settled.held, now)?;
+        }
+        if let Some(escrow) = &settled.escrow {
+            escrows::keep(conn, job, escrow, now)?;
+        }
+    }
+    for record in records {
+        if let Some(link) = &record.moved_link {
+            links::advance(conn, job, link)?;
+        }
+        if let (Some(wake), Some(again)) = (&record.wake, &record.again) {
+            wakes::put_off(conn, job, wake, again)?;
+        }
+    }
+    let answered_for: Vec<Place> = outcomes()
+        .flat_map(|(_, settled)| settled.ends.iter().cloned())
+        .collect();
+    uploads::end(conn, job, &answered_for)?;
+    let ended = records.iter().filter(|record| record.again.is_none());
+    wakes::end(
+        conn,
+        job,
+        &ended
+            .filter_map(|record| record.wake.as_ref())
+            .chain(&recording.vanished)
+            .collect::<Vec<_>>(),
+    )?;
+    let answered: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
+    let pending: Vec<(&str, &Pending)> = outcomes()
+        .flat_map(|(record, settled)| settled.pending.iter().map(|one| (record.worker.as_str(), one)))
+        .collect();
+    links::wait_for(conn, job, &answered, &pending)?;
+    let restored = records.iter().filter(|record| {
+        let receipt = record.receipt.as_ref();
+        receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Restore))
+    });
+    let appeared: Vec<&str> = new
+        .iter()
+        .map(|link| link.worker.as_str())
+        .chain(restored.map(|record| record.worker.as_str()))
+        .collect();
+    wake_referrers(conn, job, &appeared, &pending, recording.bin, now)
+}
+
+/// Whoever refers to an account that is there now has a reason to be looked at again.
+fn wake_referrers(
+    conn: &mut Conn,
+    job: &str,
+    appeared: &[&str],
+    pending: &[(&str, &Pending)],
+    bin: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let mut woken = links::waiting_for(conn, job, appeared)?;
+    let wanted: Vec<&str> = pending.iter().map(|(_, pending)| pending.to.as_str()).collect();
+    let there: Vec<String> = links::by_workers(conn, job, &wanted)?
+        .into_iter()
+        .filter(|link| !link.is_in_bin(bin))
+        .map(|link| link.worker)
+        .collect();
+    let ready = pending.iter().filter(|(_, pending)| there.contains(&pending.to));
+    woken.extend(ready.map(|(worker, _)| (*worker).to_string()));
+    woken.sort_unstable();
+    woken.dedup();
+    let woken: Vec<&str> = woken.iter().map(String::as_str).collect();
+    wakes::wake(conn, job, &woken, now, Cause::Reference)
+}
+
+/// Ends the wake of a worker who cannot be looked at at all: a failure of their own, in the log and in escrow.
+pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
+    let now = cx.clock.now();
+    let attempts = wake.attempts + 1;
+    let escrow = retry::escrow(&wake.anchor, error.code.to_string(), attempts, now);
+    let again = retry::next_try(&escrow).map(|again| Again { attempts, ..again });
+    let (origin, code, reason) = (Arc::clone(&cx.origin), error.code.clone(), error.to_string());
+    let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
+    cx.store
+        .write(move |conn| {
+            jobs::fence(conn, &job, token)?;
+            let places = uploads::pending(conn, &job, &[&wake.anchor])?;
+            // One for each operation that waited, or for the failure itself.
+            let entry = |_| log::unplanned(&origin, &wake.anchor, &code, &reason, now);
+            let entries: Vec<Entry> = (0..places.len().max(1)).map(entry).collect();
+            logs::append(conn, &entries)?;
+            uploads::end(conn, &job, &places)?;
+            escrows::keep(conn, &job, &escrow, now)?;
+            match &again {
+                Some(again) => wakes::put_off(conn, &job, &wake, again),
+                None => wakes::end(conn, &job, &[&wake]),
+            }
+        })
+        .await
+}

@@ -1,0 +1,99 @@
+//! When a worker is looked at again (B25): after silence soon and then ever later, after a refusal up the ladder.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::log::Ending;
+use super::reconcile::Subject;
+use crate::domain::plan::Planned;
+use crate::error::Error;
+use crate::store::escrows::Escrow;
+use crate::store::wakes::{Again, Cause, Wake};
+
+/// Hours from one refusal to the next attempt; the last one repeats, daily, for four weeks.
+const LADDER: &[i64] = &[6, 6, 12, 24];
+const ATTEMPTS: i32 = 31;
+
+/// A change that meets silence is tried again after a wait that doubles each time; after so many tries that others
+/// on the page did not share, it is a refusal like any other.
+pub const SILENT_TRIES: i32 = 8;
+
+/// How soon a worker whose change could not be sent is looked at again.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+/// However long a target asks us to stay away, it is tried again after this.
+const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
+const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// After a call that the target did not answer, or asked us to make later: that is no silence, and counts as no try.
+pub fn after_silence(error: Option<&Error>, wake: &Wake, now: Timestamp) -> Again {
+    let asked = error
+        .and_then(|error| error.retry_after)
+        .and_then(|wait| SignedDuration::try_from(wait).ok());
+    let (wait, attempts) = match asked {
+        Some(wait) => (wait.min(LONGEST_REQUEST), wake.attempts),
+        None => (
+            SOON * (1 << wake.attempts.clamp(0, SILENT_TRIES)),
+            wake.attempts + 1,
+        ),
+    };
+    Again {
+        due: now.saturating_add(wait).unwrap_or(now),
+        cause: wake.cause,
+        attempts,
+    }
+}
+
+/// The refusal as it is kept. One that is met again before its time counts as the same attempt.
+pub fn refused(subject: &Subject, code: String, now: Timestamp) -> Escrow {
+    match &subject.escrow {
+        Some(before) if before.code == code && now < before.next && subject.places.is_empty() => {
+            before.clone()
+        }
+        before => {
+            let attempts = before.as_ref().map_or(0, |before| before.attempts) + 1;
+            escrow(&subject.worker.anchor, code, attempts, now)
+        }
+    }
+}
+
+pub fn escrow(worker: &str, code: String, attempts: i32, now: Timestamp) -> Escrow {
+    let step = usize::try_from(attempts - 1).unwrap_or(0).min(LADDER.len() - 1);
+    let wait = SignedDuration::from_hours(LADDER[step]);
+    Escrow {
+        worker: worker.to_string(),
+        code,
+        attempts,
+        next: now.saturating_add(wait).unwrap_or(now),
+    }
+}
+
+/// When what was refused is tried again; `None` once it has been refused for four weeks.
+pub fn next_try(escrow: &Escrow) -> Option<Again> {
+    (escrow.attempts < ATTEMPTS).then_some(Again {
+        due: escrow.next,
+        cause: Cause::Retry,
+        attempts: 0,
+    })
+}
+
+/// When this worker is to be looked at again, if nobody wakes them before.
+pub fn next_look(
+    planned: &Planned,
+    ending: &Ending,
+    escrow: Option<&Escrow>,
+    now: Timestamp,
+) -> Option<Again> {
+    let revisit = planned.revisit.map(|due| Again {
+        due,
+        cause: Cause::Revisit,
+        attempts: 0,
+    });
+    let held = (!ending.held.is_empty()).then(|| Again {
+        due: now.saturating_add(HELD_AGAIN).unwrap_or(now),
+        cause: Cause::Held,
+        attempts: 0,
+    });
+    [revisit, escrow.and_then(next_try), held]
+        .into_iter()
+        .flatten()
+        .min_by_key(|again| again.due)
+}
