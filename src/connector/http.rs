@@ -2,7 +2,7 @@
 //! no redirects, tokens renewed before they end, and a failure that says whether the request may have arrived.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
@@ -10,7 +10,6 @@ use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use tokio::sync::Mutex;
 
 use super::is_loopback;
 use crate::error::{Error, Kind, Result};
@@ -20,6 +19,9 @@ const LONGEST_ANSWER: usize = 32 << 20;
 
 /// A token is renewed when a fifth of its life is left.
 const RENEW_AT: f64 = 0.8;
+
+/// How soon another is asked for again where that could not be had.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// A service that is called with tokens of an app (OAuth 2.0 client credentials, RFC 6749 §4.4).
 #[derive(Clone)]
@@ -187,6 +189,7 @@ impl Http {
         let tokens = Tokens {
             credentials,
             held: Mutex::new(State::default()),
+            asking: tokio::sync::Mutex::new(()),
         };
         Ok(Http {
             client,
@@ -217,20 +220,13 @@ impl Http {
 
     /// Throws away the token in hand, if it is still the one that a part of a batch was refused with.
     pub async fn renew(&self) -> Result<()> {
-        let held = self
-            .tokens
-            .held
-            .lock()
-            .await
-            .token
-            .as_ref()
-            .map(|held| held.text.clone());
+        let held = self.tokens.state().token.as_ref().map(|held| held.text.clone());
         self.token(held.as_ref()).await.map(drop)
     }
 
     /// Lets credentials that were refused be tried once more (B25).
-    pub async fn forgive(&self) {
-        self.tokens.held.lock().await.refused = None;
+    pub fn forgive(&self) {
+        self.tokens.state().refused = None;
     }
 
     async fn exchange(&self, call: &Call, token: &SecretString) -> std::result::Result<Answer, Failure> {
@@ -331,12 +327,14 @@ fn is_local(url: &Url) -> bool {
 struct Tokens {
     credentials: Credentials,
     held: Mutex<State>,
+    /// One asks for a token at a time.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     token: Option<Held>,
-    /// What the token service said to these credentials: it is asked no more until someone says they are right.
+    /// Credentials that were refused are not tried again: that may lock the account.
     refused: Option<Error>,
 }
 
@@ -344,6 +342,12 @@ struct Held {
     text: SecretString,
     renew: Instant,
     end: Instant,
+}
+
+impl Held {
+    fn is(&self, other: &SecretString) -> bool {
+        self.text.expose_secret() == other.expose_secret()
+    }
 }
 
 #[derive(Deserialize)]
@@ -354,19 +358,38 @@ struct Grant {
 }
 
 impl Tokens {
-    async fn token(&self, client: &reqwest::Client, refused: Option<&SecretString>) -> Result<SecretString> {
-        let mut state = self.held.lock().await;
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The token in hand if it is good and none that was `refused`, and whether it is time for another.
+    fn held(&self, refused: Option<&SecretString>) -> Result<Option<(SecretString, bool)>> {
+        let state = self.state();
         if let Some(error) = &state.refused {
             return Err(error.shared());
         }
         let now = Instant::now();
-        let held = state.token.as_ref().filter(|held| {
-            now < held.end && refused.is_none_or(|one| one.expose_secret() != held.text.expose_secret())
-        });
-        if let Some(held) = held.filter(|held| now < held.renew) {
-            return Ok(held.text.clone());
-        }
-        match (self.ask(client).await, held) {
+        let good = |held: &&Held| now < held.end && !refused.is_some_and(|refused| held.is(refused));
+        let held = state.token.as_ref().filter(good);
+        Ok(held.map(|held| (held.text.clone(), now >= held.renew)))
+    }
+
+    async fn token(&self, client: &reqwest::Client, refused: Option<&SecretString>) -> Result<SecretString> {
+        let turn = self.asking.try_lock();
+        let _turn = match (self.held(refused)?, turn) {
+            (Some((text, false)), _) => return Ok(text),
+            // Somebody asks for another already; until then this one will do.
+            (Some((text, true)), Err(_)) => return Ok(text),
+            (_, Ok(turn)) => turn,
+            (None, Err(_)) => self.asking.lock().await,
+        };
+        let held = match self.held(refused)? {
+            Some((text, false)) => return Ok(text),
+            held => held,
+        };
+        let asked = self.ask(client).await;
+        let (mut state, now) = (self.state(), Instant::now());
+        match (asked, held) {
             (Ok(grant), _) => {
                 let life = Duration::from_secs(grant.expires_in);
                 let text = grant.access_token;
@@ -378,7 +401,12 @@ impl Tokens {
                 Ok(text)
             }
             // The one in hand is good for a while yet.
-            (Err(error), Some(held)) if error.kind == Kind::Unavailable => Ok(held.text.clone()),
+            (Err(error), Some((text, _))) if error.kind == Kind::Unavailable => {
+                if let Some(held) = &mut state.token {
+                    held.renew = now + ASK_AGAIN;
+                }
+                Ok(text)
+            }
             (Err(error), _) => {
                 state.token = None;
                 if error.kind == Kind::Unauthenticated {

@@ -70,10 +70,11 @@ async fn check(session: &EntraSession, group: &mut [Writing]) {
     if lookups.is_empty() {
         return;
     }
+    let recent = &session.shared.recent;
     match session.find(&lookups).await {
         Ok(found) => {
             for (at, found) in known.into_iter().zip(found) {
-                group[at].meet(found.into_iter().next());
+                group[at].meet(found.into_iter().next(), recent);
             }
         }
         Err(error) if error.kind == Kind::Unavailable => {
@@ -83,7 +84,10 @@ async fn check(session: &EntraSession, group: &mut [Writing]) {
         Err(_) => {
             for (at, lookup) in known.into_iter().zip(lookups) {
                 match session.find(&[lookup]).await {
-                    Ok(mut found) => group[at].meet(found.pop().and_then(|found| found.into_iter().next())),
+                    Ok(mut found) => {
+                        let account = found.pop().and_then(|found| found.into_iter().next());
+                        group[at].meet(account, recent);
+                    }
                     Err(error) => group[at].refuse(error),
                 }
             }
@@ -117,7 +121,7 @@ async fn write(session: &EntraSession, group: &mut [Writing], open: &[usize], ma
                 graph.pace.refused(reply.retry_after);
                 group[at].busy(&reply);
             }
-            Fate::Answered(reply) => group[at].answered(&reply),
+            Fate::Answered(reply) => group[at].answered(&reply, &session.shared.recent),
             Fate::Unsent(error) => group[at].refuse(error),
             Fate::Lost(error) => group[at].lost(error),
         }

@@ -1,6 +1,7 @@
 //! Finding users: many at a time by id, by name or by matching attribute, and all of them in pages.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +20,13 @@ const VALUES: usize = 15;
 
 /// Users a page, the most that Graph gives.
 const PAGE: usize = 999;
+
+/// How long to wait before each further look for somebody who is new.
+const NEW_AGAIN: &[Duration] = &[
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 
 /// Guests of the tenant are nobody's employees (B24).
 const MEMBERS: &str = "userType eq 'Member'";
@@ -54,24 +62,50 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
         .map(|(_, key)| Part::get(session.one(key)))
         .collect();
     let mut gone = Vec::new();
-    for ((at, _), reply) in single.iter().zip(session.shared.graph.ask_all(parts).await?) {
-        let is_name = matches!(lookups[*at], Lookup::Match { .. });
-        match (user(&reply, is_name)?, &lookups[*at]) {
-            (Some(user), Lookup::Anchor(_)) => found[*at].extend(session.account(user, false)),
-            (Some(user), Lookup::Match { value, .. }) => {
-                found[*at].extend(
-                    session
-                        .account(user, false)
-                        .filter(|_| is_member_called(user, value)),
-                );
+    for ((at, key), reply) in single.iter().zip(session.shared.graph.ask_all(parts).await?) {
+        let called = match &lookups[*at] {
+            Lookup::Match { value, .. } => Some(value),
+            Lookup::Anchor(_) => None,
+        };
+        match (user(&reply, called.is_some())?, called) {
+            (Some(user), name) if name.is_none_or(|name| is_member_called(user, name)) => {
+                found[*at].extend(session.account(user, false));
             }
-            (None, Lookup::Anchor(anchor)) => gone.push((*at, anchor.0.as_str())),
-            (None, Lookup::Match { .. }) => {}
+            (None, None) => gone.push((*at, *key)),
+            _ => {}
         }
     }
+    late(session, &mut gone, &mut found).await?;
     deleted(session, &gone, &mut found).await?;
     matched(session, lookups, &sets, &mut found).await?;
     Ok(found)
+}
+
+/// Of somebody who is new, "no such user" is asked again for a while.
+async fn late(
+    session: &EntraSession,
+    gone: &mut Vec<(usize, &str)>,
+    found: &mut [Vec<Account>],
+) -> Result<()> {
+    for wait in NEW_AGAIN {
+        let new: Vec<(usize, &str)> = gone
+            .iter()
+            .copied()
+            .filter(|(_, id)| session.shared.recent.knows(id))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        tokio::time::sleep(*wait).await;
+        let parts = new.iter().map(|(_, id)| Part::get(session.one(id))).collect();
+        for ((at, _), reply) in new.iter().zip(session.shared.graph.ask_all(parts).await?) {
+            if let Some(user) = user(&reply, false)? {
+                found[*at].extend(session.account(user, false));
+            }
+        }
+        gone.retain(|(at, _)| found[*at].is_empty());
+    }
+    Ok(())
 }
 
 /// Those that are not among the users may lie in the bin.

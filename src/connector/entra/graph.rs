@@ -117,8 +117,8 @@ impl Graph {
         self.http.ready().await
     }
 
-    pub(super) async fn forgive(&self) {
-        self.http.forgive().await;
+    pub(super) fn forgive(&self) {
+        self.http.forgive();
     }
 
     /// One question on its own; whatever is not 2xx is an error.

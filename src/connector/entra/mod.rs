@@ -5,6 +5,7 @@
 //! - `wire`: schema attributes ⇄ Graph's JSON.
 //! - `graph`: `$batch`, patience with a tenant that asks for it, the pace it allows.
 //! - `target`, `find`, `apply`, `check`: the seams; `writing`: one change on its way through `apply`.
+//! - `recent`: users whom not all of Entra knows yet.
 //! - `errors`: what a refusal means.
 
 mod apply;
@@ -15,6 +16,7 @@ mod find;
 mod graph;
 mod model;
 mod pace;
+mod recent;
 mod target;
 mod wire;
 mod writing;

@@ -11,6 +11,7 @@ use super::config::Config;
 use super::find::{encoded, next_page};
 use super::graph::Graph;
 use super::model::MODEL;
+use super::recent::Recent;
 use super::wire::Mapped;
 use crate::connector::{Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target};
 use crate::domain::account::{Account, Anchor};
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub endpoint: Endpoint,
     /// An OData filter: accounts that are read and never written (B21).
     pub never: Option<String>,
+    pub recent: Recent,
 }
 
 impl Entra {
@@ -42,6 +44,7 @@ impl Entra {
             domain: config.domain.clone(),
             endpoint: Endpoint(config.url.to_string()),
             never: never.map(str::to_string),
+            recent: Recent::default(),
         };
         Ok(Entra {
             shared: Arc::new(shared),
@@ -111,7 +114,7 @@ impl Target for Entra {
     }
 
     async fn forgive(&self) {
-        self.shared.graph.forgive().await;
+        self.shared.graph.forgive();
     }
 
     async fn check(&self, _containers: &[String]) -> Vec<Problem> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::errors;
 use super::find::encoded;
 use super::graph::{Part, Reply};
+use super::recent::{Recent, not_known_yet};
 use super::target::EntraSession;
 use super::wire::place;
 use crate::connector::{Outcome, answered, password};
@@ -71,9 +72,29 @@ impl Writing {
         self.end = Some(End::Unknown(error));
     }
 
+    /// The request in hand is for, or points at, somebody of whom not all of the tenant knows yet.
+    fn is_about_new(&self, recent: &Recent) -> bool {
+        let pointed_at = self
+            .steps
+            .front()
+            .into_iter()
+            .flatten()
+            .filter_map(|effect| match effect {
+                Effect::Refer { after, .. } => after.as_ref(),
+                _ => None,
+            });
+        self.account
+            .iter()
+            .chain(pointed_at)
+            .any(|user| recent.knows(&user.0))
+    }
+
     /// Holds the account of this instant against the plan's.
-    pub(super) fn meet(&mut self, account: Option<Account>) {
+    pub(super) fn meet(&mut self, account: Option<Account>, recent: &Recent) {
         let Some(account) = account else {
+            if self.is_about_new(recent) {
+                return self.refuse(not_known_yet());
+            }
             let gone = Error::new(Kind::NotFound, "the user does not exist any more");
             return self.refuse(gone.code("InvalidAnchor"));
         };
@@ -169,12 +190,14 @@ impl Writing {
         }
     }
 
-    pub(super) fn answered(&mut self, reply: &Reply) {
+    pub(super) fn answered(&mut self, reply: &Reply, recent: &Recent) {
         self.tries = 0;
-        if reply.is_unclear() {
+        if reply.status == StatusCode::NOT_FOUND && self.is_about_new(recent) {
+            self.refuse(not_known_yet());
+        } else if reply.is_unclear() {
             self.end = Some(End::Unknown(errors::refusal(reply, None)));
         } else if reply.status.is_success() {
-            self.wrote(reply);
+            self.wrote(reply, recent);
         } else if self.is_at_several() && is_about_content(reply.status) {
             self.split();
         } else {
@@ -210,7 +233,7 @@ impl Writing {
         self.steps.front().is_some_and(|effects| effects.len() > 1)
     }
 
-    fn wrote(&mut self, reply: &Reply) {
+    fn wrote(&mut self, reply: &Reply, recent: &Recent) {
         let effects = self.steps.pop_front().unwrap_or_default();
         if effects.iter().any(Effect::is_create) {
             let Some(id) = reply.body["id"].as_str() else {
@@ -227,6 +250,11 @@ impl Writing {
         }
         if let Some(name) = effects.iter().find_map(new_name) {
             self.address = name.to_string();
+        }
+        match (effects.as_slice(), &self.account) {
+            ([Effect::Create { .. } | Effect::Restore], Some(user)) => recent.appeared(user.clone()),
+            ([Effect::Delete], Some(user)) => recent.ended(user),
+            _ => {}
         }
         self.done.extend(effects);
     }
@@ -418,21 +446,23 @@ mod tests {
             account: Some(Anchor("a".into())),
             effects: vec![Effect::Disable, set("jobTitle")],
         });
-        writing.meet(Some(Account {
+        let account = Account {
             anchor: Anchor("a".into()),
             address: "ada@contoso.com".into(),
             enabled: Some(true),
             values: Values::from([("jobTitle".to_string(), vec!["Guide".to_string()])]),
             protected: None,
             deleted: false,
-        }));
+        };
+        writing.meet(Some(account), &Recent::default());
         let left: Vec<Vec<Effect>> = writing.steps.clone().into();
         assert_eq!(left, [vec![Effect::Disable]]);
-        writing.wrote(&Reply {
+        let reply = Reply {
             status: StatusCode::NO_CONTENT,
             body: Json::Null,
             retry_after: None,
-        });
+        };
+        writing.wrote(&reply, &Recent::default());
         assert!(matches!(writing.outcome("e").1, Outcome::Partial(_, error) if error.kind == Kind::Stale));
     }
 
@@ -449,10 +479,11 @@ mod tests {
             body: Json::Null,
             retry_after: None,
         };
-        writing.answered(&reply(400));
+        let recent = Recent::default();
+        writing.answered(&reply(400), &recent);
         assert_eq!(writing.steps.len(), 2, "each on its own now");
-        writing.answered(&reply(400));
-        writing.answered(&reply(204));
+        writing.answered(&reply(400), &recent);
+        writing.answered(&reply(204), &recent);
         assert!(!writing.is_open());
         match writing.outcome("e").1 {
             Outcome::Partial(receipt, error) => {

@@ -75,6 +75,14 @@ impl Tenant {
         self.lab.alter(alteration);
     }
 
+    /// `POST /lab/…` of the simulator.
+    pub async fn control(&self, what: &str, body: Json) {
+        let http = reqwest::Client::builder().build().unwrap();
+        let request = http.post(format!("{}/lab/{what}", self.lab.admin)).json(&body);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     async fn call(&self, method: &str, path: &str) {
         let lab = &self.lab;
         let http = reqwest::Client::builder().build().unwrap();
