@@ -1,4 +1,4 @@
-//! An invented company: people of whom HR says everything that the template maps, a good kilobyte each.
+//! People who are alike, so that figures compare: of each HR says everything that the template maps, a good kilobyte.
 
 use std::ops::Range;
 

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use muster::lab::company::{self, Company};
 use muster::lab::entra::{Settings, Throttling};
 use serde_json::Value as Json;
 
-use crate::company;
+use crate::company::UPLOAD;
 use crate::gateway::{JOB, Setup};
 use crate::report::{Report, Target};
 use crate::running::Running;
@@ -37,9 +38,15 @@ async fn at_the_limit(report: &Report) {
     let setup = Setup::with_cloud(&tenant.target()).app("start = true");
     let running = Running::start(&setup).await;
     let began = Instant::now();
-    running.upload(&company::uploads(0..NEWCOMERS), CONNECTIONS).await;
-    // Everybody but the first has a manager, which is a write of its own.
-    let wanted = 2 * NEWCOMERS as u64 - 1;
+    let company = invented(NEWCOMERS);
+    running.upload(&uploads(&company), CONNECTIONS).await;
+    // A manager is a write of its own.
+    let managed = company
+        .people
+        .iter()
+        .filter(|person| person.manager.is_some())
+        .count();
+    let wanted = (NEWCOMERS + managed) as u64;
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
     while writes(&tenant) < wanted {
         ticks.tick().await;
@@ -80,7 +87,7 @@ async fn unchanged(report: &Report) {
     let setup = Setup::with_cloud(&tenant.target()).app("start = true");
     let mut running = Running::start(&setup).await;
     let began = Instant::now();
-    running.upload(&company::uploads(0..UNCHANGED), CONNECTIONS).await;
+    running.upload(&uploads(&invented(UNCHANGED)), CONNECTIONS).await;
     running.until_idle().await;
     let created = UNCHANGED as f64 / began.elapsed().as_secs_f64();
     report.figure(
@@ -98,6 +105,15 @@ async fn unchanged(report: &Report) {
         Target::AtMost(5.0),
         took.as_secs_f64(),
     );
+}
+
+fn invented(workers: usize) -> Company {
+    Company::new(1, workers, jiff::civil::date(2026, 1, 1))
+}
+
+fn uploads(company: &Company) -> Vec<String> {
+    let requests = company::uploads(&company.people, UPLOAD);
+    requests.iter().map(Json::to_string).collect()
 }
 
 /// Writes that the tenant took.
