@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Outcome;
 use crate::domain::expression::functions::{FUNCTIONS, Repeats};
+use crate::domain::expression::moment::Moment;
 use crate::domain::expression::{Context, Expression, Outcome as Evaluated, Seed};
 use crate::domain::value::Value;
 use crate::engine::Clock;
@@ -29,8 +30,8 @@ pub struct Arguments {
     /// A JSON object with attributes.
     #[arg(long, value_name = "F.json")]
     input: Option<PathBuf>,
-    /// What Now() is; the system's clock otherwise.
-    #[arg(long, value_name = "T")]
+    /// What Now() is, as `CDate` reads it; the system's clock otherwise.
+    #[arg(long, value_name = "T", value_parser = instant)]
     now: Option<Timestamp>,
     /// A value that another account holds already, for SelectUniqueValue.
     #[arg(long, value_name = "VALUE")]
@@ -64,15 +65,13 @@ struct Trial<'t> {
 
 #[derive(Deserialize)]
 struct Row {
+    #[serde(default)]
     id: Json,
     expr: String,
-    #[serde(default)]
-    inputs: BTreeMap<String, Value>,
+    inputs: Option<BTreeMap<String, Value>>,
     now: Option<String>,
-    #[serde(default)]
-    existing: Vec<String>,
-    #[serde(default)]
-    seed: u64,
+    existing: Option<Vec<String>>,
+    seed: Option<u64>,
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
@@ -189,20 +188,15 @@ fn batch(path: &PathBuf, now: Timestamp, domain: Option<&str>) -> Outcome {
             .map_err(|error| format!("{} line {}: {error}", path.display(), number + 1))?;
         let now = match &row.now {
             None => now,
-            Some(text) => text.parse().map_err(|_| {
-                format!(
-                    "{} line {}: now must be an instant such as 2026-01-01T00:00:00Z",
-                    path.display(),
-                    number + 1
-                )
-            })?,
+            Some(text) => instant(text)
+                .map_err(|error| format!("{} line {}: now: {error}", path.display(), number + 1))?,
         };
         let trial = Trial {
             expression: &row.expr,
-            attributes: row.inputs,
+            attributes: row.inputs.unwrap_or_default(),
             now,
-            taken: row.existing,
-            seed: row.seed,
+            taken: row.existing.unwrap_or_default(),
+            seed: row.seed.unwrap_or_default(),
             domain,
         };
         let mut result = json!({ "id": row.id });
@@ -212,6 +206,13 @@ fn batch(path: &PathBuf, now: Timestamp, domain: Option<&str>) -> Outcome {
         println!("{result}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let moment = Moment::parse(text);
+    moment
+        .map(Moment::instant)
+        .ok_or_else(|| format!("'{text}' is no point in time such as 2026-01-01T00:00:00Z"))
 }
 
 fn print(trial: &Trial<'_>, result: &Json) {

@@ -59,7 +59,7 @@ use crate::domain::value::Value;
 mod evaluator;
 pub mod functions;
 mod lexer;
-mod moment;
+pub mod moment;
 mod node;
 mod parser;
 pub mod pattern;
