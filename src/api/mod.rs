@@ -232,7 +232,8 @@ fn report(error: &Error, request_id: &str, request: &HttpRequest) {
 /// OData writes keys as `jobs/{id}` or `jobs('{id}')`, and clients put slashes where none are needed.
 fn tidy_path(request: &mut ServiceRequest) {
     let path = request.path();
-    let mut tidy = path.trim_end_matches('/').to_string();
+    // Clients call functions without arguments with or without parentheses.
+    let mut tidy = path.trim_end_matches('/').trim_end_matches("()").to_string();
     let quotes = ["('", "(%27"];
     while let Some((at, opening)) = quotes
         .iter()

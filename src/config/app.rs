@@ -13,8 +13,8 @@ use crate::domain::dn::Dn;
 use crate::domain::guard::{Family, Limits};
 use crate::domain::plan::Recipe;
 use crate::domain::policy::Settings;
-use crate::domain::schema::{self, Schema};
-use crate::error::{Error, Result};
+use crate::domain::schema::{self, Document};
+use crate::error::Error;
 use crate::written::{Written, duration};
 
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct App {
     pub target: String,
     pub template: &'static schema::Template,
     /// A schema of one's own and the file it came from; the template's otherwise.
-    pub schema: Option<(PathBuf, Schema)>,
+    pub schema: Option<(PathBuf, Document)>,
     pub job: String,
     pub start: bool,
     /// A filter or a group in the target: accounts that are never written (B21).
@@ -117,10 +117,8 @@ impl Reader<'_> {
         let schema = match file.schema {
             Some(path) => {
                 let path = self.beside.join(path);
-                Some(
-                    self.note(&place, read_schema(&path))
-                        .map(|schema| (path, schema))?,
-                )
+                let document = self.schema(&place, &path)?;
+                Some((path, document))
             }
             None => None,
         };
@@ -221,6 +219,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Every problem of the file is noted.
+    fn schema(&mut self, place: &str, path: &Path) -> Option<Document> {
+        let read = std::fs::read(path)
+            .map_err(|error| Error::invalid(format!("cannot read the schema {}: {error}", path.display())));
+        let bytes = self.note(place, read)?;
+        Document::decode(&bytes)
+            .map_err(|problems| {
+                for problem in problems {
+                    self.problem(place, format!("{}: {problem}", path.display()));
+                }
+            })
+            .ok()
+    }
+
     fn dn(&mut self, place: &str, text: &str) -> Option<Dn> {
         self.note(
             place,
@@ -231,15 +243,4 @@ impl Reader<'_> {
             }),
         )
     }
-}
-
-fn read_schema(path: &Path) -> Result<Schema> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::invalid(format!("cannot read the schema {}: {error}", path.display())))?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-        Error::invalid(format!(
-            "{} is no synchronization schema: {error}",
-            path.display()
-        ))
-    })
 }

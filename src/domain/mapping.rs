@@ -6,7 +6,7 @@ use super::expression::{Context, EvaluationError, Expression, Outcome};
 use super::value::Value;
 use super::worker::Worker;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mapping {
     pub target: String,
     /// `None` leaves the attribute alone, except that an empty one is filled with the default.

@@ -7,29 +7,31 @@
 use std::borrow::Cow;
 
 use super::expression::pattern::Pattern;
-use super::schema::Filter;
+use super::schema::{Filter, FilterGroup};
 use super::value::Value;
 use super::worker::{Attributes, Worker};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
+    /// Whoever none of these lets through is not looked at (Graph's inputFilterGroups).
+    input: Vec<Group>,
     groups: Vec<Group>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Group {
     name: String,
     clauses: Vec<Clause>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Clause {
     attribute: String,
     operator: &'static Operator,
     operands: Vec<Operand>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Operand {
     Text(String),
     Pattern(Box<Pattern>),
@@ -39,7 +41,17 @@ enum Operand {
 #[derive(Debug)]
 struct Operator {
     name: &'static str,
+    /// How Graph writes it.
+    wire: &'static str,
+    /// The attribute types that it is offered for.
+    types: &'static [&'static str],
     form: Form,
+}
+
+impl PartialEq for Operator {
+    fn eq(&self, other: &Operator) -> bool {
+        self.name == other.name
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,66 +63,109 @@ enum Form {
     NoneOf(fn(&str, &Operand) -> bool),
 }
 
+const TEXTS: &[&str] = &["Integer", "String"];
+const NUMBERS: &[&str] = &["Integer"];
+const TEXT: &[&str] = &["String"];
+const FLAGS: &[&str] = &["Boolean"];
+const ALL: &[&str] = &["Integer", "String", "Binary", "Boolean"];
+
 #[rustfmt::skip]
 const OPERATORS: &[Operator] = &[
-    Operator { name: "EQUALS",                 form: Form::Any(equals) },
-    Operator { name: "NOT EQUALS",             form: Form::NoneOf(equals) },
-    Operator { name: "IS TRUE",                form: Form::Unary(|value| value.and_then(Value::to_bool) == Some(true)) },
-    Operator { name: "IS FALSE",               form: Form::Unary(|value| value.and_then(Value::to_bool) == Some(false)) },
-    Operator { name: "IS NULL",                form: Form::Unary(|value| value.is_none_or(Value::is_empty)) },
-    Operator { name: "IS NOT NULL",            form: Form::Unary(|value| value.is_some_and(|value| !value.is_empty())) },
-    Operator { name: "REGEX MATCH",            form: Form::Any(matches) },
-    Operator { name: "NOT REGEX MATCH",        form: Form::NoneOf(matches) },
-    Operator { name: "GREATER THAN",           form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l > r)) },
-    Operator { name: "GREATER THAN OR EQUALS", form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l >= r)) },
-    Operator { name: "INCLUDES",               form: Form::Any(|left, right| right.text().is_some_and(|right| left.contains(right))) },
-    Operator { name: "ENDS WITH",              form: Form::Any(|left, right| right.text().is_some_and(|right| left.ends_with(right))) },
-    Operator { name: "&",                      form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l & r != 0)) },
-    Operator { name: "!&",                     form: Form::NoneOf(|left, right| integers(left, right).is_none_or(|(l, r)| l & r != 0)) },
+    Operator { name: "EQUALS",                 wire: "EQUALS",                 types: TEXTS,   form: Form::Any(equals) },
+    Operator { name: "NOT EQUALS",             wire: "NOT EQUALS",             types: TEXTS,   form: Form::NoneOf(equals) },
+    Operator { name: "IS TRUE",                wire: "IS TRUE",                types: FLAGS,   form: Form::Unary(|value| value.and_then(Value::to_bool) == Some(true)) },
+    Operator { name: "IS FALSE",               wire: "IS FALSE",               types: FLAGS,   form: Form::Unary(|value| value.and_then(Value::to_bool) == Some(false)) },
+    Operator { name: "IS NULL",                wire: "IS NULL",                types: ALL,     form: Form::Unary(|value| value.is_none_or(Value::is_empty)) },
+    Operator { name: "IS NOT NULL",            wire: "IS NOT NULL",            types: ALL,     form: Form::Unary(|value| value.is_some_and(|value| !value.is_empty())) },
+    Operator { name: "REGEX MATCH",            wire: "REGEX MATCH",            types: TEXTS,   form: Form::Any(matches) },
+    Operator { name: "NOT REGEX MATCH",        wire: "NOT REGEX MATCH",        types: TEXTS,   form: Form::NoneOf(matches) },
+    Operator { name: "GREATER THAN",           wire: "GREATER_THAN",           types: NUMBERS, form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l > r)) },
+    Operator { name: "GREATER THAN OR EQUALS", wire: "GREATER_THAN_OR_EQUALS", types: NUMBERS, form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l >= r)) },
+    Operator { name: "INCLUDES",               wire: "INCLUDES",               types: TEXT,    form: Form::Any(|left, right| right.text().is_some_and(|right| left.contains(right))) },
+    Operator { name: "ENDS WITH",              wire: "ENDS_WITH",              types: TEXT,    form: Form::Any(|left, right| right.text().is_some_and(|right| left.ends_with(right))) },
+    Operator { name: "&",                      wire: "&",                      types: NUMBERS, form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l & r != 0)) },
+    Operator { name: "!&",                     wire: "!&",                     types: NUMBERS, form: Form::NoneOf(|left, right| integers(left, right).is_none_or(|(l, r)| l & r != 0)) },
 ];
+
+/// Every operator: its name, whether it compares with a value, and the attribute types it is offered for.
+pub fn operators() -> impl Iterator<Item = (&'static str, bool, &'static [&'static str])> {
+    OPERATORS
+        .iter()
+        .map(|one| (one.wire, !matches!(one.form, Form::Unary(_)), one.types))
+}
 
 impl Scope {
     /// Compiles a schema's filter; every clause that cannot be understood is named.
     pub fn compile(filter: Option<&Filter>) -> Result<Scope, Vec<String>> {
         let mut problems = Vec::new();
-        let groups = filter.map(|filter| filter.groups.as_slice()).unwrap_or_default();
-        let groups = groups
-            .iter()
-            .map(|group| Group {
-                name: group.name.clone().unwrap_or_default(),
-                clauses: group
-                    .clauses
-                    .iter()
-                    .filter_map(|clause| {
-                        let operands = clause
-                            .target_operand
-                            .as_ref()
-                            .map(|operand| operand.values.as_slice());
-                        compile(
-                            &clause.operator_name,
-                            &clause.source_operand_name,
-                            operands.unwrap_or_default(),
-                        )
-                        .map_err(|problem| problems.push(problem))
-                        .ok()
-                    })
-                    .collect(),
-            })
-            .collect();
+        let mut groups = |list: fn(&Filter) -> &[FilterGroup]| -> Vec<Group> {
+            let written = filter.map(list).unwrap_or_default();
+            written
+                .iter()
+                .map(|group| self::group(group, &mut problems))
+                .collect()
+        };
+        let scope = Scope {
+            input: groups(|filter| &filter.input_filter_groups),
+            groups: groups(|filter| &filter.groups),
+        };
         if problems.is_empty() {
-            Ok(Scope { groups })
+            Ok(scope)
         } else {
             Err(problems)
         }
     }
 
+    /// The attributes that decide who is in scope, each once.
+    pub fn attributes(&self) -> Vec<&str> {
+        let clauses = self
+            .groups
+            .iter()
+            .chain(&self.input)
+            .flat_map(|group| &group.clauses);
+        let mut names: Vec<&str> = clauses.map(|clause| clause.attribute.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// `Ok` when the worker is looked at, otherwise the names of the filters that drop them: nothing is done to whoever
+    /// is dropped, not even what leaving the scope would do.
+    pub fn reads(&self, worker: &Worker) -> Result<(), String> {
+        any(&self.input, worker)
+    }
+
     /// `Ok` when the worker is in scope; otherwise the names of the filters that turned them away.
     pub fn admits(&self, worker: &Worker) -> Result<(), String> {
-        if self.groups.is_empty() || self.groups.iter().any(|group| group.admits(&worker.attributes)) {
-            return Ok(());
-        }
-        let names: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
-        Err(names.join(", "))
+        any(&self.groups, worker)
+    }
+}
+
+fn any(groups: &[Group], worker: &Worker) -> Result<(), String> {
+    if groups.is_empty() || groups.iter().any(|group| group.admits(&worker.attributes)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    Err(names.join(", "))
+}
+
+fn group(written: &FilterGroup, problems: &mut Vec<String>) -> Group {
+    let clauses = written.clauses.iter().filter_map(|clause| {
+        let operands = clause
+            .target_operand
+            .as_ref()
+            .map(|operand| operand.values.as_slice());
+        compile(
+            &clause.operator_name,
+            &clause.source_operand_name,
+            operands.unwrap_or_default(),
+        )
+        .map_err(|problem| problems.push(problem))
+        .ok()
+    });
+    Group {
+        clauses: clauses.collect(),
+        name: written.name.clone().unwrap_or_default(),
     }
 }
 
@@ -194,7 +249,7 @@ fn integers(left: &str, right: &Operand) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::schema::{FilterClause, FilterGroup, TargetOperand};
+    use crate::domain::schema::{FilterClause, TargetOperand};
 
     fn admitted(operator: &str, operand: Option<&str>, value: Option<Value>) -> bool {
         let clause = FilterClause {

@@ -16,13 +16,14 @@ mod reconcile;
 mod record;
 mod retry;
 mod run;
+mod schemas;
 mod setup;
 
 pub use clock::Clock;
 pub use setup::compile;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -51,8 +52,8 @@ struct Shared {
     clock: Clock,
     /// Names this process in leases.
     holder: String,
-    /// By job id.
-    runners: BTreeMap<String, Arc<Runner>>,
+    /// By job id; each is replaced when its schema changes.
+    runners: RwLock<BTreeMap<String, Arc<Runner>>>,
 }
 
 /// Everything one job needs to run.
@@ -62,7 +63,8 @@ struct Runner {
     target: Box<dyn Target>,
     replication_delay: Duration,
     call_timeout: Duration,
-    wake: Notify,
+    /// The same for whatever replaces this one.
+    wake: Arc<Notify>,
 }
 
 /// What every step of one cycle needs.
@@ -110,14 +112,14 @@ impl Engine {
                 store,
                 clock,
                 holder,
-                runners,
+                runners: RwLock::new(runners),
             }),
         })
     }
 
     /// Runs every job until told to stop; each then finishes the change in hand.
     pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
-        for job in self.shared.runners.keys() {
+        for job in self.runners().keys() {
             let cycle = run::Driver::new(self.clone(), job.clone(), stop.clone());
             tasks.spawn(cycle.run());
         }
@@ -222,17 +224,22 @@ impl Engine {
     }
 
     fn wake(&self, job: &str) {
-        if let Some(runner) = self.shared.runners.get(job) {
+        if let Some(runner) = self.runners().get(job) {
             runner.wake.notify_one();
         }
     }
 
+    fn runners(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Runner>>> {
+        self.shared.runners.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The jobs that read a system.
-    fn readers(&self, system: &str) -> Vec<&Arc<Runner>> {
-        self.shared
-            .runners
+    fn readers(&self, system: &str) -> Vec<Arc<Runner>> {
+        let runners = self.runners();
+        runners
             .values()
             .filter(|runner| runner.app.source == system)
+            .cloned()
             .collect()
     }
 
@@ -242,9 +249,9 @@ impl Engine {
             .for_each(|runner| runner.wake.notify_one());
     }
 
-    fn runner(&self, job: &str) -> Result<&Arc<Runner>> {
+    fn runner(&self, job: &str) -> Result<Arc<Runner>> {
         let unknown = || Error::new(Kind::NotFound, format!("there is no job {job}"));
-        self.shared.runners.get(job).ok_or_else(unknown)
+        self.runners().get(job).cloned().ok_or_else(unknown)
     }
 }
 

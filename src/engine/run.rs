@@ -41,20 +41,24 @@ impl Driver {
     }
 
     pub async fn run(self) {
-        let Ok(runner) = self.engine.runner(&self.job).cloned() else {
+        let Ok(wake) = self
+            .engine
+            .runner(&self.job)
+            .map(|runner| Arc::clone(&runner.wake))
+        else {
             return;
         };
         let mut pause = FIRST_PAUSE;
         while !self.stop.is_cancelled() {
             // A panic is a bug of ours; the job says so and goes on rather than end unseen.
-            let turn = AssertUnwindSafe(self.turn(&runner)).catch_unwind().await;
+            let turn = AssertUnwindSafe(self.turn()).catch_unwind().await;
             let turn = turn.unwrap_or_else(|_| Err(Error::internal("the cycle panicked")));
             match turn.unwrap_or_else(Turn::Outage) {
                 Turn::Idle => {
                     pause = FIRST_PAUSE;
                     tokio::select! {
                         () = self.stop.cancelled() => {}
-                        () = runner.wake.notified() => {}
+                        () = wake.notified() => {}
                         () = tokio::time::sleep(POLL) => {}
                     }
                 }
@@ -73,7 +77,8 @@ impl Driver {
     }
 
     /// Runs a cycle if there is a reason for one.
-    async fn turn(&self, runner: &Arc<Runner>) -> Result<Turn> {
+    async fn turn(&self) -> Result<Turn> {
+        let runner = self.engine.runner(&self.job)?;
         let store = self.engine.store();
         let (id, now, source) = (
             self.job.clone(),
@@ -95,7 +100,7 @@ impl Driver {
         let Some(lease) = Lease::take(&self.engine, &self.job, runner.call_timeout).await? else {
             return Ok(Turn::Idle);
         };
-        let outcome = self.cycle(runner, &job, &lease).await;
+        let outcome = self.cycle(&job, &lease).await;
         let (id, token) = (self.job.clone(), lease.token);
         drop(lease);
         store.write(move |conn| jobs::release(conn, &id, token)).await?;
@@ -106,7 +111,8 @@ impl Driver {
         }
     }
 
-    async fn cycle(&self, runner: &Arc<Runner>, job: &Job, lease: &Lease) -> Result<()> {
+    async fn cycle(&self, job: &Job, lease: &Lease) -> Result<()> {
+        let runner = &self.engine.current(&self.job).await?;
         let id = Uuid::now_v7();
         let origin = origin(&self.engine, runner, id);
         let readers = self.engine.readers(&runner.app.source);

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::{Clock, Runner};
 use crate::config::{App, Config};
 use crate::domain::account::Model;
 use crate::domain::policy::Policy;
-use crate::domain::schema::{self, Schema};
+use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job, State, Status, Taken};
-use crate::store::schemas::{self, SchemaVersion};
-use crate::store::{Store, links, systems, to_json};
+use crate::store::{Store, links, schemas, systems};
 
 pub(super) async fn runners(
     config: &Config,
@@ -23,38 +21,39 @@ pub(super) async fn runners(
 ) -> Result<BTreeMap<String, Arc<Runner>>> {
     let mut runners = BTreeMap::new();
     for app in &config.apps {
-        let version = take_in(app, store, clock).await?;
-        let policy = policy(config, app, version)?;
-        let system = target(config, app)?;
-        let target = system.target(&policy.target_attributes(), app.never.as_deref())?;
-        let runner = Runner {
-            target,
-            replication_delay: system.replication_delay(),
-            call_timeout: system.call_timeout(),
-            policy: Arc::new(policy),
-            app: app.clone(),
-            wake: Notify::new(),
-        };
+        // What cannot run is not taken in.
+        compile(config, app)?;
+        take_in(app, store, clock).await?;
+        let runner = runner(config, store, app, Arc::new(Notify::new())).await?;
         runners.insert(app.job.clone(), Arc::new(runner));
     }
     Ok(runners)
 }
 
-/// Compiles an app's schema as the config has it; the error lists every problem with its JSON path.
-pub fn compile(config: &Config, app: &App) -> Result<Policy> {
-    policy(config, app, 0)
+/// A job as the newest version of its schema has it.
+pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<Notify>) -> Result<Runner> {
+    let (version, document) = super::schemas::newest(store, app).await?;
+    let policy = policy(config, app, &document, version)?;
+    let system = target(config, app)?;
+    Ok(Runner {
+        target: system.target(&policy.target_attributes(), app.never.as_deref())?,
+        replication_delay: system.replication_delay(),
+        call_timeout: system.call_timeout(),
+        policy: Arc::new(policy),
+        app: app.clone(),
+        wake,
+    })
 }
 
-fn policy(config: &Config, app: &App, version: i64) -> Result<Policy> {
+/// Compiles an app's schema as the config has it; the error lists every problem with its JSON path.
+pub fn compile(config: &Config, app: &App) -> Result<Policy> {
+    policy(config, app, &wanted_schema(app)?.0, 0)
+}
+
+pub(super) fn policy(config: &Config, app: &App, document: &Document, version: i64) -> Result<Policy> {
     let model = model(config, app)?;
-    let (schema, _) = wanted_schema(app)?;
-    let compiled = schema::compile(&schema, schema::Options { model }).map_err(|problems| {
-        let lines: Vec<String> = problems
-            .iter()
-            .map(|problem| format!("{}: {}", problem.path, problem.message))
-            .collect();
-        Error::invalid(lines.join("\n")).at(format!("app {}", app.id))
-    })?;
+    let compiled = schema::compile(document.schema(), schema::Options { model });
+    let compiled = compiled.map_err(|problems| invalid(&problems).at(format!("app {}", app.id)))?;
     Ok(Policy {
         version,
         schema: compiled,
@@ -74,28 +73,32 @@ fn model(config: &Config, app: &App) -> Result<Model> {
         .ok_or_else(|| Error::invalid(format!("'{}' cannot be a target", app.target)))
 }
 
-fn wanted_schema(app: &App) -> Result<(Schema, &'static str)> {
+/// A schema that cannot run, with everything that is wrong with it.
+pub(super) fn invalid(problems: &[Problem]) -> Error {
+    let lines: Vec<String> = problems
+        .iter()
+        .filter(|problem| problem.is_error())
+        .map(Problem::to_string)
+        .collect();
+    Error::invalid(lines.join("\n")).code("SchemaInvalid")
+}
+
+fn wanted_schema(app: &App) -> Result<(Document, &'static str)> {
     match &app.schema {
-        Some((_, schema)) => Ok((schema.clone(), "file")),
-        None => {
-            let schema = app.template.schema();
-            Ok((
-                schema.map_err(|error| Error::internal("the template cannot be read").because(error))?,
-                "template",
-            ))
-        }
+        Some((_, document)) => Ok((document.clone(), "file")),
+        None => Ok((
+            app.template.document().map_err(|problems| invalid(&problems))?,
+            "template",
+        )),
     }
 }
 
 /// Makes the job known, and the schema a new version if it is not the one last taken from the same place. A new
 /// version has everybody looked at again.
-async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<i64> {
-    let (schema, origin) = wanted_schema(app)?;
-    let body = to_json(&schema)?;
-    let hash: String = Sha256::digest(&body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<()> {
+    let (document, origin) = wanted_schema(app)?;
+    let body = document.json().to_string();
+    let hash = super::schemas::digest(&body);
     let (app, now) = (app.clone(), clock.now());
     store
         .write(move |conn| {
@@ -106,24 +109,14 @@ async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<i64> {
                 links::clear(conn, &app.job)?;
             }
             let id = app.id.to_string();
-            let last = schemas::latest(conn, &id)?;
             let is_new = schemas::last_hash(conn, &id, origin)?.as_ref() != Some(&hash);
             if is_new || matches!(taken, Taken::Source | Taken::Target) {
                 jobs::update_status(conn, &app.job, |status| status.full_due = true)?;
             }
-            match last {
-                Some(last) if !is_new => Ok(last.version),
-                last => {
-                    let version = last.map_or(1, |last| last.version + 1);
-                    let schema = SchemaVersion {
-                        version,
-                        body: body.clone(),
-                        hash: hash.clone(),
-                    };
-                    schemas::add(conn, &id, &schema, origin, now)?;
-                    Ok(version)
-                }
+            if is_new {
+                schemas::add(conn, &id, &body, &hash, origin, now)?;
             }
+            Ok(())
         })
         .await
 }

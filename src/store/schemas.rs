@@ -11,7 +11,8 @@ use crate::error::Result;
 pub struct SchemaVersion {
     pub version: i64,
     pub body: String,
-    pub hash: String,
+    /// Where it came from: template, file or api.
+    pub origin: String,
 }
 
 /// The newest version, whatever its origin.
@@ -19,28 +20,33 @@ pub fn latest(conn: &mut Conn, app: &str) -> Result<Option<SchemaVersion>> {
     let row: Option<(i64, String, String)> = schemas::table
         .filter(schemas::app.eq(app))
         .order(schemas::version.desc())
-        .select((schemas::version, schemas::body, schemas::hash))
+        .select((schemas::version, schemas::body, schemas::origin))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(version, body, hash)| SchemaVersion { version, body, hash }))
+    Ok(row.map(|(version, body, origin)| SchemaVersion {
+        version,
+        body,
+        origin,
+    }))
 }
 
-/// Adds a version; `origin` says where it came from: template, file or api.
-pub fn add(conn: &mut Conn, app: &str, schema: &SchemaVersion, origin: &str, now: Timestamp) -> Result<()> {
+/// Adds a version, which the job runs from now on; `origin` says where it came from: template, file or api.
+pub fn add(conn: &mut Conn, app: &str, body: &str, hash: &str, origin: &str, now: Timestamp) -> Result<i64> {
+    let version = latest(conn, app)?.map_or(1, |last| last.version + 1);
     diesel::insert_into(schemas::table)
         .values((
             schemas::app.eq(app),
-            schemas::version.eq(schema.version),
-            schemas::body.eq(&schema.body),
-            schemas::hash.eq(&schema.hash),
+            schemas::version.eq(version),
+            schemas::body.eq(body),
+            schemas::hash.eq(hash),
             schemas::origin.eq(origin),
             schemas::taken.eq(micros(now)),
         ))
         .execute(conn)?;
     diesel::update(jobs::table.filter(jobs::app.eq(app)))
-        .set(jobs::schema_version.eq(schema.version))
+        .set(jobs::schema_version.eq(version))
         .execute(conn)?;
-    Ok(())
+    Ok(version)
 }
 
 /// The digest of what was last taken from this origin.

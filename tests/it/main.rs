@@ -19,6 +19,7 @@ mod lab_entra;
 mod pages;
 mod replicas;
 mod scenarios;
+mod schema;
 mod servers;
 mod store;
 mod support;

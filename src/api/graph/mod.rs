@@ -4,6 +4,7 @@ mod apps;
 mod bulk_upload;
 mod jobs;
 mod logs;
+mod schema;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -16,6 +17,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::start_job)
         .service(jobs::pause_job)
         .service(jobs::restart_job)
+        .service(schema::find_schema)
+        .service(schema::put_schema)
+        .service(schema::delete_schema)
+        .service(schema::list_directories)
+        .service(schema::find_directory)
+        .service(schema::parse_expression)
+        .service(schema::list_functions)
+        .service(schema::list_filter_operators)
         .service(bulk_upload::upload)
         .service(logs::list_entries)
         .service(logs::find_entry);

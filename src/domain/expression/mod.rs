@@ -210,6 +210,11 @@ pub struct Context<'a> {
     pub settings: &'a [(&'a str, &'a str)],
 }
 
+/// What the job's domain is called in expressions, for [`Context::settings`].
+pub fn tokens(domain: &str) -> [(&str, &str); 2] {
+    [("Domain", domain), ("DomainFQDN", domain)]
+}
+
 /// A source's values by name. `None` means that the source never said anything about the attribute.
 pub trait Attributes {
     fn get(&self, name: &str) -> Option<&Value>;

@@ -23,8 +23,9 @@ use super::{Expression, ParseError};
 pub struct Tree {
     pub expression: Option<String>,
     pub name: Option<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub r#type: TreeType,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub parameters: Vec<TreeParameter>,
 }
 
@@ -42,8 +43,12 @@ pub struct TreeParameter {
     pub value: Tree,
 }
 
-/// Some clients send `null` for a list without elements.
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<TreeParameter>, D::Error> {
+/// Some clients send `null` for what they leave out.
+fn null_is_default<'de, D, T>(input: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
     Option::deserialize(input).map(Option::unwrap_or_default)
 }
 
@@ -134,21 +139,40 @@ fn parameters(call: &Call) -> Vec<TreeParameter> {
 }
 
 impl Tree {
+    /// Whether both are the same but for settings, which the service leaves out of texts. Texts are not looked at.
+    pub fn agrees(&self, other: &Tree) -> bool {
+        self.without_settings() == other.without_settings()
+    }
+
     /// Whether the other tree is this one without its settings. Texts are not looked at.
     fn says(&self, other: &Tree) -> bool {
-        let mut others = other.parameters.iter();
-        self.name == other.name
-            && self.r#type == other.r#type
-            && self
-                .parameters
-                .iter()
-                .filter(|parameter| !parameter.value.is_setting())
-                .all(|parameter| {
-                    others
-                        .next()
-                        .is_some_and(|other| parameter.key == other.key && parameter.value.says(&other.value))
-                })
-            && others.next().is_none()
+        self.without_settings() == other.without_texts()
+    }
+
+    fn without_settings(&self) -> Tree {
+        let mut tree = self.without_texts();
+        tree.drop_settings();
+        tree
+    }
+
+    fn without_texts(&self) -> Tree {
+        let parameters = self.parameters.iter().map(|parameter| TreeParameter {
+            key: parameter.key.clone(),
+            value: parameter.value.without_texts(),
+        });
+        Tree {
+            expression: None,
+            parameters: parameters.collect(),
+            name: self.name.clone(),
+            r#type: self.r#type,
+        }
+    }
+
+    fn drop_settings(&mut self) {
+        self.parameters.retain(|parameter| !parameter.value.is_setting());
+        for parameter in &mut self.parameters {
+            parameter.value.drop_settings();
+        }
     }
 
     fn has_settings(&self) -> bool {

@@ -16,7 +16,7 @@ pub use change::{Change, ChangeId, Effect, Receipt, Recipe};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
-use super::expression::{Context, EvaluationError, Seed};
+use super::expression::{Context, EvaluationError, Seed, tokens};
 use super::finding::{Finding, Weight};
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
@@ -92,6 +92,10 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
     let scope = policy.schema.scope.admits(worker);
     let mut draft = Draft::new(policy, worker, facts, moment);
     let wanted = draft.wanted_state();
+    if policy.schema.scope.reads(worker).is_err() {
+        draft.skip("an input filter leaves this worker out: nothing is done about the account");
+        return draft.finish(situation, scope, wanted);
+    }
     match &situation {
         Situation::Linked(account) | Situation::Unlinked { account, .. } => {
             existing(&mut draft, account, &situation, &scope, wanted);
@@ -227,13 +231,14 @@ impl Moment {
         worker: &Worker,
         mapping: &Mapping,
     ) -> Result<Desired, EvaluationError> {
+        let tokens = policy.settings.default_domain.as_deref().map(tokens);
         mapping.desired(&Context {
             attributes: &worker.attributes,
             now: self.now,
             seed: Seed::new(self.plan, &worker.anchor, &mapping.target),
             taken: &|_| false,
             default_domain: policy.settings.default_domain.as_deref(),
-            settings: &[],
+            settings: tokens.as_ref().map_or(&[], |tokens| tokens.as_slice()),
         })
     }
 

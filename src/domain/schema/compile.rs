@@ -1,13 +1,15 @@
 //! From Graph's JSON to a mapping that planning can run: expressions parsed, flags read, filters compiled.
 
-use super::{AttributeMapping, Object, ObjectMapping, Schema, Source};
+use super::check::Checked;
+use super::{AttributeMapping, Object, ObjectMapping, Problem, Rule, Schema, Source};
 use crate::domain::account::Model;
 use crate::domain::expression::Expression;
+use crate::domain::expression::tree::Tree;
 use crate::domain::mapping::{Flow, Mapping, Role};
 use crate::domain::scope::Scope;
 
 /// One object mapping of a schema, checked and ready to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
     pub flow_types: FlowTypes,
     pub scope: Scope,
@@ -17,6 +19,8 @@ pub struct Compiled {
     pub source_directory: String,
     pub target_object: String,
     pub target_directory: String,
+    /// What may not do what was meant.
+    pub warnings: Vec<Problem>,
 }
 
 /// Which actions a job may take on accounts at all (Graph's objectFlowTypes).
@@ -33,37 +37,11 @@ pub struct Options {
     pub model: Model,
 }
 
-/// Something that keeps a schema from running, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// A JSON path: `synchronizationRules[0].objectMappings[0].attributeMappings[3].source.expression`.
-    pub path: String,
-    pub message: String,
-}
-
 /// Compiles the first enabled object mapping; reports every problem at once.
 pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Problem>> {
-    let found = schema
-        .synchronization_rules
-        .iter()
-        .enumerate()
-        .find_map(|(rule_at, rule)| {
-            let enabled = |mapping: &&ObjectMapping| mapping.enabled != Some(false);
-            let mapping_at = rule
-                .object_mappings
-                .iter()
-                .position(|mapping| enabled(&mapping))?;
-            Some((
-                rule,
-                &rule.object_mappings[mapping_at],
-                rule_path(rule_at, mapping_at),
-            ))
-        });
-    let Some((rule, object, path)) = found else {
-        return Err(vec![Problem {
-            path: "synchronizationRules".into(),
-            message: "there is no enabled object mapping".into(),
-        }]);
+    let Some((rule, object, path)) = first_enabled(schema) else {
+        let message = "there is no enabled object mapping";
+        return Err(vec![Problem::error("synchronizationRules", message)]);
     };
     let mut problems = Vec::new();
     let source_directory = rule.source_directory_name.clone().unwrap_or_default();
@@ -77,28 +55,18 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
     };
     let mut mappings = Vec::with_capacity(object.attribute_mappings.len());
     for (at, mapping) in object.attribute_mappings.iter().enumerate() {
-        let path = format!("{path}.attributeMappings[{at}]");
         match reader.mapping(mapping) {
-            Ok(compiled) => mappings.push(compiled),
+            Ok(compiled) => mappings.push((at, compiled)),
             Err((member, message)) => {
-                problems.push(Problem {
-                    path: format!("{path}.{member}"),
+                problems.push(Problem::error(
+                    format!("{path}.attributeMappings[{at}].{member}"),
                     message,
-                });
+                ));
             }
         }
     }
-    if !mappings.iter().any(|mapping| mapping.matching.is_some()) && problems.is_empty() {
-        problems.push(Problem {
-            path: format!("{path}.attributeMappings"),
-            message: "no mapping has a matchingPriority above 0, so no account could be found".into(),
-        });
-    }
     let flow_types = flow_types(object.flow_types.as_deref()).unwrap_or_else(|message| {
-        problems.push(Problem {
-            path: format!("{path}.flowTypes"),
-            message,
-        });
+        problems.push(Problem::error(format!("{path}.flowTypes"), message));
         FlowTypes {
             add: false,
             update: false,
@@ -106,43 +74,46 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
         }
     });
     let scope = Scope::compile(object.scope.as_ref()).unwrap_or_else(|messages| {
-        let at = |message| Problem {
-            path: format!("{path}.scope"),
-            message,
-        };
+        let at = |message| Problem::error(format!("{path}.scope"), message);
         problems.extend(messages.into_iter().map(at));
         Scope::default()
     });
-    for ignored in ["inputFilterGroups", "categoryFilterGroups"] {
-        let filter = object.scope.as_ref().and_then(|scope| scope.other.get(ignored));
-        if filter
-            .and_then(serde_json::Value::as_array)
-            .is_some_and(|groups| !groups.is_empty())
-        {
-            problems.push(Problem {
-                path: format!("{path}.scope.{ignored}"),
-                message: "these filters are not evaluated: express them in `groups`".into(),
-            });
-        }
-    }
-    for twice in duplicates(&mappings) {
-        problems.push(Problem {
-            path: format!("{path}.attributeMappings"),
-            message: format!("{twice} is mapped more than once"),
-        });
-    }
-    if !problems.is_empty() {
+    let checked = Checked {
+        model: &options.model,
+        rule,
+        object,
+        source: reader.source,
+        target: reader.target,
+        mappings: &mappings,
+        scope: &scope,
+        path: &path,
+    };
+    checked.problems(&mut problems);
+    if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
-    mappings.sort_by_key(|mapping| mapping.matching.unwrap_or(u32::MAX));
+    mappings.sort_by_key(|(_, mapping)| mapping.matching.unwrap_or(u32::MAX));
     Ok(Compiled {
         flow_types,
         scope,
-        mappings,
+        mappings: mappings.into_iter().map(|(_, mapping)| mapping).collect(),
         source_object,
         source_directory,
         target_object,
         target_directory,
+        warnings: problems,
+    })
+}
+
+/// The object mapping that runs: of the rules with the highest priority (the lowest number), the first that is enabled.
+fn first_enabled(schema: &Schema) -> Option<(&Rule, &ObjectMapping, String)> {
+    let mut rules: Vec<(usize, &Rule)> = schema.synchronization_rules.iter().enumerate().collect();
+    rules.sort_by_key(|(_, rule)| rule.priority);
+    rules.into_iter().find_map(|(rule_at, rule)| {
+        let enabled = |mapping: &ObjectMapping| mapping.enabled != Some(false);
+        let at = rule.object_mappings.iter().position(enabled)?;
+        let path = format!("synchronizationRules[{rule_at}].objectMappings[{at}]");
+        Some((rule, &rule.object_mappings[at], path))
     })
 }
 
@@ -221,19 +192,17 @@ impl Reader<'_> {
     }
 }
 
-/// The text is what people edit, so it wins; a client that sends only names gets a direct mapping.
+/// The text is what people edit, so it wins over the stored tree.
 fn expression(source: &Source) -> Result<Expression, String> {
-    match (
-        source.expression.as_deref(),
-        source.name.as_deref(),
-        source.kind.as_deref(),
-    ) {
-        (Some(text), _, _) if !text.trim().is_empty() => Expression::parse(text)
-            .map_err(|error| format!("{} (at character {} of {text})", error.message, error.at)),
-        (_, Some(name), Some("Constant")) => Ok(Expression::constant(name)),
-        (_, Some(name), Some("Attribute")) => Ok(Expression::attribute(name)),
-        _ => Err("the source has neither an expression nor an attribute or constant".into()),
+    let tree = serde_json::to_value(source).and_then(serde_json::from_value::<Tree>);
+    let tree = tree.map_err(|error| format!("the stored tree cannot be read: {error}"))?;
+    if tree.expression.is_none() && tree.name.is_none() {
+        return Err("the source has neither an expression nor a name".into());
     }
+    Expression::from_tree(&tree).map_err(|error| match &tree.expression {
+        Some(text) => format!("{} (at character {} of {text})", error.message, error.at),
+        None => error.message,
+    })
 }
 
 #[rustfmt::skip]
@@ -279,17 +248,6 @@ fn flow_types(text: Option<&str>) -> Result<FlowTypes, String> {
     Ok(types)
 }
 
-fn duplicates(mappings: &[Mapping]) -> Vec<&str> {
-    let same = |one: &Mapping, other: &Mapping| one.target.eq_ignore_ascii_case(&other.target);
-    let again = |at: usize, one: &&Mapping| mappings[..at].iter().any(|other| same(one, other));
-    mappings
-        .iter()
-        .enumerate()
-        .filter(|(at, one)| again(*at, one))
-        .map(|(_, one)| one.target.as_str())
-        .collect()
-}
-
 fn find_object<'a>(schema: &'a Schema, directory: &str, object: &str) -> Option<&'a Object> {
     let directory = schema
         .directories
@@ -299,8 +257,4 @@ fn find_object<'a>(schema: &'a Schema, directory: &str, object: &str) -> Option<
         .objects
         .iter()
         .find(|one| one.name.as_deref() == Some(object))
-}
-
-fn rule_path(rule: usize, mapping: usize) -> String {
-    format!("synchronizationRules[{rule}].objectMappings[{mapping}]")
 }

@@ -4,14 +4,67 @@
 //! The JSON is kept whole: members Muster does not know survive a round trip, since people move schemas
 //! between services. [`compile`] turns it into the checked mapping that planning uses.
 
+mod check;
 mod compile;
+mod document;
+mod shape;
 mod template;
 
-pub use compile::{Compiled, Options, Problem, compile};
+pub use compile::{Compiled, Options, compile};
+pub use document::Document;
 pub use template::{TEMPLATES, Template, template};
+
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+/// Something wrong with a schema, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub severity: Severity,
+    /// A JSON path: `synchronizationRules[0].objectMappings[0].attributeMappings[3].source.expression`.
+    pub path: String,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot run.
+    Error,
+    /// It runs, and may not do what was meant.
+    Warning,
+}
+
+impl Problem {
+    pub fn error(path: impl Into<String>, message: impl Into<String>) -> Problem {
+        Problem {
+            severity: Severity::Error,
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    pub fn warning(path: impl Into<String>, message: impl Into<String>) -> Problem {
+        Problem {
+            severity: Severity::Warning,
+            ..Problem::error(path, message)
+        }
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -33,6 +86,9 @@ pub struct Schema {
 pub struct Rule {
     pub id: Option<String>,
     pub name: Option<String>,
+    /// The lowest number goes first.
+    #[serde(deserialize_with = "or_default")]
+    pub priority: i32,
     pub source_directory_name: Option<String>,
     pub target_directory_name: Option<String>,
     #[serde(deserialize_with = "or_default")]
@@ -92,6 +148,9 @@ pub struct Source {
 pub struct Filter {
     #[serde(deserialize_with = "or_default")]
     pub groups: Vec<FilterGroup>,
+    /// Whom none of these lets through is not looked at.
+    #[serde(deserialize_with = "or_default")]
+    pub input_filter_groups: Vec<FilterGroup>,
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }

@@ -42,6 +42,12 @@ pub struct Pattern {
     before_line_break: Option<Regex>,
 }
 
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.regex.as_str() == other.regex.as_str()
+    }
+}
+
 impl Pattern {
     /// Fails with the reason, in words for the author of the pattern.
     pub fn compile(written: &str) -> Result<Pattern, String> {

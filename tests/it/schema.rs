@@ -1,0 +1,291 @@
+//! A job's schema over the API: read, replaced, put back, and the helpers for whoever writes one.
+
+use serde_json::{Value as Json, json};
+
+use crate::gateway::{ENTERPRISE, Gateway, Setup, eventually, person, with};
+use crate::support::tenant::Tenant;
+
+const MAPPINGS: &str = "/synchronizationRules/0/objectMappings/0/attributeMappings";
+
+struct World {
+    tenant: Tenant,
+    gateway: Gateway,
+}
+
+impl World {
+    async fn new() -> World {
+        let tenant = Tenant::unthrottled();
+        let gateway = Setup::with_cloud(&tenant.target())
+            .app("start = true")
+            .start()
+            .await;
+        World { tenant, gateway }
+    }
+
+    fn path(&self) -> String {
+        format!("{}/schema", self.gateway.caller.job_path())
+    }
+
+    async fn schema(&self) -> Json {
+        let (status, schema) = self.gateway.caller.send("GET", &self.path(), None).await;
+        assert_eq!(status, 200, "{schema}");
+        schema
+    }
+
+    async fn put(&self, schema: &Json) -> (u16, Json) {
+        let (status, answer) = self
+            .gateway
+            .caller
+            .send("PUT", &self.path(), Some(schema.clone()))
+            .await;
+        (status.as_u16(), answer)
+    }
+
+    async fn last_cycle(&self) -> Json {
+        self.gateway.caller.job().await["status"]["lastExecution"]["activityIdentifier"].clone()
+    }
+}
+
+fn mapping<'s>(schema: &'s mut Json, target: &str) -> &'s mut Json {
+    let mappings = schema.pointer_mut(MAPPINGS).unwrap().as_array_mut().unwrap();
+    mappings
+        .iter_mut()
+        .find(|mapping| mapping["targetAttributeName"] == target)
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_schema_is_carried_out_for_everybody_and_nothing_in_it_is_lost() {
+    let world = World::new().await;
+    let caller = &world.gateway.caller;
+    caller
+        .upload(&[with(
+            person("1", "Ada Byron"),
+            json!({ ENTERPRISE: { "department": "Navy" } }),
+        )])
+        .await;
+    caller.settled().await;
+    assert_eq!(world.tenant.user("1")["department"], "Navy");
+
+    let mut schema = world.schema().await;
+    assert_eq!(schema["version"], "v1.1");
+    mapping(&mut schema, "department")["source"] =
+        json!({ "expression": format!("Append([{ENTERPRISE}:department], \" \\\"R\\\"\")") });
+    schema["synchronizationRules"][0]["ourNote"] = json!({ "kept": [1, "two"] });
+    assert_eq!(world.put(&schema).await, (204, Json::Null));
+    eventually("everybody is looked at again", async || {
+        world.tenant.user("1")["department"] == "Navy \"R\""
+    })
+    .await;
+    let after = world.schema().await;
+    assert_eq!(after["version"], "v1.2");
+    assert_eq!(
+        after["synchronizationRules"][0]["ourNote"],
+        schema["synchronizationRules"][0]["ourNote"]
+    );
+    let mut after = after;
+    let source = mapping(&mut after, "department")["source"].clone();
+    assert_eq!(source["name"], "Append", "the tree is made from the text");
+    assert_eq!(source["parameters"][1]["value"]["name"], " \"R\"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_nothing_has_nobody_looked_at() {
+    let world = World::new().await;
+    let caller = &world.gateway.caller;
+    caller.upload(&[person("1", "Ada Byron")]).await;
+    caller.settled().await;
+    let before = world.last_cycle().await;
+    let mut schema = world.schema().await;
+    schema["directories"][0]["objects"][0]["attributes"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "name": "urn:contoso:1.0:User:JobCode", "type": "string" }));
+    assert_eq!(world.put(&schema).await.0, 204);
+    caller.upload(&[person("2", "Bob Byron")]).await;
+    caller.settled().await;
+    eventually("the cycle ended", async || world.last_cycle().await != before).await;
+    let job = caller.job().await;
+    let seen = &job["status"]["lastExecution"]["countImported"];
+    assert_eq!(*seen, 2, "each of them once, since HR spoke of them");
+    let attributes = world.schema().await["directories"][0]["objects"][0]["attributes"].clone();
+    let declared = attributes.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&declared["type"], &declared["mutability"]),
+        (&json!("String"), &json!("ReadWrite"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_cannot_run_is_refused_with_everything_that_is_wrong() {
+    let world = World::new().await;
+    let before = world.schema().await;
+    let mut schema = before.clone();
+    mapping(&mut schema, "department")["source"] = json!({ "expression": "Append([x]" });
+    mapping(&mut schema, "city")["source"] =
+        json!({ "expression": "[DisplayName]", "type": "Attribute", "name": "DisplayName" });
+    mapping(&mut schema, "state")["source"] = json!({ "name": "nobodyHasThis", "type": "Attribute" });
+    mapping(&mut schema, "country")["targetAttributeName"] = json!("planet");
+    mapping(&mut schema, "employeeId")["source"] =
+        json!({ "expression": "Join(\"\", [externalId], [userName])" });
+    mapping(&mut schema, "accountEnabled")["defaultValue"] = json!("True");
+    mapping(&mut schema, "postalCode")["targetAttributeName"] = json!("surname");
+    let (status, answer) = world.put(&schema).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (400, &json!("SchemaInvalid")),
+        "{answer}"
+    );
+    let message = answer["error"]["message"].as_str().unwrap();
+    for part in [
+        "source.expression",
+        "spelled 'displayName'",
+        "no attribute 'nobodyHasThis'",
+        "no attribute 'planet'",
+        "one source attribute only",
+        "enabled for want of a value",
+        "surname is mapped more than once",
+    ] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    assert!(world.schema().await == before, "it is as it was");
+    for (body, part) in [
+        (json!([]), "is no synchronization schema"),
+        (
+            json!({ "synchronizationRules": 7 }),
+            "synchronizationRules: must be a list",
+        ),
+        (json!({}), "no enabled object mapping"),
+    ] {
+        let (status, answer) = world.put(&body).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(status == 400 && message.contains(part), "{part} in {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_outlives_the_process_and_the_template_comes_back() {
+    let tenant = Tenant::unthrottled();
+    let gateway = Setup::with_cloud(&tenant.target())
+        .app("start = true")
+        .start()
+        .await;
+    let world = World { tenant, gateway };
+    let template = world.schema().await;
+    let mut schema = template.clone();
+    mapping(&mut schema, "jobTitle")["source"] = json!({ "expression": "\"Guide\"" });
+    assert_eq!(world.put(&schema).await.0, 204);
+    let World { tenant, gateway } = world;
+    let gateway = gateway.stop().await.start().await;
+    let world = World { tenant, gateway };
+    let mut kept = world.schema().await;
+    assert_eq!(mapping(&mut kept, "jobTitle")["source"]["name"], "Guide");
+    world.gateway.caller.upload(&[person("1", "Ada Byron")]).await;
+    world.gateway.caller.settled().await;
+    assert_eq!(world.tenant.user("1")["jobTitle"], "Guide");
+
+    let (status, _) = world.gateway.caller.send("DELETE", &world.path(), None).await;
+    assert_eq!(status, 204);
+    let mut back = world.schema().await;
+    assert_eq!(back["version"], "v1.3");
+    for member in ["version", "@odata.context"] {
+        back[member] = template[member].clone();
+    }
+    assert!(back == template, "it is the template's again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_are_tried_out_as_graphs_clients_do() {
+    let world = World::new().await;
+    let ask = async |body: Json| {
+        let path = format!("{}/parseExpression", world.path());
+        let (status, answer) = world.gateway.caller.send("POST", &path, Some(body)).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let answer = ask(json!({
+        "expression": "Replace([preferredLanguage], \"-\", , , \"_\", ,  )",
+        "targetAttributeDefinition": null,
+        "testInputObject": { "definition": null, "properties": [
+            { "key": "preferredLanguage", "value": "EN-US" },
+            { "key": "appRoleAssignments", "value@odata.type": "#Collection(String)", "value": ["Default Assignment"] },
+        ] },
+    }))
+    .await;
+    assert_eq!(
+        (
+            &answer["parsingSucceeded"],
+            &answer["evaluationSucceeded"],
+            &answer["evaluationResult"],
+            &answer["error"]
+        ),
+        (&json!(true), &json!(true), &json!(["EN_US"]), &Json::Null)
+    );
+    let tree = &answer["parsedExpression"];
+    assert_eq!(
+        tree["expression"],
+        "Replace([preferredLanguage], \"-\", , , \"_\", , )"
+    );
+    assert_eq!(
+        tree["parameters"][2],
+        json!({ "key": "Replacement", "value": { "expression": "\"_\"", "name": "_", "parameters": [], "type": "Constant" } })
+    );
+
+    let broken = ask(json!({ "expression": "Join(\"@\", [a]", "testInputObject": null })).await;
+    assert_eq!(
+        (&broken["parsingSucceeded"], &broken["parsedExpression"]),
+        (&json!(false), &Json::Null)
+    );
+    assert!(
+        broken["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("character 13"),
+        "{broken}"
+    );
+    let failing = ask(json!({ "expression": "CDate([a])", "testInputObject": { "properties": [{ "key": "a", "value": "soon" }] } })).await;
+    assert_eq!(
+        (&failing["parsingSucceeded"], &failing["evaluationSucceeded"]),
+        (&json!(true), &json!(false))
+    );
+    let secret = ask(json!({ "expression": "Redact(RandomString(24, 2, 2, 2, 2, ))" })).await;
+    assert_eq!(secret["evaluationResult"], json!(["[Redact]"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogues_hold_what_graphs_do() {
+    let world = World::new().await;
+    let list = async |what: &str| {
+        let (status, answer) = world
+            .gateway
+            .caller
+            .send("GET", &format!("{}/{what}", world.path()), None)
+            .await;
+        assert_eq!(status, 200, "{answer}");
+        answer["value"].as_array().unwrap().clone()
+    };
+    let functions = list("functions()").await;
+    assert_eq!(functions, list("functions").await);
+    let join = functions.iter().find(|one| one["id"] == "Join").unwrap();
+    assert_eq!(
+        join["parameters"][1],
+        json!({ "name": "source", "type": "String", "required": true, "allowMultipleOccurrences": true })
+    );
+    for name in "Append AppRoleAssignments DefaultDomain FormatDateTime IsNothing Mid Not Prepend Replace SingleAppRoleAssignment Split StripSpaces Switch".split(' ') {
+        assert!(functions.iter().any(|one| one["name"] == name), "{name}");
+    }
+    let operators = list("filterOperators()").await;
+    let equals = operators.iter().find(|one| one["id"] == "EQUALS").unwrap();
+    assert_eq!(
+        (&equals["arity"], &equals["supportedAttributeTypes"]),
+        (&json!("Binary"), &json!(["Integer", "String"]))
+    );
+    let directories = list("directories").await;
+    let path = format!("directories/{}", directories[0]["id"].as_str().unwrap());
+    let (status, directory) = world
+        .gateway
+        .caller
+        .send("GET", &format!("{}/{path}", world.path()), None)
+        .await;
+    assert_eq!((status.as_u16(), &directory["name"]), (200, &json!("API")));
+}
