@@ -4,23 +4,38 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::web::{Data, Json, ServiceConfig};
-use actix_web::{App, HttpServer, Responder, web};
+use actix_web::{App, HttpResponse, HttpServer, Responder, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::faults::{Fault, Script};
+use super::faults::{Fault, Repertoire, Script};
 use crate::error::{Error, Result};
 
 /// A simulator's clock and faults; shared with whoever started it in the same process.
-#[derive(Default)]
 pub struct Controls {
+    repertoire: Repertoire,
     /// How far the simulated time is ahead of the real one.
     ahead: Mutex<SignedDuration>,
     pub faults: Script,
 }
 
 impl Controls {
+    pub fn new(repertoire: Repertoire) -> Controls {
+        Controls {
+            repertoire,
+            ahead: Mutex::default(),
+            faults: Script::default(),
+        }
+    }
+
+    /// Puts a script in force that this simulator can play.
+    pub fn script(&self, faults: Vec<Fault>) -> Result<(), String> {
+        self.repertoire.check(&faults)?;
+        self.faults.replace(faults);
+        Ok(())
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a simulator has a clock of its own")]
     pub fn now(&self) -> Timestamp {
         let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,9 +87,13 @@ async fn faults(controls: Data<Controls>) -> impl Responder {
     })
 }
 
-async fn set_faults(controls: Data<Controls>, script: Json<Faults>) -> impl Responder {
-    controls.faults.replace(script.into_inner().faults);
-    faults(controls).await
+async fn set_faults(controls: Data<Controls>, script: Json<Faults>) -> HttpResponse {
+    match controls.script(script.into_inner().faults) {
+        Ok(()) => HttpResponse::Ok().json(Faults {
+            faults: controls.faults.faults(),
+        }),
+        Err(why) => HttpResponse::BadRequest().body(why),
+    }
 }
 
 /// Serves the controls, and whatever `more` adds, on a listener of its own until `stop`.

@@ -25,28 +25,77 @@ pub struct Fault {
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub enum Action {
     /// An answer with this HTTP status, or this LDAP result code, and nothing done.
     Answer {
         code: u32,
         /// Seconds, for 429 and 503.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, alias = "retry_after", skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
         /// The message or diagnostic text; the simulator's own for this code when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
     /// As `answer`, after the call did what it was asked to do.
-    AnswerAfter { code: u32 },
+    AnswerAfter {
+        code: u32,
+        #[serde(default, alias = "retry_after", skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
     /// The connection is cut, and nothing done.
     Cut,
     /// The connection is cut after the call did what it was asked to do.
     CutAfter,
-    /// The answer comes this much later.
+    /// The call does its work at once, and its answer comes this much later.
     Slow { milliseconds: u64 },
     /// A page of HTML, as proxies send; HTTP only.
     Html,
+}
+
+/// What can go wrong with a simulator.
+pub struct Repertoire {
+    /// The kinds of calls.
+    pub kinds: Vec<&'static str>,
+    /// Whether it answers with this code.
+    pub says: fn(u32) -> bool,
+    /// In words, for whoever asked for another.
+    pub codes: &'static str,
+    /// Whether a page of HTML can come instead of an answer.
+    pub has_html: bool,
+}
+
+impl Repertoire {
+    /// Refuses what would never strike, or not as it was meant.
+    pub fn check(&self, faults: &[Fault]) -> Result<(), String> {
+        faults.iter().try_for_each(|fault| self.check_one(fault))
+    }
+
+    fn check_one(&self, fault: &Fault) -> Result<(), String> {
+        let on = &fault.on;
+        if on != "*" && !self.kinds.iter().any(|kind| kind.eq_ignore_ascii_case(on)) {
+            return Err(format!(
+                "no call is a `{on}`; there are: *, {}",
+                self.kinds.join(", ")
+            ));
+        }
+        match fault.action {
+            Action::Answer { code, .. } | Action::AnswerAfter { code, .. } if !(self.says)(code) => {
+                Err(format!("{code} is no code of an answer here; there are: {}", self.codes))
+            }
+            Action::Html if !self.has_html => Err(
+                "there is no page of HTML to answer with; there are: answer, answer-after, cut, cut-after, slow"
+                    .to_string(),
+            ),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The script in force, and how far it is.
@@ -54,6 +103,7 @@ pub enum Action {
 pub struct Script(Mutex<Vec<(Fault, u64)>>);
 
 impl Script {
+    /// Whether the simulator can do these was asked before.
     pub fn replace(&self, faults: Vec<Fault>) {
         *self.rules() = faults.into_iter().map(|fault| (fault, 0)).collect();
     }
@@ -105,5 +155,66 @@ mod tests {
         assert_eq!(strike("ADD", "cn=ada"), Some(false));
         assert_eq!(strike("add", "cn=ada"), Some(false));
         assert_eq!(strike("add", "cn=ada"), Some(true), "the first rule is used up");
+    }
+
+    #[test]
+    fn rules_are_read_strictly() {
+        let read =
+            |action: &str| serde_json::from_str::<Fault>(&format!(r#"{{"on": "add", "do": {action}}}"#));
+        for name in ["retry-after", "retry_after"] {
+            for action in ["answer", "answer-after"] {
+                let text = format!(r#"{{"{action}": {{"code": 429, "{name}": 7, "message": "Wait."}}}}"#);
+                let (Action::Answer {
+                    retry_after, message, ..
+                }
+                | Action::AnswerAfter {
+                    retry_after, message, ..
+                }) = read(&text).unwrap().action
+                else {
+                    panic!("{text}")
+                };
+                assert_eq!(
+                    (retry_after, message.as_deref()),
+                    (Some(7), Some("Wait.")),
+                    "{text}"
+                );
+            }
+        }
+        for wrong in [
+            r#"{"answer": {"code": 429, "retryAfter": 7}}"#,
+            r#"{"answer-after": {"code": 429, "after": 7}}"#,
+            r#"{"slow": {"milliseconds": 7, "seconds": 1}}"#,
+            r#"{"slow": {}}"#,
+            r#""explode""#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_could_not_strike_is_refused_with_what_could() {
+        let repertoire = Repertoire {
+            kinds: vec!["add", "bind"],
+            says: |code| code < 100,
+            codes: "0 to 99",
+            has_html: false,
+        };
+        let check = |rule: &str| repertoire.check(&[serde_json::from_str(rule).unwrap()]);
+        assert_eq!(check(r#"{"on": "ADD", "do": {"answer": {"code": 51}}}"#), Ok(()));
+        assert_eq!(check(r#"{"on": "*", "do": "cut"}"#), Ok(()));
+        for (rule, told) in [
+            (r#"{"on": "ad", "do": "cut"}"#, "there are: *, add, bind"),
+            (
+                r#"{"on": "add", "do": {"answer": {"code": 100}}}"#,
+                "there are: 0 to 99",
+            ),
+            (
+                r#"{"on": "add", "do": {"answer-after": {"code": 100}}}"#,
+                "there are: 0 to 99",
+            ),
+            (r#"{"on": "add", "do": "html"}"#, "there are: answer, "),
+        ] {
+            assert!(check(rule).unwrap_err().contains(told), "{rule}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult, Mod, Scope, SearchEntry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use serde_json::Value as Json;
 
 use crate::support::lab::{Lab, directory, directory_with};
 
@@ -66,6 +67,14 @@ fn control(oid: &str, value: Option<&[u8]>) -> Vec<RawControl> {
         crit: true,
         val: value.map(<[u8]>::to_vec),
     }]
+}
+
+/// How often an operation was answered, by result.
+async fn answers(lab: &Lab, operation: &str) -> Json {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = http.get(format!("{}/lab/state", lab.directory.admin)).send();
+    let state: Json = asked.await.unwrap().json().await.unwrap();
+    state["answers"][operation].clone()
 }
 
 type Attributes<'a> = &'a [(&'a str, &'a [&'a str])];

@@ -17,13 +17,14 @@ pub const LOCKED_OUT: i64 = 0x10;
 pub const NO_PASSWORD_NEEDED: i64 = 0x20;
 pub const NORMAL: i64 = 0x200;
 pub const WORKSTATION: i64 = 0x1000;
+const SERVER: i64 = 0x2000;
 pub const PASSWORD_NEVER_EXPIRES: i64 = 0x1_0000;
 pub const TRUSTED_FOR_DELEGATION: i64 = 0x8_0000;
 pub const PASSWORD_EXPIRED: i64 = 0x80_0000;
 pub const TRUSTED_TO_DELEGATE: i64 = 0x100_0000;
 
 /// An account is one of these.
-const TYPES: i64 = 0x200 | 0x800 | 0x1000 | 0x2000;
+const TYPES: i64 = NORMAL | 0x800 | WORKSTATION | SERVER;
 /// Told by the computed attribute, and dropped when written.
 const COMPUTED: i64 = LOCKED_OUT | 0x40 | PASSWORD_EXPIRED;
 /// HOMEDIR_REQUIRED to PARTIAL_SECRETS: everything that may be stored.
@@ -47,12 +48,17 @@ const STORED: i64 = TYPES
 const LONGEST_USER: usize = 20;
 const FORBIDDEN: &str = "\"/\\[]:;|=,+*?<>@";
 
-/// What is stored when this is written. Two types or a bit of no meaning are refused; no type is that of a user.
-pub fn control(written: i64) -> Answer<i64> {
+/// What is stored when this is written for an account that is a computer, or is not. A bit of no meaning, two types,
+/// or one of another kind of account are refused; no type is the usual one.
+pub fn control(written: i64, is_computer: bool) -> Answer<i64> {
+    let (usual, fitting) = match is_computer {
+        true => (WORKSTATION, WORKSTATION | SERVER),
+        false => (NORMAL, NORMAL),
+    };
     let kept = written & !COMPUTED;
-    let kept = if kept & TYPES == 0 { kept | NORMAL } else { kept };
-    let is_one = (kept & TYPES).count_ones() == 1;
-    match is_one && kept & !STORED == 0 {
+    let kept = if kept & TYPES == 0 { kept | usual } else { kept };
+    let kind = kept & TYPES;
+    match kind.count_ones() == 1 && kind & fitting != 0 && kept & !STORED == 0 {
         true => Ok(kept),
         false => Err(Refusal::new(53, ERROR_INVALID_PARAMETER)),
     }
@@ -75,20 +81,6 @@ pub fn check_name(name: &str, is_user: bool) -> Answer {
     match too_long || forbidden || name.ends_with('.') || only(" .") {
         true => Err(Refusal::new(53, ERROR_INVALID_ACCOUNT_NAME)),
         false => Ok(()),
-    }
-}
-
-/// A principal name is `somebody@somewhere`.
-pub fn check_principal_name(name: &str) -> Answer {
-    let parts = name.split_once('@');
-    let fine = parts.is_some_and(|(user, suffix)| !user.is_empty() && !suffix.is_empty());
-    match fine && !name.contains(char::is_whitespace) {
-        true => Ok(()),
-        false => Err(Refusal::attribute(
-            21,
-            ERROR_INVALID_PARAMETER,
-            KNOWN.principal_name,
-        )),
     }
 }
 
@@ -166,11 +158,26 @@ mod tests {
 
     #[test]
     fn control_bits_are_what_windows_stores() {
-        assert_eq!(control(514), Ok(514));
-        assert_eq!(control(2), Ok(514));
-        assert_eq!(control(512 | LOCKED_OUT | PASSWORD_EXPIRED), Ok(512));
-        for wrong in [512 | 4096, 512 | 0x4, 512 | 0x8000_0000] {
-            assert_eq!(control(wrong).unwrap_err().result, 53, "{wrong}");
+        for (written, is_computer, stored) in [
+            (514, false, 514),
+            (2, false, 514),
+            (512 | LOCKED_OUT | PASSWORD_EXPIRED, false, 512),
+            (4098, true, 4098),
+            (8192, true, 8192),
+            (2, true, 4098),
+        ] {
+            assert_eq!(control(written, is_computer), Ok(stored), "{written}");
+        }
+        for (wrong, is_computer) in [
+            (512 | 4096, false),
+            (512 | 0x4, false),
+            (512 | 0x8000_0000, false),
+            (4098, false),
+            (8194, false),
+            (2050, false),
+            (512, true),
+        ] {
+            assert_eq!(control(wrong, is_computer).unwrap_err().result, 53, "{wrong}");
         }
     }
 
@@ -181,7 +188,5 @@ mod tests {
         for wrong in [&"x".repeat(21), "a@b", "a/b", "ada.", " . "] {
             assert!(check_name(wrong, true).is_err(), "{wrong}");
         }
-        assert!(check_principal_name("a@b").is_ok());
-        assert!(check_principal_name("a b@c").is_err() && check_principal_name("a").is_err());
     }
 }

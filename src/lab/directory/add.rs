@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account;
 use super::domain::{Context, Domain, denied, rid};
-use super::draft::{Change, Draft, mandatory};
+use super::draft::{self, Change, Draft, mandatory};
 use super::name::{self, Rdn, Reference};
 use super::password::Hashed;
 use super::refusal::{
@@ -12,7 +12,7 @@ use super::refusal::{
     ERROR_DS_UNWILLING_TO_PERFORM, Refusal,
 };
 use super::schema::{self, Att, Class, KNOWN};
-use super::tree::{Id, New};
+use super::tree::{Id, Life, New};
 use super::value::{self, NEVER, Value};
 
 /// A description with its values, as a request has them.
@@ -33,11 +33,12 @@ const PASSED_OVER: &[&str] = &["objectClass", "instanceType", "objectCategory"];
 
 impl Domain {
     pub fn add(&mut self, dn: &str, given: &[Given], context: &Context) -> Answer<Id> {
+        draft::check_size(given.iter().map(|(_, values)| values))?;
         let name = name::name(dn)?;
         let Some((rdn, above)) = name.split_first() else {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         };
-        let parent = self.tree.find(&Reference::Name(above.to_vec()), false)?;
+        let parent = self.tree.find(&Reference::Name(above.to_vec()), Life::Living)?;
         let class = class_of(given)?;
         if !self.may_create(context.caller, parent, class) {
             return Err(denied());
@@ -72,6 +73,10 @@ impl Domain {
         let may_be_there = class.parents.iter().any(|it| above.is_a(it));
         if !rdn.att.name.eq_ignore_ascii_case(class.names) || !may_be_there {
             return Err(Refusal::new(64, ERROR_DS_NAMING_VIOLATION));
+        }
+        // The directory itself calls the deleted so, and nobody else ([MS-ADTS] 3.1.1.5.1.2).
+        if rdn.value.contains(['\n', '\0']) {
+            return Err(name::malformed());
         }
         value::checked(rdn.att, rdn.value.as_bytes()).map(drop)
     }

@@ -3,10 +3,10 @@
 use rasn_ldap::{AuthenticationChoice, BindRequest};
 
 use super::domain::{Caller, Context, Domain};
-use super::name;
-use super::refusal::{Answer, ERROR_DS_STRONG_AUTH_REQUIRED, Refusal};
+use super::name::Reference;
+use super::refusal::{Answer, ERROR_DS_STRONG_AUTH_REQUIRED, Refusal, WRONG_PASSWORD};
 use super::schema::KNOWN;
-use super::tree::Id;
+use super::tree::{Id, Life};
 use super::value;
 
 /// Windows' words for an unencrypted bind where signing is demanded.
@@ -14,8 +14,14 @@ const SIGNING_DEMANDED: &str = "The server requires binds to turn on integrity c
                                 already active on the connection";
 
 impl Domain {
-    /// Who is signed in afterwards. The count of wrong passwords is kept; nobody is locked out for it.
-    pub fn bind(&mut self, request: &BindRequest, context: &Context) -> Answer<Caller> {
+    /// Who is signed in afterwards. The count of wrong passwords is kept; nobody is locked out for it. What the name
+    /// says as a DN was read before: strangers send it, and the domain does not wait for that.
+    pub fn bind(
+        &mut self,
+        request: &BindRequest,
+        reference: Option<&Reference>,
+        context: &Context,
+    ) -> Answer<Caller> {
         if request.version != 3 {
             return Err(Refusal::comment(
                 2,
@@ -42,13 +48,13 @@ impl Domain {
             ));
         }
         let id = self
-            .signing_in(&request.name)
+            .signing_in(&request.name, reference)
             .ok_or_else(|| Refusal::bind("525"))?;
         let password = std::str::from_utf8(password).unwrap_or_default();
         let stored = self.tree.entry(id).password.as_ref();
         if !stored.is_some_and(|stored| stored.is(password)) {
             self.count_failure(id, context);
-            return Err(Refusal::bind("52e"));
+            return Err(Refusal::bind(WRONG_PASSWORD));
         }
         match self.sign_in_refusal(id, context.now) {
             Some(data) => Err(Refusal::bind(data)),
@@ -60,15 +66,15 @@ impl Domain {
     }
 
     /// A DN, `name@domain`, or `DOMAIN\name`.
-    fn signing_in(&self, name: &str) -> Option<Id> {
+    fn signing_in(&self, name: &str, reference: Option<&Reference>) -> Option<Id> {
         let account = |name: &str| self.tree.others(KNOWN.account_name, name.as_bytes(), None);
         if let Some((domain, name)) = name.split_once('\\') {
             let is_ours = value::fold(domain) == value::fold(&self.netbios_name)
                 || value::fold(domain) == value::fold(&self.dns_name);
             return account(name).filter(|_| is_ours);
         }
-        if let Ok(reference) = name::reference(name) {
-            return self.tree.find(&reference, false).ok();
+        if let Some(reference) = reference {
+            return self.tree.find(reference, Life::Living).ok();
         }
         let principal = self.tree.others(KNOWN.principal_name, name.as_bytes(), None);
         // Everybody is also called by his account name and the domain.

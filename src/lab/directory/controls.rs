@@ -5,6 +5,7 @@ use rasn_ldap::Control;
 
 use super::refusal::{Answer, ERROR_INVALID_PARAMETER, Refusal};
 use super::show::DnForm;
+use super::tree::Life;
 use super::wire;
 
 pub const PAGED: &str = "1.2.840.113556.1.4.319";
@@ -17,16 +18,16 @@ const PERMISSIVE: &str = "1.2.840.113556.1.4.1413";
 const TREE_DELETE: &str = "1.2.840.113556.1.4.805";
 pub const DIRSYNC: &str = "1.2.840.113556.1.4.841";
 const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
+const ANY_RANGE: &str = "1.2.840.113556.1.4.1948";
 const SEARCH_OPTIONS: &str = "1.2.840.113556.1.4.1340";
 
-/// Known, and of no consequence here: security descriptors, lazy commits, verified names, deactivated links, ranges
-/// without errors, policy hints.
+/// Known, and of no consequence here: security descriptors, lazy commits, verified names, deactivated links, policy
+/// hints.
 const IDLE: &[&str] = &[
     "1.2.840.113556.1.4.801",
     "1.2.840.113556.1.4.619",
     "1.2.840.113556.1.4.1338",
     "1.2.840.113556.1.4.2065",
-    "1.2.840.113556.1.4.1948",
     "1.2.840.113556.1.4.2239",
 ];
 
@@ -43,6 +44,7 @@ pub fn supported() -> impl Iterator<Item = &'static str> {
         DIRSYNC,
         DOMAIN_SCOPE,
         SEARCH_OPTIONS,
+        ANY_RANGE,
     ];
     ours.into_iter().chain(IDLE.iter().copied())
 }
@@ -54,7 +56,9 @@ pub struct Asked {
     pub sort: Option<Sort>,
     pub dirsync: Option<DirSync>,
     pub form: Option<DnForm>,
-    pub with_deleted: bool,
+    pub sees: Life,
+    /// A range behind the last value is no error.
+    pub any_range: bool,
     pub permissive: bool,
     pub tree: bool,
     /// No referrals to other naming contexts.
@@ -139,7 +143,9 @@ pub fn read(controls: Option<&Vec<Control>>) -> Answer<Asked> {
             }
             DIRSYNC => asked.dirsync = Some(dirsync(value)?),
             EXTENDED_DN => asked.form = Some(form(value)?),
-            SHOW_DELETED | SHOW_RECYCLED => asked.with_deleted = true,
+            SHOW_DELETED => asked.sees = asked.sees.max(Life::Deleted),
+            SHOW_RECYCLED => asked.sees = Life::Recycled,
+            ANY_RANGE => asked.any_range = true,
             PERMISSIVE => asked.permissive = true,
             TREE_DELETE => asked.tree = true,
             DOMAIN_SCOPE => asked.domain_scope = true,

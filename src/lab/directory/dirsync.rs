@@ -79,7 +79,7 @@ impl Domain {
             entry.changed.0 > since
                 && self.tree.context(entry.id) == base
                 // What a deleted object was is no longer asked ([MS-ADTS] 3.1.1.3.4.1.3).
-                && (entry.is_deleted || filter.fits(self, entry) == Some(true))
+                && (entry.is_deleted() || filter.fits(self, entry) == Some(true))
         };
         let mut changed: Vec<&Entry> = self.tree.entries().filter(is_new).collect();
         changed.sort_by_key(|entry| entry.changed.0);

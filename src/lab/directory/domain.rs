@@ -1,5 +1,7 @@
 //! The domain: its objects, its facts, and who may do what in it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +11,7 @@ use super::name;
 use super::password::Policy;
 use super::refusal::{Answer, ERROR_ACCESS_DENIED, ERROR_DS_INSUFF_ACCESS_RIGHTS, Refusal};
 use super::schema::{Class, KNOWN};
-use super::tree::{Id, Tree};
+use super::tree::{Id, Life, Tree};
 use super::value::{self, Value};
 
 /// `PASSWORD_COMPLEX` of `pwdProperties` ([MS-SAMR] 2.2.1.2).
@@ -29,6 +31,8 @@ pub struct Domain {
     /// The service account, and where it may do with users as it likes.
     pub service: Id,
     pub delegated: Vec<Id>,
+    /// The deleted, by when the next thing happens to them.
+    pub(super) graves: BTreeSet<(Timestamp, Id)>,
     pub(super) sid: Value,
     pub(super) next_rid: u32,
     pub(super) rng: ChaCha8Rng,
@@ -48,8 +52,8 @@ pub struct Context {
     pub now: Timestamp,
     /// The connection is encrypted.
     pub secure: bool,
-    /// Deleted objects may be named and are found (control 417 or 2064).
-    pub with_deleted: bool,
+    /// How far gone objects may be that are named and found (controls 417 and 2064).
+    pub sees: Life,
     /// Changes that change nothing are no errors (control 1413).
     pub permissive: bool,
 }
@@ -57,7 +61,7 @@ pub struct Context {
 impl Domain {
     /// The object that a request names.
     pub fn find(&self, text: &str, context: &Context) -> Answer<Id> {
-        self.tree.find(&name::reference(text)?, context.with_deleted)
+        self.tree.find(&name::reference(text)?, context.sees)
     }
 
     pub fn policy(&self) -> Policy {

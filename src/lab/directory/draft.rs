@@ -1,17 +1,17 @@
 //! An object as it is going to be: values are taken in one by one, as the schema allows, and nothing is stored
 //! before all of them are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::account;
 use super::domain::{Context, Domain};
 use super::password;
 use super::refusal::{
-    Answer, ERROR_DS_ATT_NOT_DEF_FOR_CLASS, ERROR_DS_ATT_VAL_ALREADY_EXISTS, ERROR_DS_CANT_ON_RDN,
-    ERROR_DS_CANT_REM_MISSING_ATT_VAL, ERROR_DS_ILLEGAL_MOD_OPERATION, ERROR_DS_NAME_REFERENCE_INVALID,
-    ERROR_DS_SINGLE_VALUE_CONSTRAINT, ERROR_DS_SPN_VALUE_NOT_UNIQUE_IN_FOREST,
-    ERROR_DS_UPN_VALUE_NOT_UNIQUE_IN_FOREST, ERROR_GEN_FAILURE, ERROR_INVALID_PARAMETER,
-    ERROR_MEMBER_IN_ALIAS, ERROR_MEMBER_NOT_IN_ALIAS, Refusal,
+    Answer, ERROR_DS_ADMIN_LIMIT_EXCEEDED, ERROR_DS_ATT_NOT_DEF_FOR_CLASS, ERROR_DS_ATT_VAL_ALREADY_EXISTS,
+    ERROR_DS_CANT_ON_RDN, ERROR_DS_CANT_REM_MISSING_ATT_VAL, ERROR_DS_ILLEGAL_MOD_OPERATION,
+    ERROR_DS_NAME_REFERENCE_INVALID, ERROR_DS_SINGLE_VALUE_CONSTRAINT,
+    ERROR_DS_SPN_VALUE_NOT_UNIQUE_IN_FOREST, ERROR_DS_UPN_VALUE_NOT_UNIQUE_IN_FOREST, ERROR_GEN_FAILURE,
+    ERROR_INVALID_PARAMETER, ERROR_MEMBER_IN_ALIAS, ERROR_MEMBER_NOT_IN_ALIAS, Refusal,
 };
 use super::schema::{self, Att, Class, KNOWN, Syntax};
 use super::tree::Id;
@@ -23,6 +23,20 @@ pub enum Change {
     Add,
     Delete,
     Replace,
+}
+
+/// Changes of one request, and values of all of them: more than any client has, few enough to be held in the way of
+/// all others meanwhile.
+const MOST_CHANGES: usize = 500;
+const MOST_VALUES: usize = 5000;
+
+/// Refuses requests that would keep everybody waiting.
+pub fn check_size<'a>(values: impl ExactSizeIterator<Item = &'a Vec<&'a [u8]>>) -> Answer {
+    let changes = values.len();
+    match changes > MOST_CHANGES || values.map(Vec::len).sum::<usize>() > MOST_VALUES {
+        true => Err(Refusal::new(11, ERROR_DS_ADMIN_LIMIT_EXCEEDED)),
+        false => Ok(()),
+    }
 }
 
 pub struct Draft<'a> {
@@ -148,7 +162,7 @@ impl<'a> Draft<'a> {
             _ => self.current(att).to_vec(),
         };
         let key = |it: &[u8]| value::key(att.syntax, it);
-        let position = |held: &[Value], wanted: &[u8]| held.iter().position(|it| key(it) == key(wanted));
+        let mut held: HashSet<Option<Value>> = after.iter().map(|it| key(it)).collect();
         match change {
             Change::Delete if values.is_empty() => {
                 self.must_hold(!after.is_empty(), att)?;
@@ -156,21 +170,17 @@ impl<'a> Draft<'a> {
             }
             Change::Delete => {
                 for gone in values {
-                    match position(&after, gone) {
-                        Some(at) => drop(after.remove(at)),
-                        None => self.must_hold(false, att)?,
-                    }
+                    self.must_hold(held.remove(&key(gone)), att)?;
                 }
+                after.retain(|it| held.contains(&key(it)));
             }
             Change::Add | Change::Replace => {
                 for come in values {
                     let come = value::checked(att, come)?;
-                    match position(&after, &come) {
-                        None => after.push(come),
-                        Some(_) if self.context.permissive => {}
-                        Some(_) => {
-                            return Err(Refusal::attribute(20, ERROR_DS_ATT_VAL_ALREADY_EXISTS, att));
-                        }
+                    if held.insert(key(&come)) {
+                        after.push(come);
+                    } else if !self.context.permissive {
+                        return Err(Refusal::attribute(20, ERROR_DS_ATT_VAL_ALREADY_EXISTS, att));
                     }
                 }
             }
@@ -278,7 +288,6 @@ impl<'a> Draft<'a> {
             }
         }
         if let Some(name) = self.written_text(KNOWN.principal_name) {
-            account::check_principal_name(name)?;
             if taken(KNOWN.principal_name, name.as_bytes()).is_some() {
                 let error = ERROR_DS_UPN_VALUE_NOT_UNIQUE_IN_FOREST;
                 return Err(Refusal::attribute(19, error, KNOWN.principal_name));
@@ -307,7 +316,7 @@ impl<'a> Draft<'a> {
         self.check_password()?;
         if self.touches(KNOWN.control) {
             let written = self.number(KNOWN.control).ok_or_else(mandatory)?;
-            self.set_number(KNOWN.control, account::control(written)?);
+            self.set_number(KNOWN.control, account::control(written, self.is_a("computer"))?);
         }
         let had_password = self
             .id

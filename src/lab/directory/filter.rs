@@ -10,7 +10,7 @@ use super::domain::Domain;
 use super::name;
 use super::refusal::{Answer, Refusal};
 use super::schema::{self, Att, Class, KNOWN, Syntax};
-use super::tree::{Entry, Id, Tree};
+use super::tree::{Entry, Id, Life, Tree};
 use super::value::{self, Value};
 
 const BIT_AND: &str = "1.2.840.113556.1.4.803";
@@ -20,8 +20,8 @@ const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 /// The attribute is part of ambiguous name resolution (`fANR`, [MS-ADTS] 2.2.10).
 const AMBIGUOUS: i32 = 0x4;
 
-/// Deeper ones are refused, before anything recurses.
-const DEEPEST: usize = 100;
+/// Deeper ones are refused in words. It is well below where the decoder gives up, which hangs up on the client.
+const DEEPEST: usize = 50;
 
 /// A filter, with its values as keys and its names as objects.
 pub enum Filter {
@@ -265,7 +265,7 @@ impl Maker<'_> {
             return self.domain.category(class);
         }
         let reference = name::reference(text).ok()?;
-        self.domain.tree.find(&reference, true).ok()
+        self.domain.tree.find(&reference, Life::Deleted).ok()
     }
 
     /// Whoever gets to the object by following the attribute ([MS-ADTS] 3.1.1.3.4.4.3).

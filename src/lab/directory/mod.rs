@@ -16,6 +16,7 @@ mod add;
 mod bind;
 mod controls;
 mod dirsync;
+mod dn;
 mod domain;
 mod draft;
 mod filter;
@@ -39,14 +40,14 @@ mod wire;
 use std::fmt;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::controls::Controls;
-use super::faults::{Action, Fault};
+use super::faults::{Fault, Repertoire};
 use crate::error::{Error, Result};
 use session::Shared;
 
@@ -121,9 +122,9 @@ impl fmt::Debug for Directory {
 /// # Errors
 /// A base DN that is no domain's, a fault that is HTTP's, a folder or a port that cannot be had.
 pub async fn start(options: Options, listener: TcpListener, stop: CancellationToken) -> Result<Directory> {
-    check_faults(&options.faults)?;
-    let controls = Arc::new(Controls::default());
-    controls.faults.replace(options.faults);
+    let controls = Arc::new(Controls::new(repertoire()));
+    let scripted = controls.script(options.faults);
+    scripted.map_err(|why| Error::invalid(why).at("faults"))?;
     let password = options.password.unwrap_or_else(random_password);
     let admin_password = options.admin_password.unwrap_or_else(random_password);
     let plan = seed::Plan {
@@ -149,6 +150,7 @@ pub async fn start(options: Options, listener: TcpListener, stop: CancellationTo
         domain: RwLock::new(domain),
         controls: controls.clone(),
         tls,
+        answers: Mutex::default(),
     });
     let admin = TcpListener::bind("127.0.0.1:0").map_err(no_port)?;
     let admin_address = admin.local_addr().map_err(no_port)?;
@@ -175,10 +177,13 @@ pub async fn start(options: Options, listener: TcpListener, stop: CancellationTo
 }
 
 /// Faults that make sense in LDAP.
-pub fn check_faults(faults: &[Fault]) -> Result<()> {
-    match faults.iter().any(|fault| fault.action == Action::Html) {
-        true => Err(Error::invalid("a directory has no page of HTML to answer with").at("faults")),
-        false => Ok(()),
+fn repertoire() -> Repertoire {
+    let operations = wire::Kind::ALL.iter().map(|kind| kind.name());
+    Repertoire {
+        kinds: operations.chain(["connect"]).collect(),
+        says: wire::is_result,
+        codes: "the results of LDAP (RFC 4511, appendix A), such as 0, 1, 10, 32, 49, 50, 51, 52, 53, 68, 80",
+        has_html: false,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::account;
 use super::domain::{Caller, Context, Domain, denied};
-use super::draft::{Change, Draft};
+use super::draft::{self, Change, Draft};
 use super::name::{self, Reference};
 use super::password::Hashed;
 use super::refusal::{
     Answer, ERROR_DS_OBJ_STRING_NAME_EXISTS, ERROR_DS_UNWILLING_TO_PERFORM, ERROR_INVALID_PARAMETER, Refusal,
 };
 use super::schema::{self, KNOWN};
-use super::tree::Id;
+use super::tree::{Id, Life};
 
 /// One change of a request: what to do, to which attribute, with which values.
 pub type Asked<'a> = (Change, &'a str, Vec<&'a [u8]>);
@@ -19,8 +19,9 @@ const TRUSTED: i64 = account::TRUSTED_FOR_DELEGATION | account::TRUSTED_TO_DELEG
 
 impl Domain {
     pub fn modify(&mut self, object: &str, changes: &[Asked], context: &Context) -> Answer {
+        draft::check_size(changes.iter().map(|(_, _, values)| values))?;
         let id = self.find(object, context)?;
-        if self.tree.entry(id).is_deleted {
+        if self.tree.entry(id).is_deleted() {
             return self.restore(id, changes, context);
         }
         let mut draft = Draft::of(self, context, id);
@@ -104,7 +105,8 @@ impl Domain {
                 _ => return Err(unwilling()),
             }
         }
-        let (true, Some(place)) = (lives, place) else {
+        let is_whole = self.tree.entry(id).life == Life::Deleted;
+        let (true, true, Some(place)) = (is_whole, lives, place) else {
             return Err(unwilling());
         };
         if !self.is_admin(context.caller) {
@@ -113,7 +115,7 @@ impl Domain {
         let place = std::str::from_utf8(place).map_err(|_| Refusal::conversion(21))?;
         let name = name::name(place)?;
         let (rdn, above) = name.split_first().ok_or_else(unwilling)?;
-        let parent = self.tree.find(&Reference::Name(above.to_vec()), false)?;
+        let parent = self.tree.find(&Reference::Name(above.to_vec()), Life::Living)?;
         let entry = self.tree.entry(id);
         self.check_place(parent, rdn, entry.class)?;
         if self.tree.child(parent, rdn).is_some() {
@@ -121,6 +123,7 @@ impl Domain {
         }
         self.check_still_free(id)?;
         let usn = self.tree.next_usn();
+        self.graves.retain(|(_, buried)| *buried != id);
         self.tree.set_deleted(id, false, usn);
         self.tree.place(id, parent, rdn.clone(), usn);
         self.tree

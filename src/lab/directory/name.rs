@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
+use super::dn;
 use super::refusal::{Answer, ERROR_DS_INVALID_DN_SYNTAX, Refusal};
 use super::schema::{self, Att};
 use super::value::{self, Value};
-use crate::domain::dn::{self, Dn};
 
 /// One part of a DN.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,20 +78,16 @@ fn bytes(hex: &str) -> Option<Value> {
 
 /// A DN; the empty one is the root DSE's.
 pub fn name(text: &str) -> Answer<Name> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Ok(parts);
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Name::new());
     }
-    // Parts that are no parts are found here; the loop below only takes apart.
-    Dn::parse(rest).ok_or_else(malformed)?;
-    loop {
-        parts.push(first(rest)?);
-        match dn::parent(rest) {
-            Some(above) => rest = above,
-            None => return Ok(parts),
-        }
-    }
+    let parts = dn::parts(text).ok_or_else(malformed)?;
+    let part = |(kind, value)| {
+        let att = schema::find(kind).ok_or_else(malformed)?;
+        Ok(Rdn { att, value })
+    };
+    parts.into_iter().map(part).collect()
 }
 
 /// One part by itself, as renaming takes it.
@@ -102,17 +98,8 @@ pub fn rdn(text: &str) -> Answer<Rdn> {
     }
 }
 
-fn first(dn: &str) -> Answer<Rdn> {
-    let (kind, _) = dn.split_once('=').ok_or_else(malformed)?;
-    let att = schema::find(kind.trim()).ok_or_else(malformed)?;
-    let value = dn::own_name(dn).filter(|value| !value.is_empty());
-    Ok(Rdn {
-        att,
-        value: value.ok_or_else(malformed)?,
-    })
-}
-
-fn malformed() -> Refusal {
+/// What is no name.
+pub fn malformed() -> Refusal {
     Refusal::new(34, ERROR_DS_INVALID_DN_SYNTAX)
 }
 

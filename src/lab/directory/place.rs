@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::domain::{Context, Domain, denied};
 use super::name::{self, Rdn};
 use super::refusal::{
@@ -9,7 +11,10 @@ use super::refusal::{
     ERROR_DS_OBJ_STRING_NAME_EXISTS, ERROR_DS_UNWILLING_TO_PERFORM, Refusal,
 };
 use super::schema::KNOWN;
-use super::tree::Id;
+use super::tree::{Id, Life};
+
+/// `msDS-DeletedObjectLifetime` and `tombstoneLifetime` of a new forest.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 impl Domain {
     /// `superior` is where to; the same place when absent.
@@ -24,7 +29,7 @@ impl Domain {
         let id = self.find(object, context)?;
         let rdn = name::rdn(rdn)?;
         let entry = self.tree.entry(id);
-        let Some(before) = entry.parent.filter(|_| !entry.is_root && !entry.is_deleted) else {
+        let Some(before) = entry.parent.filter(|_| !entry.is_root && !entry.is_deleted()) else {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         };
         let parent = match superior {
@@ -58,7 +63,7 @@ impl Domain {
     pub fn delete(&mut self, object: &str, tree: bool, context: &Context) -> Answer {
         let id = self.find(object, context)?;
         let entry = self.tree.entry(id);
-        if entry.is_root || entry.is_deleted || id == self.deleted_objects {
+        if entry.is_root || entry.is_deleted() || id == self.deleted_objects {
             return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
         }
         let going = self.with_all_below(id);
@@ -108,5 +113,32 @@ impl Domain {
         self.tree.place(id, self.deleted_objects, rdn, usn);
         self.tree.set_deleted(id, true, usn);
         self.tree.touch(id, usn, context.now);
+        self.graves.insert((after(context.now), id));
     }
+
+    /// Whether it is time for one of the deleted.
+    pub fn is_burial_due(&self, now: Timestamp) -> bool {
+        self.graves.first().is_some_and(|(due, _)| *due <= now)
+    }
+
+    /// The deleted are recycled, and the recycled removed, each when its time has come ([MS-ADTS] 3.1.1.5.5).
+    pub fn clear_graves(&mut self, now: Timestamp) {
+        while self.is_burial_due(now)
+            && let Some((due, id)) = self.graves.pop_first()
+        {
+            let usn = self.tree.next_usn();
+            if self.tree.entry(id).life == Life::Deleted {
+                self.tree.recycle(id, usn);
+                self.tree.touch(id, usn, due);
+                self.graves.insert((after(due), id));
+            } else {
+                self.tree.remove(id, usn);
+            }
+        }
+    }
+}
+
+/// When what is deleted now is recycled, or what is recycled now is removed.
+fn after(now: Timestamp) -> Timestamp {
+    now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX)
 }

@@ -18,6 +18,9 @@ pub struct Refusal {
     pub referral: Option<String>,
 }
 
+/// Of a bind, as `data` of its text (B9).
+pub const WRONG_PASSWORD: &str = "52e";
+
 /// The build that Windows Server 2016 tells in its texts, in hexadecimal.
 const BUILD: &str = "v3839";
 
@@ -167,6 +170,7 @@ pub const ERROR_MEMBER_IN_ALIAS: u32 = 0x562;
 pub const ERROR_DS_CANT_ON_NON_LEAF: u32 = 0x2015;
 pub const ERROR_DS_CANT_ON_RDN: u32 = 0x2016;
 pub const ERROR_DS_OBJ_CLASS_VIOLATION: u32 = 0x2014;
+pub const ERROR_DS_ADMIN_LIMIT_EXCEEDED: u32 = 0x2024;
 pub const ERROR_DS_STRONG_AUTH_REQUIRED: u32 = 0x2028;
 pub const ERROR_DS_UNWILLING_TO_PERFORM: u32 = 0x2035;
 pub const ERROR_DS_INVALID_DN_SYNTAX: u32 = 0x2032;

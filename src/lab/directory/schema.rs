@@ -344,6 +344,7 @@ known! {
     password_set = "pwdLastSet",
     primary_group = "primaryGroupID",
     principal_name = "userPrincipalName",
+    recycled = "isRecycled",
     service_principal_name = "servicePrincipalName",
     sid = "objectSid",
     usn_changed = "uSNChanged",

@@ -1,14 +1,14 @@
 //! Searching: where, who, in which order, how many at a time ([MS-ADTS] 3.1.1.3.1.3).
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rasn_ldap::{Control, SearchRequest, SearchRequestScope};
 
 use super::controls::{self, Asked, Sort, SortResult};
 use super::domain::{Context, Domain};
-use super::filter::{Filter, held};
-use super::refusal::{Answer, Refusal};
+use super::filter::Filter;
+use super::refusal::{Answer, ERROR_DS_UNWILLING_TO_PERFORM, Refusal};
 use super::schema::{self, Att};
 use super::show::{DnForm, Selection};
 use super::tree::Id;
@@ -40,30 +40,51 @@ impl Found {
     }
 }
 
-/// The listings of one connection: whom each has still to show. Pages belong to the connection that asked.
+/// What was asked: pages of a listing are had by asking the same again (RFC 2696 §3).
+#[derive(PartialEq)]
+struct Question {
+    base: Id,
+    scope: SearchRequestScope,
+    filter: rasn_ldap::Filter,
+}
+
+/// Whom a search has found and still has to show.
+struct Listing {
+    question: Question,
+    rest: Vec<Id>,
+    /// There were more than the client wanted in all.
+    is_cut: bool,
+}
+
+/// The listings of one connection. Pages belong to the connection that asked.
 #[derive(Default)]
 pub struct Listings {
-    open: HashMap<u64, Vec<Id>>,
+    open: BTreeMap<u64, Listing>,
     last: u64,
 }
 
 impl Listings {
-    fn keep(&mut self, rest: Vec<Id>) -> Vec<u8> {
-        if self.open.len() >= OPEN_LISTINGS
-            && let Some(oldest) = self.open.keys().min().copied()
-        {
-            self.open.remove(&oldest);
+    fn keep(&mut self, listing: Listing) -> Vec<u8> {
+        if self.open.len() >= OPEN_LISTINGS {
+            self.open.pop_first();
         }
         self.last += 1;
-        self.open.insert(self.last, rest);
+        self.open.insert(self.last, listing);
         self.last.to_be_bytes().to_vec()
     }
 
-    fn resume(&mut self, cookie: &[u8]) -> Answer<Vec<Id>> {
+    fn resume(&mut self, cookie: &[u8], question: &Question) -> Answer<Listing> {
         let number = cookie.try_into().ok().map(u64::from_be_bytes);
-        number
-            .and_then(|number| self.open.remove(&number))
-            .ok_or_else(controls::unavailable)
+        let number = number.filter(|number| self.open.contains_key(number));
+        let number = number.ok_or_else(controls::unavailable)?;
+        if self
+            .open
+            .get(&number)
+            .is_some_and(|kept| kept.question != *question)
+        {
+            return Err(Refusal::new(53, ERROR_DS_UNWILLING_TO_PERFORM));
+        }
+        self.open.remove(&number).ok_or_else(controls::unavailable)
     }
 }
 
@@ -87,49 +108,57 @@ impl Domain {
         context: &Context,
     ) -> Answer<Found> {
         let form = asked.form.unwrap_or(DnForm::Plain);
-        let selection = Selection::new(wire::texts(&request.attributes), request.types_only, form);
+        let mut selection = Selection::new(wire::texts(&request.attributes), request.types_only, form);
+        selection.any_range = asked.any_range;
         let filter = Filter::new(self, &request.filter)?;
         let base = self.find(&request.base_object, context)?;
         if let Some(dirsync) = &asked.dirsync {
             return self.changes(base, request.scope, &filter, dirsync, &selection, context);
         }
-        let mut more = Vec::new();
+        let question = Question {
+            base,
+            scope: request.scope,
+            filter: request.filter.clone(),
+        };
         let page = asked.paged.as_ref();
         let resumed = page.filter(|page| !page.cookie.is_empty());
-        let mut matches = match resumed {
-            Some(page) => listings.resume(&page.cookie)?,
-            None => self.matches(base, request.scope, &filter, context),
+        let mut more = Vec::new();
+        let mut listing = match resumed {
+            Some(page) => listings.resume(&page.cookie, &question)?,
+            None => {
+                let mut found = self.matches(base, request.scope, &filter, context);
+                if let Some(sort) = &asked.sort {
+                    more.extend(controls::sorted(self.sort(&mut found, sort, context)?));
+                }
+                let most = match request.size_limit {
+                    0 => usize::MAX,
+                    limit => limit as usize,
+                };
+                let is_cut = found.len() > most;
+                found.truncate(most);
+                Listing {
+                    question,
+                    rest: found,
+                    is_cut,
+                }
+            }
         };
-        if let Some(sort) = asked.sort.as_ref().filter(|_| resumed.is_none()) {
-            more.extend(controls::sorted(self.sort(&mut matches, sort)?));
-        }
-        let limit = match request.size_limit {
-            0 => LONGEST_PAGE,
-            limit => LONGEST_PAGE.min(limit as usize),
-        };
+        let size = page.map_or(LONGEST_PAGE, |page| usize::try_from(page.size).unwrap_or(0));
+        let size = size.min(LONGEST_PAGE).min(listing.rest.len());
+        let rest = listing.rest.split_off(size);
+        let matches = std::mem::replace(&mut listing.rest, rest);
+        // A page of nobody ends the listing (RFC 2696 §3).
+        let goes_on = size > 0 && !listing.rest.is_empty();
         let mut outcome = Ok(());
-        match page {
-            Some(page) => {
-                let size = usize::try_from(page.size).unwrap_or(0).min(LONGEST_PAGE);
-                // A page of nobody ends the listing (RFC 2696 §3).
-                let rest = if size == 0 {
-                    Vec::new()
-                } else {
-                    matches.split_off(size.min(matches.len()))
-                };
-                matches.truncate(size);
-                let cookie = if rest.is_empty() {
-                    Vec::new()
-                } else {
-                    listings.keep(rest)
-                };
-                more.extend(controls::paged(cookie));
-            }
-            None if matches.len() > limit => {
-                matches.truncate(limit);
-                outcome = Err(Refusal::plain(4, ""));
-            }
-            None => {}
+        if listing.is_cut && !goes_on || page.is_none() && goes_on {
+            outcome = Err(Refusal::plain(4, ""));
+        }
+        if page.is_some() {
+            let cookie = match goes_on {
+                true => listings.keep(listing),
+                false => Vec::new(),
+            };
+            more.extend(controls::paged(cookie));
         }
         let is_first = resumed.is_none() && !asked.domain_scope;
         Ok(Found {
@@ -138,7 +167,7 @@ impl Domain {
                 .into_iter()
                 .filter(|id| self.is_seen(*id, context))
                 .map(|id| self.show(id, &selection, context))
-                .collect(),
+                .collect::<Answer<_>>()?,
             references: if is_first {
                 self.references(base, request.scope)
             } else {
@@ -183,7 +212,8 @@ impl Domain {
 
     /// Deleted objects are shown to administrators who ask for them.
     fn is_seen(&self, id: Id, context: &Context) -> bool {
-        !self.tree.entry(id).is_deleted || context.with_deleted && self.is_admin(context.caller)
+        let entry = self.tree.entry(id);
+        entry.life <= context.sees && (!entry.is_deleted() || self.is_admin(context.caller))
     }
 
     /// The naming contexts below, which are searched by themselves ([MS-ADTS] 3.1.1.3.1.3.6).
@@ -206,7 +236,7 @@ impl Domain {
     }
 
     /// By one key; who has no value comes last (RFC 2891 §2.2).
-    fn sort(&self, matches: &mut [Id], sort: &Sort) -> Answer<SortResult> {
+    fn sort(&self, matches: &mut [Id], sort: &Sort, context: &Context) -> Answer<SortResult> {
         let [key] = &sort.keys[..] else {
             return unsorted(sort, SortResult::UnwillingToPerform);
         };
@@ -220,8 +250,8 @@ impl Domain {
             (None, _) => Ordering::Greater,
             (_, None) => Ordering::Less,
         };
-        let keys: HashMap<Id, Option<Vec<u8>>> =
-            matches.iter().map(|id| (*id, self.sort_key(*id, att))).collect();
+        let keyed = |id: &Id| (*id, self.sort_key(*id, att, context));
+        let keys: HashMap<Id, Option<Vec<u8>>> = matches.iter().map(keyed).collect();
         matches.sort_by(|left, right| {
             let order = order(&keys[left], &keys[right]);
             if key.reverse { order.reverse() } else { order }
@@ -229,8 +259,8 @@ impl Domain {
         Ok(SortResult::Success)
     }
 
-    fn sort_key(&self, id: Id, att: Att) -> Option<Vec<u8>> {
-        let values = held(self.tree.entry(id), att);
+    fn sort_key(&self, id: Id, att: Att, context: &Context) -> Option<Vec<u8>> {
+        let values = self.values(id, att, DnForm::Plain, context);
         value::key(att.syntax, values.first()?)
     }
 }

@@ -10,7 +10,7 @@ use super::account;
 use super::domain::{Caller, Context, Domain};
 use super::name::{self, Name, Rdn};
 use super::schema::{self, Att, Class, KNOWN};
-use super::tree::{Id, New, Tree};
+use super::tree::{Id, Life, New, Tree};
 use super::value::{self, NEVER, Value};
 use crate::error::{Error, Result};
 use crate::lab::company::{Company, Person, Post};
@@ -93,6 +93,7 @@ pub fn domain(plan: &Plan, now: jiff::Timestamp) -> Result<Domain> {
         deleted_objects: 0,
         service: 0,
         delegated: Vec::new(),
+        graves: BTreeSet::new(),
         sid: domain_sid(&mut rng),
         next_rid: 1103,
         rng,
@@ -101,7 +102,7 @@ pub fn domain(plan: &Plan, now: jiff::Timestamp) -> Result<Domain> {
         caller: Caller::Nobody,
         now,
         secure: true,
-        with_deleted: false,
+        sees: Life::Living,
         permissive: false,
     };
     Seeding {

@@ -1,6 +1,7 @@
 //! One connection: requests are worked off one after the other, in the order in which they came.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rasn_ldap::{ChangeOperation, LdapMessage, ProtocolOp, SearchRequestScope};
@@ -11,7 +12,8 @@ use tokio_rustls::TlsAcceptor;
 use super::controls::{self, Asked};
 use super::domain::{Caller, Context, Domain};
 use super::draft::Change;
-use super::refusal::{Answer, ERROR_ACCESS_DENIED, ERROR_NOT_AUTHENTICATED, Refusal};
+use super::name;
+use super::refusal::{Answer, ERROR_ACCESS_DENIED, ERROR_NOT_AUTHENTICATED, Refusal, WRONG_PASSWORD};
 use super::schema;
 use super::search::{Found, Listings};
 use super::value;
@@ -30,6 +32,16 @@ pub struct Shared {
     pub domain: RwLock<Domain>,
     pub controls: Arc<Controls>,
     pub tls: TlsAcceptor,
+    /// How often each operation was answered, and how: by result, or `none`.
+    pub answers: Mutex<BTreeMap<&'static str, BTreeMap<String, u64>>>,
+}
+
+impl Shared {
+    fn count(&self, kind: Kind, answered: Option<u32>) {
+        let result = answered.map_or("none".to_string(), |result| result.to_string());
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *answers.entry(kind.name()).or_default().entry(result).or_default() += 1;
+    }
 }
 
 /// A connection, from the server's side.
@@ -52,6 +64,12 @@ enum After {
     GoOn,
     End(End),
 }
+
+/// The result that was answered, if any was, and what follows.
+type Done = (Option<u32>, After);
+
+/// What nobody hears of.
+const CUT: Done = (None, After::End(End::HungUp));
 
 /// Talks until either side hangs up. TLS is recognised by its first byte, so one port speaks both.
 pub async fn converse(shared: Arc<Shared>, stream: TcpStream) -> std::io::Result<()> {
@@ -124,35 +142,49 @@ impl Session {
                 _ => After::End(End::HungUp),
             };
         };
+        if kind == Kind::Bind {
+            // Nobody is signed in before that went well (RFC 4513 §4).
+            self.caller = Caller::Nobody;
+        }
         let id = message.message_id;
         let fault = self.shared.controls.faults.strike(kind.name(), &subject);
-        let refused = |said: &mut Vec<u8>, code, text: Option<String>| {
-            let refusal = text.map_or_else(
-                || Refusal::new(code, error_of(code)),
-                |text| Refusal::plain(code, &text),
-            );
-            write(said, &LdapMessage::new(id, kind.response(&Err(refusal))));
-            After::GoOn
-        };
-        match fault {
+        let (answered, after) = match fault {
             None => self.work(message, kind, said),
             Some(Action::Slow { milliseconds }) => {
-                let after = self.work(message, kind, said);
+                let done = self.work(message, kind, said);
                 wait(milliseconds).await;
-                after
+                done
             }
-            Some(Action::Answer { code, message, .. }) => refused(said, code, message),
-            Some(Action::AnswerAfter { code }) => {
+            Some(Action::Answer { code, message, .. }) => self.refuse(id, kind, code, message, said),
+            Some(Action::AnswerAfter {
+                code, message: text, ..
+            }) => {
                 self.work(message, kind, &mut Vec::new());
-                refused(said, code, None)
+                self.refuse(id, kind, code, text, said)
             }
             Some(Action::CutAfter) => {
                 self.work(message, kind, &mut Vec::new());
-                After::End(End::HungUp)
+                CUT
             }
             // A page of HTML is nothing that LDAP could answer.
-            Some(Action::Cut | Action::Html) => After::End(End::HungUp),
+            Some(Action::Cut | Action::Html) => CUT,
+        };
+        self.shared.count(kind, answered);
+        after
+    }
+
+    /// Says no for a fault's sake. Whoever is told that he is not signed in is not.
+    fn refuse(&mut self, id: u32, kind: Kind, code: u32, text: Option<String>, said: &mut Vec<u8>) -> Done {
+        if kind == Kind::Bind && code != 0 {
+            self.caller = Caller::Nobody;
         }
+        let refusal = match text {
+            Some(text) => Refusal::plain(code, &text),
+            None if code == 49 => Refusal::bind(WRONG_PASSWORD),
+            None => Refusal::new(code, error_of(code)),
+        };
+        write(said, &LdapMessage::new(id, kind.response(&Err(refusal))));
+        (Some(code), After::GoOn)
     }
 
     /// What is asked, and of whom: the name in the request and, where it is another, the DN it stands for.
@@ -185,21 +217,23 @@ impl Session {
             caller: self.caller,
             now: self.shared.controls.now(),
             secure: self.secure,
-            with_deleted: asked.with_deleted,
+            sees: asked.sees,
             permissive: asked.permissive,
         }
     }
 
-    fn work(&mut self, message: LdapMessage, kind: Kind, said: &mut Vec<u8>) -> After {
+    fn work(&mut self, message: LdapMessage, kind: Kind, said: &mut Vec<u8>) -> Done {
+        self.let_time_pass();
         let id = message.message_id;
         let asked = match controls::read(message.controls.as_ref()) {
             Ok(asked) => asked,
             Err(refusal) => {
+                let result = refusal.result;
                 write(said, &LdapMessage::new(id, kind.response(&Err(refusal))));
-                return After::GoOn;
+                return (Some(result), After::GoOn);
             }
         };
-        let (response, more, after) = match message.protocol_op {
+        let (result, response, more, after) = match message.protocol_op {
             ProtocolOp::SearchRequest(request) => {
                 let found = self.search(&request, &asked);
                 for entry in found.entries {
@@ -209,22 +243,39 @@ impl Session {
                     let reference = rasn_ldap::SearchResultReference(vec![url.as_str().into()]);
                     write(said, &LdapMessage::new(id, ProtocolOp::SearchResRef(reference)));
                 }
-                (kind.response(&found.outcome), found.controls, After::GoOn)
+                let response = kind.response(&found.outcome);
+                (result_of(&found.outcome), response, found.controls, After::GoOn)
             }
             ProtocolOp::ExtendedReq(request) => {
-                let (response, after) = self.extended(&request.request_name);
-                (response, Vec::new(), after)
+                let (result, response, after) = self.extended(&request.request_name);
+                (result, response, Vec::new(), after)
             }
-            operation => (
-                kind.response(&self.write(operation, &asked)),
-                Vec::new(),
-                After::GoOn,
-            ),
+            operation => {
+                let outcome = self.write(operation, &asked);
+                let response = kind.response(&outcome);
+                (result_of(&outcome), response, Vec::new(), After::GoOn)
+            }
         };
         let mut answer = LdapMessage::new(id, response);
         answer.controls = (!more.is_empty()).then_some(more);
         write(said, &answer);
-        after
+        (Some(result), after)
+    }
+
+    /// The long deleted are recycled, and at last removed. Hardly ever is it time, so nobody waits for those who write.
+    fn let_time_pass(&self) {
+        let now = self.shared.controls.now();
+        let domain = &self.shared.domain;
+        let is_due = domain
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_burial_due(now);
+        if is_due {
+            domain
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear_graves(now);
+        }
     }
 
     fn search(&mut self, request: &rasn_ldap::SearchRequest, asked: &Asked) -> Found {
@@ -251,16 +302,16 @@ impl Session {
     /// Everything that answers with a result and no more.
     fn write(&mut self, operation: ProtocolOp, asked: &Asked) -> Answer {
         let context = self.context(asked);
-        let mut domain = self.shared.domain.write().unwrap_or_else(PoisonError::into_inner);
+        let write = || self.shared.domain.write().unwrap_or_else(PoisonError::into_inner);
         if let ProtocolOp::BindRequest(request) = operation {
-            // A bind that fails leaves nobody signed in (RFC 4513 §4).
-            self.caller = Caller::Nobody;
-            self.caller = domain.bind(&request, &context)?;
+            let reference = name::reference(&request.name).ok();
+            self.caller = write().bind(&request, reference.as_ref(), &context)?;
             return Ok(());
         }
         if self.caller == Caller::Nobody {
             return Err(not_signed_in());
         }
+        let mut domain = write();
         match operation {
             ProtocolOp::AddRequest(request) => {
                 let given: Vec<_> = request
@@ -301,27 +352,32 @@ impl Session {
         }
     }
 
-    fn extended(&mut self, name: &[u8]) -> (ProtocolOp, After) {
-        let refused = |refusal| (Kind::Extended.response(&Err(refusal)), After::GoOn);
+    fn extended(&mut self, name: &[u8]) -> (u32, ProtocolOp, After) {
+        let refused = |refusal: Refusal| {
+            let result = refusal.result;
+            (result, Kind::Extended.response(&Err(refusal)), After::GoOn)
+        };
         match std::str::from_utf8(name).unwrap_or_default() {
             wire::START_TLS if self.secure => {
                 refused(Refusal::comment(1, 0x2020, "TLS or SSL is already in effect"))
             }
             wire::START_TLS => {
                 self.caller = Caller::Nobody;
-                (
-                    wire::extended_answer(wire::START_TLS, None),
-                    After::End(End::StartTls),
-                )
+                let answer = wire::extended_answer(wire::START_TLS, None);
+                (0, answer, After::End(End::StartTls))
             }
             wire::WHO_AM_I => {
                 let domain = self.shared.domain.read().unwrap_or_else(PoisonError::into_inner);
                 let who = domain.who_am_i(self.caller).into_bytes();
-                (wire::extended_answer(wire::WHO_AM_I, Some(who)), After::GoOn)
+                (0, wire::extended_answer(wire::WHO_AM_I, Some(who)), After::GoOn)
             }
             _ => refused(Refusal::comment(2, 0x57, "Unknown extended request OID")),
         }
     }
+}
+
+fn result_of(outcome: &Answer) -> u32 {
+    outcome.as_ref().err().map_or(0, |refusal| refusal.result)
 }
 
 fn change_of(operation: ChangeOperation) -> Change {

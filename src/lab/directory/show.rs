@@ -2,6 +2,7 @@
 
 use super::domain::{Context, Domain};
 use super::filter::held;
+use super::refusal::{Answer, ERROR_INVALID_PARAMETER, Refusal};
 use super::schema::{self, Att, CLASSES, KNOWN, Kind, Syntax};
 use super::tree::Id;
 use super::value::{self, Value};
@@ -33,6 +34,8 @@ pub struct Selection {
     named: Vec<Named>,
     pub types_only: bool,
     pub form: DnForm,
+    /// A range behind the last value is no error (control 1948).
+    pub any_range: bool,
 }
 
 struct Named {
@@ -48,6 +51,7 @@ impl Selection {
             named: Vec::new(),
             types_only,
             form,
+            any_range: false,
         };
         for name in names {
             match name {
@@ -80,22 +84,22 @@ fn named(description: &str) -> Option<Named> {
 }
 
 impl Domain {
-    pub fn show(&self, id: Id, selection: &Selection, context: &Context) -> Entry {
+    pub fn show(&self, id: Id, selection: &Selection, context: &Context) -> Answer<Entry> {
         let mut shown = Vec::new();
         if selection.all {
             for att in schema::attributes().filter(|att| !att.constructed) {
                 if !selection.named.iter().any(|it| it.att == att) {
-                    self.show_attribute(id, att, None, selection, context, &mut shown);
+                    shown.extend(self.show_attribute(id, att, None, selection, context)?);
                 }
             }
         }
         for Named { att, range } in &selection.named {
-            self.show_attribute(id, *att, *range, selection, context, &mut shown);
+            shown.extend(self.show_attribute(id, *att, *range, selection, context)?);
         }
-        Entry {
+        Ok(Entry {
             name: self.dn_text(id, selection.form).into(),
             attributes: shown,
-        }
+        })
     }
 
     fn show_attribute(
@@ -105,21 +109,21 @@ impl Domain {
         range: Option<(usize, Option<usize>)>,
         selection: &Selection,
         context: &Context,
-        shown: &mut Vec<Values>,
-    ) {
+    ) -> Answer<Option<Values>> {
         let values = self.values(id, att, selection.form, context);
         if values.is_empty() {
-            return;
+            return Ok(None);
         }
         let (name, values) = match range {
             None if values.len() <= LONGEST_RANGE => (att.name.to_string(), values),
             _ => match part(att, values, range.unwrap_or((0, None))) {
                 Some(part) => part,
-                None => return,
+                None if selection.any_range => return Ok(None),
+                None => return Err(Refusal::new(1, ERROR_INVALID_PARAMETER)),
             },
         };
         let values = if selection.types_only { Vec::new() } else { values };
-        shown.push(Values::new(&name, values));
+        Ok(Some(Values::new(&name, values)))
     }
 
     /// The values as they are read.

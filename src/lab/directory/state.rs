@@ -1,4 +1,4 @@
-//! `GET /lab/state`: every object of the domain, as an administrator sees it.
+//! `GET /lab/state`: every object of the domain, as an administrator sees it, and how often what was answered.
 
 use std::sync::{Arc, PoisonError};
 
@@ -12,7 +12,7 @@ use super::domain::{Caller, Context, Domain};
 use super::schema::{self, Syntax};
 use super::session::Shared;
 use super::show::DnForm;
-use super::tree::Id;
+use super::tree::{Id, Life};
 
 /// Adds the route to those of the controls.
 pub fn routes(shared: Arc<Shared>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -28,7 +28,7 @@ async fn state(shared: Data<Shared>) -> impl Responder {
         caller: Caller::Nobody,
         now: shared.controls.now(),
         secure: true,
-        with_deleted: true,
+        sees: Life::Recycled,
         permissive: false,
     };
     let root = domain.tree.root();
@@ -37,7 +37,8 @@ async fn state(shared: Data<Shared>) -> impl Responder {
         .filter(|id| domain.tree.context(*id) == root)
         .map(|id| entry(&domain, id, &context))
         .collect();
-    Json(json!({ "highestCommittedUSN": domain.tree.usn(), "entries": entries }))
+    let answers = shared.answers.lock().unwrap_or_else(PoisonError::into_inner);
+    Json(json!({ "highestCommittedUSN": domain.tree.usn(), "answers": *answers, "entries": entries }))
 }
 
 /// Text as it is, everything else in base64.
@@ -55,6 +56,6 @@ fn entry(domain: &Domain, id: Id, context: &Context) -> Json_ {
         };
         attributes.insert(att.name.to_string(), values.into_iter().map(text).collect());
     }
-    let is_deleted = domain.tree.entry(id).is_deleted;
+    let is_deleted = domain.tree.entry(id).is_deleted();
     json!({ "dn": domain.tree.dn(id), "isDeleted": is_deleted, "attributes": attributes })
 }

@@ -11,6 +11,12 @@ use super::refusal::{Answer, ERROR_DS_MISSING_SUPREF, Refusal};
 use super::schema::{self, Att, Class, KNOWN, Syntax};
 use super::value::{self, Value};
 
+/// The attribute stays when its object is recycled (`fPRESERVEONDELETE`, [MS-ADTS] 2.2.10).
+const PRESERVED: i32 = 0x8;
+
+/// What stays too, although the schema does not mark it.
+const REMEMBERED: &[&str] = &["isDeleted", "lastKnownParent", "msDS-LastKnownRDN"];
+
 /// An object, by its place in the tree; never used again.
 pub type Id = u32;
 
@@ -25,7 +31,7 @@ pub struct Entry {
     pub values: BTreeMap<Att, Vec<Value>>,
     pub links: BTreeMap<Att, BTreeSet<Id>>,
     pub children: BTreeSet<Id>,
-    pub is_deleted: bool,
+    pub life: Life,
     /// A naming context begins here ([MS-ADTS] 3.1.1.1.5).
     pub is_root: bool,
     pub password: Option<Hashed>,
@@ -37,7 +43,24 @@ pub struct Entry {
     pub link_versions: BTreeMap<(Att, Id), (u64, bool)>,
 }
 
+/// How far an object is gone; each is seen by fewer than the one before ([MS-ADTS] 3.1.1.5.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Life {
+    #[default]
+    Living,
+    /// It can be brought back.
+    Deleted,
+    /// Its name and its identity are left.
+    Recycled,
+    /// Nothing is left but its place in the list, for what once named it.
+    Removed,
+}
+
 impl Entry {
+    pub fn is_deleted(&self) -> bool {
+        self.life > Life::Living
+    }
+
     pub fn first(&self, att: Att) -> Option<&[u8]> {
         self.values.get(&att)?.first().map(Vec::as_slice)
     }
@@ -112,7 +135,7 @@ impl Tree {
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+        self.entries.iter().filter(|entry| entry.life < Life::Removed)
     }
 
     pub fn entry(&self, id: Id) -> &Entry {
@@ -156,20 +179,28 @@ impl Tree {
     }
 
     /// The object that a request names. Deleted ones are there only for those who ask for them.
-    pub fn find(&self, reference: &Reference, with_deleted: bool) -> Answer<Id> {
+    pub fn find(&self, reference: &Reference, sees: Life) -> Answer<Id> {
         let found = match reference {
-            Reference::Name(name) => match self.locate(name) {
-                Some(Ok(id)) => Some(id),
-                Some(Err(above)) => return Err(Refusal::no_object(&self.dn(above))),
-                None => return Err(outside(name)),
-            },
+            Reference::Name(name) => Some(self.named(name)?),
             Reference::Guid(guid) => self.guids.get(guid).copied(),
             Reference::Sid(sid) => self.equal(KNOWN.sid, sid).next(),
-            Reference::WellKnown(guid, _) => self.well_known.get(guid).copied(),
+            Reference::WellKnown(guid, container) => {
+                let container = self.named(container)?;
+                let child = self.well_known.get(guid).copied();
+                child.filter(|child| self.entry(*child).parent == Some(container))
+            }
         };
-        match found.filter(|id| with_deleted || !self.entry(*id).is_deleted) {
+        match found.filter(|id| self.entry(*id).life <= sees) {
             Some(id) => Ok(id),
             None => Err(Refusal::no_object("")),
+        }
+    }
+
+    fn named(&self, name: &Name) -> Answer<Id> {
+        match self.locate(name) {
+            Some(Ok(id)) => Ok(id),
+            Some(Err(above)) => Err(Refusal::no_object(&self.dn(above))),
+            None => Err(outside(name)),
         }
     }
 
@@ -223,7 +254,7 @@ impl Tree {
     /// Who holds this value and is alive, but for one.
     pub fn others(&self, att: Att, value: &[u8], but: Option<Id>) -> Option<Id> {
         self.equal(att, value)
-            .find(|id| Some(*id) != but && !self.entry(*id).is_deleted)
+            .find(|id| Some(*id) != but && !self.entry(*id).is_deleted())
     }
 
     /// The objects that an attribute of this one names, as far as both are alive or both are to be seen dead.
@@ -237,7 +268,7 @@ impl Tree {
         // A deleted object's links rest until it is restored ([MS-ADTS] 3.1.1.5.5.1.3); where it was stays known.
         let rests = move |other: &Id| {
             let between_the_living = att.syntax == Syntax::Dn && att != KNOWN.last_known_parent;
-            between_the_living && (entry.is_deleted || self.entry(*other).is_deleted)
+            between_the_living && (entry.is_deleted() || self.entry(*other).is_deleted())
         };
         shown.filter(move |other| !rests(other) || att == KNOWN.category)
     }
@@ -267,7 +298,7 @@ impl Tree {
             values: BTreeMap::new(),
             links: BTreeMap::new(),
             children: BTreeSet::new(),
-            is_deleted: false,
+            life: Life::Living,
             is_root: entry.is_root,
             password: None,
             created: time,
@@ -363,14 +394,59 @@ impl Tree {
         }
     }
 
+    /// Brings back or buries.
     pub fn set_deleted(&mut self, id: Id, is_deleted: bool, usn: u64) {
-        let said = if is_deleted {
-            vec![b"TRUE".to_vec()]
-        } else {
-            Vec::new()
+        let (life, said) = match is_deleted {
+            true => (Life::Deleted, vec![b"TRUE".to_vec()]),
+            false => (Life::Living, Vec::new()),
         };
         self.set(id, KNOWN.deleted, said, usn);
-        self.entry_mut(id).is_deleted = is_deleted;
+        self.entry_mut(id).life = life;
+    }
+
+    /// Takes from a deleted object everything but what tells who it was.
+    pub fn recycle(&mut self, id: Id, usn: u64) {
+        let stays =
+            |att: Att| att.search_flags & PRESERVED != 0 || att.names || REMEMBERED.contains(&att.name);
+        self.strip(id, stays, usn);
+        self.set(id, KNOWN.recycled, vec![b"TRUE".to_vec()], usn);
+        self.entry_mut(id).life = Life::Recycled;
+    }
+
+    /// Nobody finds it any more, whatever he asks.
+    pub fn remove(&mut self, id: Id, usn: u64) {
+        self.strip(id, |_| false, usn);
+        let entry = self.entry_mut(id);
+        entry.life = Life::Removed;
+        let (guid, parent, (att, key)) = (entry.guid, entry.parent, entry.rdn.key());
+        self.guids.remove(&guid);
+        if let Some(parent) = parent {
+            self.siblings.remove(&(parent, att, key));
+            self.entry_mut(parent).children.remove(&id);
+        }
+    }
+
+    /// Takes values, and links from and to the object.
+    fn strip(&mut self, id: Id, stays: impl Fn(Att) -> bool, usn: u64) {
+        let entry = self.entry_mut(id);
+        entry.password = None;
+        let values: Vec<Att> = entry.values.keys().copied().filter(|att| !stays(*att)).collect();
+        let links: Vec<Att> = entry.links.keys().copied().filter(|att| !stays(*att)).collect();
+        for att in values {
+            self.set(id, att, Vec::new(), usn);
+        }
+        for att in links {
+            self.set_links(id, att, BTreeSet::new(), usn);
+        }
+        let ends = schema::attributes().filter(|att| att.syntax == Syntax::Dn && !stays(*att));
+        for att in ends {
+            let holders: Vec<Id> = self.pointing(att, id).collect();
+            for holder in holders {
+                let mut targets = self.entry(holder).links.get(&att).cloned().unwrap_or_default();
+                targets.remove(&id);
+                self.set_links(holder, att, targets, usn);
+            }
+        }
     }
 
     fn hang(&mut self, id: Id, parent: Id) {

@@ -73,6 +73,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Kind; 8] = [
+        Kind::Bind,
+        Kind::Search,
+        Kind::Add,
+        Kind::Modify,
+        Kind::ModifyDn,
+        Kind::Delete,
+        Kind::Compare,
+        Kind::Extended,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Kind::Bind => "bind",
@@ -213,13 +224,21 @@ pub fn control(oid: &str, value: Option<Vec<u8>>) -> Control {
     Control::new(octets(oid), false, value.map(OctetString::from))
 }
 
-/// Every result that LDAP has a number for (RFC 4511, appendix A); `other` for numbers it has not.
+/// Whether LDAP has a result of this number.
+pub fn is_result(number: u32) -> bool {
+    result_code(number).is_some()
+}
+
+/// `other` for numbers that LDAP has not.
 fn code(number: u32) -> ResultCode {
+    result_code(number).unwrap_or(ResultCode::Other)
+}
+
+/// Every result that LDAP has a number for (RFC 4511, appendix A).
+fn result_code(number: u32) -> Option<ResultCode> {
     use rasn::types::Enumerated;
-    isize::try_from(number)
-        .ok()
-        .and_then(ResultCode::from_discriminant)
-        .unwrap_or(ResultCode::Other)
+    let number = isize::try_from(number).ok()?;
+    ResultCode::from_discriminant(number)
 }
 
 #[cfg(test)]

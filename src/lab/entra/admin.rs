@@ -3,7 +3,8 @@
 //! - `GET /lab/state`: every user with everything, the deleted ones, and how often what was answered.
 //! - `GET` and `POST /lab/settings`: [`Settings`](super::Settings), members at will.
 //! - `POST /lab/users`: `{"user": id or name, "set": {…}, "roleHolder": true, "mailbox": true}` makes or alters a user
-//!   in ways that Graph has no call for; nothing is checked. `{"purge": id or name}` removes one without a trace.
+//!   in ways that Graph has no call for; nothing is checked. `{"purge": id or name}` removes one, deleted before
+//!   or not, without a trace; 404 where there is none.
 //! - `POST /lab/expire`: `{"tokens": true}` revokes every token now, `{"tokensAfter": 3}` after three more calls,
 //!   `{"changes": true}` forgets every delta token.
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::exchange::Refusal;
 use super::properties;
 use super::service::Service;
 use super::user::User;
@@ -37,7 +39,7 @@ async fn settings(service: Data<Service>) -> impl Responder {
 async fn set_settings(service: Data<Service>, changes: Json<Value>) -> HttpResponse {
     match service.configure(&changes) {
         Ok(settings) => HttpResponse::Ok().json(settings),
-        Err(error) => HttpResponse::BadRequest().body(error.to_string()),
+        Err(why) => HttpResponse::BadRequest().body(why),
     }
 }
 
@@ -54,21 +56,19 @@ pub struct Alteration {
 }
 
 impl Service {
-    /// Makes or alters a user, no questions asked; answers with everything it has then.
-    pub fn alter(&self, alteration: Alteration) -> Value {
+    /// Makes or alters a user, no questions asked; answers with everything it has then. Nobody is found to purge only
+    /// where there is nobody of this key.
+    pub fn alter(&self, alteration: Alteration) -> Result<Value, Refusal> {
         let now = self.controls.now();
         let mut state = self.state();
         let directory = &mut state.directory;
-        if let Some(user) = alteration.purge.and_then(|key| directory.find(&key).ok()) {
-            directory.delete(&user, now);
+        if let Some(key) = alteration.purge {
+            let user = directory.anybody(&key).ok_or_else(|| Refusal::missing(&key))?;
             directory.purge(user.id);
-            return Value::Null;
+            return Ok(Value::Null);
         }
         let key = alteration.user.unwrap_or_default();
-        let known = directory
-            .find(&key)
-            .or_else(|_| directory.find_deleted(&key))
-            .ok();
+        let known = directory.anybody(&key);
         let mut user = known.map_or_else(
             || User::new(key.parse().unwrap_or_else(|_| Uuid::new_v4()), now),
             |user| User::clone(&user),
@@ -83,12 +83,15 @@ impl Service {
         user.has_mailbox = alteration.mailbox.unwrap_or(user.has_mailbox);
         let everything = user.everything();
         directory.write(user, &super::users::names(&changed));
-        everything
+        Ok(everything)
     }
 }
 
-async fn alter(service: Data<Service>, alteration: Json<Alteration>) -> impl Responder {
-    Json(service.alter(alteration.into_inner()))
+async fn alter(service: Data<Service>, alteration: Json<Alteration>) -> HttpResponse {
+    match service.alter(alteration.into_inner()) {
+        Ok(user) => HttpResponse::Ok().json(user),
+        Err(refusal) => HttpResponse::NotFound().body(refusal.message),
+    }
 }
 
 #[derive(Default, Deserialize)]

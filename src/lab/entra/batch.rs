@@ -110,7 +110,12 @@ fn part(call: &Call, request: &Value) -> Result<Part, Refusal> {
         }
     }
     let depends_on = request.get("dependsOn").or_else(|| request.get("depends_on"));
-    let depends_on = depends_on.and_then(Value::as_array).into_iter().flatten();
+    let depends_on: Option<Vec<String>> = match depends_on {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Array(ids)) => ids.iter().map(|id| id.as_str().map(String::from)).collect(),
+        Some(_) => None,
+    };
+    let depends_on = depends_on.ok_or_else(|| wrong("What it depends on is no list of ids."))?;
     let mut part = Call {
         method: method.to_ascii_uppercase(),
         version: call.version.clone(),
@@ -124,7 +129,7 @@ fn part(call: &Call, request: &Value) -> Result<Part, Refusal> {
     Ok(Part {
         id: id.to_string(),
         call: part,
-        depends_on: depends_on.filter_map(Value::as_str).map(String::from).collect(),
+        depends_on,
     })
 }
 

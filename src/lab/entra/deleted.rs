@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::desk::Desk;
 use super::exchange::{Answer, Call, Refusal};
-use super::filter::Filter;
-use super::query::{Query, View, check_options};
+use super::query::{self, Query, View, check_options};
 use super::users::context;
+use super::write;
 
 pub fn list(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
     let query = Query::parse(call, desk.settings.page)?;
@@ -17,17 +17,8 @@ pub fn list(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
 }
 
 pub fn count(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
-    check_options(call, &["filter"])?;
-    if !call.is_eventual() {
-        return Err(Refusal::request("$count is not currently supported."));
-    }
-    let filter = call.option("filter").map(|text| Filter::parse(text, true));
-    let filter = filter.transpose()?;
-    let users = desk.directory.index().deleted().values();
-    let count = users
-        .filter(|user| filter.as_ref().is_none_or(|filter| filter.admits(user)))
-        .count();
-    Ok(Answer::text(200, "text/plain", count.to_string()))
+    let deleted = desk.directory.index().deleted();
+    query::count(call, |_| Box::new(deleted.values()))
 }
 
 pub fn get(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
@@ -42,12 +33,18 @@ pub fn get(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
 pub fn restore(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
     let members = call.object_if_any()?;
     let user = desk.directory.find_deleted(key(call))?;
-    let name = members.get("newUserPrincipalName").and_then(Value::as_str);
-    if let Some(name) = name {
-        desk.tenant.check_domain(name)?;
-    }
-    let drops_taken = members.get("autoReconcileProxyConflict") == Some(&Value::Bool(true));
-    let restored = desk.directory.restore(&user, name, drops_taken)?;
+    let given = |name: &str| members.get(name).filter(|value| !value.is_null());
+    let name = given("newUserPrincipalName").map(|name| write::principal_name(desk, name));
+    let name = name.transpose()?;
+    let drops_taken = match given("autoReconcileProxyConflict") {
+        None => false,
+        Some(Value::Bool(drops)) => *drops,
+        Some(_) => {
+            let message = "Cannot convert the value given for 'autoReconcileProxyConflict' to the expected type 'Edm.Boolean'.";
+            return Err(Refusal::request(message));
+        }
+    };
+    let restored = desk.directory.restore(&user, name.as_deref(), drops_taken)?;
     let mut answer = context(call, "directoryObjects/$entity");
     answer.extend(View::default().typed(&restored, desk.directory.truth()));
     Ok(Answer::ok(Value::Object(answer)))

@@ -1,5 +1,7 @@
 //! `/users/delta`: everybody, then whoever changed.
 //!
+//! That a manager is deleted is told of him, and not again of whoever reports to him.
+//!
 //! From "user: delta" and "Use delta query to track changes in Microsoft Graph data".
 
 use jiff::{SignedDuration, Timestamp};
@@ -212,7 +214,8 @@ fn update(place: &Place, user: &User, since: u64, is_minimal: bool) -> Option<Va
     shown.insert("id".into(), json!(user.id));
     if has_new_manager || (is_back && place.managers) {
         let mut links: Vec<Value> = user.manager.map(link).into_iter().collect();
-        if let Some(former) = user.former_manager.filter(|former| user.manager != Some(*former)) {
+        let former = user.manager_at(since);
+        if let Some(former) = former.filter(|former| user.manager != Some(*former)) {
             let mut former = link(former);
             former["@removed"] = json!({"reason": "deleted"});
             links.push(former);

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::directory::Directory;
 use super::exchange::Refusal;
+use super::query::MOST;
 use super::throttle::Throttling;
 
 pub struct Desk<'a> {
@@ -58,6 +60,8 @@ pub struct Settings {
     pub throttle: Throttling,
     /// How far lists, filters and changes lag behind what was written.
     pub search_delay_ms: u64,
+    /// How long a user who was made or restored is not found yet by id or name: not every replica knows at once.
+    pub read_delay_ms: u64,
     /// How long every answer takes at least.
     pub latency_ms: u64,
     pub token_lifetime_s: u32,
@@ -72,10 +76,39 @@ impl Default for Settings {
         Settings {
             throttle: Throttling::Published,
             search_delay_ms: 0,
+            read_delay_ms: 0,
             latency_ms: 0,
             token_lifetime_s: 3599,
             page: 100,
             delta_page: 200,
+        }
+    }
+}
+
+/// No delay is longer than a day.
+const LONGEST_DELAY: u64 = 24 * 60 * 60 * 1000;
+
+impl Settings {
+    /// These settings with other members; what is out of bounds is brought within them.
+    pub fn with(&self, changes: &Value) -> Result<Settings, String> {
+        let changes = changes.as_object().ok_or("settings are a JSON object")?;
+        let mut members = json!(self);
+        if let Some(members) = members.as_object_mut() {
+            members.extend(changes.clone());
+        }
+        let settings: Settings = serde_json::from_value(members).map_err(|error| error.to_string())?;
+        Ok(settings.bounded())
+    }
+
+    /// A page of nobody would never end.
+    pub fn bounded(self) -> Settings {
+        Settings {
+            search_delay_ms: self.search_delay_ms.min(LONGEST_DELAY),
+            read_delay_ms: self.read_delay_ms.min(LONGEST_DELAY),
+            latency_ms: self.latency_ms.min(LONGEST_DELAY),
+            page: self.page.clamp(1, MOST),
+            delta_page: self.delta_page.clamp(1, MOST),
+            ..self
         }
     }
 }

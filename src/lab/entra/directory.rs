@@ -1,6 +1,6 @@
 //! The tenant's users: what is so, what searches already see of it, and the rules that hold between users.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,9 +21,13 @@ pub struct Directory {
     truth: Shelf,
     /// Lists, searches and changes are answered from this, which follows the truth.
     index: Shelf,
+    /// By when it happened.
     under_way: VecDeque<(Instant, Step)>,
     /// How far the index is behind.
     pub delay: Duration,
+    /// How long it takes until everybody knows somebody who was made or restored.
+    pub read_delay: Duration,
+    newcomers: HashMap<Uuid, Instant>,
     /// Grows when the directory forgets what changed before.
     pub age: u32,
     change: u64,
@@ -48,13 +52,14 @@ impl Directory {
 
     /// Lets happen what time does: the index catches up, and what was deleted long ago goes for good.
     pub fn settle(&mut self, now: Timestamp) {
-        let instant = Instant::now();
-        while let Some((due, _)) = self.under_way.front()
-            && *due <= instant
+        while let Some((happened, _)) = self.under_way.front()
+            && happened.elapsed() >= self.delay
             && let Some((_, step)) = self.under_way.pop_front()
         {
             step.take(&mut self.index);
         }
+        let read_delay = self.read_delay;
+        self.newcomers.retain(|_, came| came.elapsed() < read_delay);
         while let Some((deleted, id)) = self.deletions.first().copied()
             && now.duration_since(deleted) >= RESTORABLE
         {
@@ -62,10 +67,17 @@ impl Directory {
         }
     }
 
-    /// The live user with this id or userPrincipalName.
+    /// The live user with this id or userPrincipalName, unless it came so lately that whoever is asked does not know.
     pub fn find(&self, key: &str) -> Result<Arc<User>, Refusal> {
         let found = self.truth.find(key).cloned();
-        found.ok_or_else(|| Refusal::missing(key))
+        let is_known = |user: &Arc<User>| !self.newcomers.contains_key(&user.id);
+        found.filter(is_known).ok_or_else(|| Refusal::missing(key))
+    }
+
+    /// Whoever has this id, alive or deleted, or this userPrincipalName.
+    pub fn anybody(&self, key: &str) -> Option<Arc<User>> {
+        let found = self.truth.find(key).cloned();
+        found.or_else(|| self.find_deleted(key).ok())
     }
 
     pub fn find_deleted(&self, key: &str) -> Result<Arc<User>, Refusal> {
@@ -77,6 +89,9 @@ impl Directory {
     /// Stores a user whose properties of these names are new; refused where a value is somebody else's.
     pub fn store(&mut self, user: User, changed: &[&str]) -> Result<(), Refusal> {
         self.check_unique(&user)?;
+        if !self.read_delay.is_zero() && !self.truth.live().contains_key(&user.id) {
+            self.newcomers.insert(user.id, Instant::now());
+        }
         self.write(user, changed);
         Ok(())
     }
@@ -85,6 +100,10 @@ impl Directory {
     pub fn write(&mut self, mut user: User, changed: &[&str]) {
         self.change += 1;
         user.change = self.change;
+        if changed.contains(&"manager") {
+            let before = self.truth.get(user.id).and_then(|before| before.manager);
+            user.managers.push((self.change, before));
+        }
         for name in changed {
             user.changes.insert((*name).to_string(), self.change);
         }
@@ -123,15 +142,16 @@ impl Directory {
         }
         self.store(restored, &["userPrincipalName", "deletedDateTime"])?;
         self.deletions.retain(|(_, id)| *id != user.id);
-        self.find(&user.id.to_string())
+        let restored = self.truth.get(user.id).cloned();
+        restored.ok_or_else(|| Refusal::missing(&user.id.to_string()))
     }
 
-    /// Removes a deleted user for good; whoever reported to it reports to nobody.
+    /// Removes a user for good; whoever reported to it reports to nobody.
     pub fn purge(&mut self, id: Uuid) {
         self.deletions.retain(|(_, deleted)| *deleted != id);
         for user in self.truth.referring(id) {
             let mut user = User::clone(&user);
-            user.former_manager = user.manager.take();
+            user.manager = None;
             self.write(user, &["manager"]);
         }
         self.change += 1;
@@ -147,7 +167,7 @@ impl Directory {
         if self.delay.is_zero() && self.under_way.is_empty() {
             copy.take(&mut self.index);
         } else {
-            self.under_way.push_back((Instant::now() + self.delay, copy));
+            self.under_way.push_back((Instant::now(), copy));
         }
     }
 

@@ -1,7 +1,7 @@
 //! `$filter`: OData's expressions as the users surface takes them.
 //!
 //! From "Use the $filter query parameter" and "Advanced query capabilities on Microsoft Entra ID objects". Text is
-//! compared without case. Which operator a property takes, and whether that makes the query an advanced one, is
+//! compared without case, but for what the table of properties marks. Which operator a property takes, and whether that makes the query an advanced one, is
 //! in the table of properties.
 
 use std::cmp::Ordering;
@@ -29,7 +29,7 @@ pub enum Filter {
     Not(Box<Filter>),
     Compare(Path, Operator, Literal),
     In(Path, Vec<Literal>),
-    /// With a text in lower case.
+    /// With a text as the property's are compared.
     Text(Test, Path, String),
     /// At least one element of a list.
     Any(Path, Box<Filter>),
@@ -61,7 +61,7 @@ pub enum Test {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
-    /// In lower case.
+    /// As the property's texts are compared.
     Text(String),
     Bool(bool),
     Moment(Timestamp),
@@ -149,15 +149,14 @@ impl Filter {
             Filter::And(parts) => parts.iter().all(|part| part.holds(user, element)),
             Filter::Or(parts) => parts.iter().any(|part| part.holds(user, element)),
             Filter::Not(part) => !part.holds(user, element),
-            Filter::Compare(path, operator, wanted) => compare(path.of(user, element), *operator, wanted),
+            Filter::Compare(path, operator, wanted) => path.compare(user, element, *operator, wanted),
             Filter::In(path, wanted) => {
-                let held = path.of(user, element);
                 let mut wanted = wanted.iter();
-                wanted.any(|wanted| compare(held, Operator::Eq, wanted))
+                wanted.any(|wanted| path.compare(user, element, Operator::Eq, wanted))
             }
             Filter::Text(test, path, wanted) => {
                 let held = path.of(user, element).and_then(Value::as_str);
-                let held = held.unwrap_or_default().to_lowercase();
+                let held = path.folded(held.unwrap_or_default());
                 match test {
                     Test::Starts => held.starts_with(wanted),
                     Test::Ends => held.ends_with(wanted),
@@ -237,6 +236,40 @@ impl Path {
             Path::Property(name, Some(member)) => user.get(name)?.get(member),
         }
     }
+
+    /// A text of this property as it is compared.
+    fn folded(&self, text: &str) -> String {
+        match self {
+            Path::Property(name, None) => properties::folded(name, text),
+            _ => text.to_lowercase(),
+        }
+    }
+
+    fn compare(&self, user: &User, element: Option<&Value>, operator: Operator, wanted: &Literal) -> bool {
+        let held = self.of(user, element);
+        let order = match (held, wanted) {
+            (None | Some(Value::Null), Literal::Null) => Some(Ordering::Equal),
+            (Some(Value::String(held)), Literal::Text(wanted)) => {
+                Some(self.folded(held).as_str().cmp(wanted))
+            }
+            (Some(Value::String(held)), Literal::Moment(wanted)) => {
+                held.parse::<Timestamp>().ok().map(|held| held.cmp(wanted))
+            }
+            (Some(Value::Bool(held)), Literal::Bool(wanted)) => Some(held.cmp(wanted)),
+            (Some(Value::Number(held)), Literal::Number(wanted)) => {
+                held.as_f64().and_then(|held| held.partial_cmp(wanted))
+            }
+            _ => None,
+        };
+        match operator {
+            Operator::Eq => order == Some(Ordering::Equal),
+            Operator::Ne => order != Some(Ordering::Equal),
+            Operator::Gt => order == Some(Ordering::Greater),
+            Operator::Ge => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+            Operator::Lt => order == Some(Ordering::Less),
+            Operator::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        }
+    }
 }
 
 /// Unions, as long as every set is known.
@@ -301,29 +334,6 @@ fn check_type(path: &Path, literal: &Literal) -> Result<(), Refusal> {
             "Invalid filter clause: A binary operator with incompatible types was detected. Found operand types '{expected}' and '{given}'."
         ),
     ))
-}
-
-fn compare(held: Option<&Value>, operator: Operator, wanted: &Literal) -> bool {
-    let order = match (held, wanted) {
-        (None | Some(Value::Null), Literal::Null) => Some(Ordering::Equal),
-        (Some(Value::String(held)), Literal::Text(wanted)) => Some(held.to_lowercase().as_str().cmp(wanted)),
-        (Some(Value::String(held)), Literal::Moment(wanted)) => {
-            held.parse::<Timestamp>().ok().map(|held| held.cmp(wanted))
-        }
-        (Some(Value::Bool(held)), Literal::Bool(wanted)) => Some(held.cmp(wanted)),
-        (Some(Value::Number(held)), Literal::Number(wanted)) => {
-            held.as_f64().and_then(|held| held.partial_cmp(wanted))
-        }
-        _ => None,
-    };
-    match operator {
-        Operator::Eq => order == Some(Ordering::Equal),
-        Operator::Ne => order != Some(Ordering::Equal),
-        Operator::Gt => order == Some(Ordering::Greater),
-        Operator::Ge => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-        Operator::Lt => order == Some(Ordering::Less),
-        Operator::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -469,13 +479,15 @@ impl Parser {
             return Err(syntax("an operator was expected"));
         };
         if operator.eq_ignore_ascii_case("in") {
-            return Ok(Filter::In(path, self.values()?));
+            let values = self.values(&path)?;
+            return Ok(Filter::In(path, values));
         }
         let known = OPERATORS
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(&operator));
         let (_, operator) = known.ok_or_else(|| syntax(&format!("'{operator}' is not an operator")))?;
-        Ok(Filter::Compare(path, *operator, self.literal()?))
+        let wanted = self.literal(&path)?;
+        Ok(Filter::Compare(path, *operator, wanted))
     }
 
     fn function(&mut self, name: &str) -> Result<Filter, Refusal> {
@@ -492,7 +504,8 @@ impl Parser {
             return Err(syntax("a string was expected"));
         };
         self.expect(&Word::Close)?;
-        Ok(Filter::Text(*test, path, text.to_lowercase()))
+        let wanted = path.folded(&text);
+        Ok(Filter::Text(*test, path, wanted))
     }
 
     /// `list/any(x:x eq 'a')`.
@@ -519,21 +532,21 @@ impl Parser {
         Ok(Filter::Any(path, Box::new(inner)))
     }
 
-    fn values(&mut self) -> Result<Vec<Literal>, Refusal> {
+    fn values(&mut self, path: &Path) -> Result<Vec<Literal>, Refusal> {
         self.expect(&Word::Open)?;
-        let mut values = vec![self.literal()?];
+        let mut values = vec![self.literal(path)?];
         loop {
             match self.next()? {
-                Word::Comma => values.push(self.literal()?),
+                Word::Comma => values.push(self.literal(path)?),
                 Word::Close => return Ok(values),
                 word => return Err(syntax(&format!("'{}' was not expected", word.text()))),
             }
         }
     }
 
-    fn literal(&mut self) -> Result<Literal, Refusal> {
+    fn literal(&mut self, path: &Path) -> Result<Literal, Refusal> {
         match self.next()? {
-            Word::Quoted(text) => Ok(Literal::Text(text.to_lowercase())),
+            Word::Quoted(text) => Ok(Literal::Text(path.folded(&text))),
             Word::Bare(word) => literal(&word)
                 .ok_or_else(|| syntax(&format!("'{word}' is not a value; a string needs quotes"))),
             word => Err(syntax(&format!("'{}' was not expected", word.text()))),

@@ -50,7 +50,6 @@ fn set(desk: &mut Desk, user: &User, manager: Option<Uuid>) -> Result<Answer, Re
     }
     if user.manager != manager {
         let mut user = user.clone();
-        user.former_manager = user.manager;
         user.manager = manager;
         desk.directory.store(user, &["manager"])?;
     }

@@ -6,8 +6,8 @@
 //! of the table in `properties`. `batch` makes many calls of one. `admin` is for whoever runs it.
 //!
 //! Kinds of calls that faults name: `token`, `$batch`, and each route of `service` as it is written there, alone or as a
-//! part of a batch: `POST /users`, `PATCH /users/{id}`, `GET /users`, `PUT /users/{id}/manager/$ref` and so on. `about` is looked
-//! for in the address, as it was sent, and the body. A page of HTML is a 200 to a read and a 502 to a write.
+//! part of a batch: `POST /users`, `PATCH /users/{id}`, `GET /users`, `PUT /users/{id}/manager/$ref` and so on. What has no route is
+//! `unknown`. `about` is looked for in the address, as it was sent, and the body. A page of HTML is a 200 to a read and a 502 to a write.
 //!
 //! What it leaves out: permissions beyond "holds a role", guests' invitations, licences, groups, federated domains,
 //! `$search`, and properties that other services keep for a user.
@@ -36,7 +36,6 @@ mod write;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -45,7 +44,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::controls::{self, Controls};
-use crate::error::{Error, Result};
+use super::faults::{Fault, Repertoire};
+use crate::error::{Error, Kind, Result};
 pub use admin::Alteration;
 pub use desk::Settings;
 use desk::Tenant;
@@ -55,12 +55,13 @@ pub use throttle::Throttling;
 /// What to simulate.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Decides who works there, and every id and secret.
+    /// Decides who works there, their ids, and the application's id and secret. Who is made later has an id by chance.
     pub seed: u64,
     /// People in the directory from the start.
     pub workers: usize,
     pub domain: String,
     pub settings: Settings,
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Options {
@@ -70,6 +71,7 @@ impl Default for Options {
             workers: 0,
             domain: "example.test".into(),
             settings: Settings::default(),
+            faults: Vec::new(),
         }
     }
 }
@@ -103,12 +105,13 @@ impl Entra {
     /// Lays these members over the present [`Settings`].
     pub fn configure(&self, changes: &Value) -> Result<Settings> {
         let settings = self.service.configure(changes);
-        settings.map_err(|error| Error::invalid(format!("these are no settings: {error}")))
+        settings.map_err(|why| Error::invalid(format!("these are no settings: {why}")))
     }
 
     /// Makes or alters a user in ways that Graph has no call for.
-    pub fn alter(&self, alteration: Alteration) -> Value {
-        self.service.alter(alteration)
+    pub fn alter(&self, alteration: Alteration) -> Result<Value> {
+        let altered = self.service.alter(alteration);
+        altered.map_err(|refusal| Error::new(Kind::NotFound, refusal.message))
     }
 
     /// Revokes every token, so that the next call with one is refused.
@@ -122,9 +125,9 @@ impl Entra {
     }
 }
 
-/// The id of the seeded user with this employee number.
-pub fn user_id(employee: &str) -> Uuid {
-    seed::id(employee)
+/// The id of the user with this employee number in a tenant of this seed.
+pub fn user_id(seed: u64, employee: &str) -> Uuid {
+    seed::id(seed, employee)
 }
 
 /// Serves in the background until `stop`; the controls get a free port beside this one.
@@ -135,7 +138,9 @@ pub fn start(options: Options, listener: TcpListener, stop: CancellationToken) -
     let address = listener.local_addr().map_err(failed)?;
     let beside = TcpListener::bind(SocketAddr::new(address.ip(), 0)).map_err(failed)?;
     let admin = beside.local_addr().map_err(failed)?;
-    let controls = Arc::new(Controls::default());
+    let controls = Arc::new(Controls::new(repertoire()));
+    let scripted = controls.script(options.faults.clone());
+    scripted.map_err(|why| Error::invalid(why).at("faults"))?;
     let service = Arc::new(prepare(options, controls.clone()));
     let tasks = TaskTracker::new();
     serve_users(&tasks, service.clone(), listener, stop.clone())?;
@@ -154,6 +159,16 @@ pub fn start(options: Options, listener: TcpListener, stop: CancellationToken) -
         service,
         tasks,
     })
+}
+
+/// Faults that make sense here.
+fn repertoire() -> Repertoire {
+    Repertoire {
+        kinds: service::kinds(),
+        says: |code| u16::try_from(code).is_ok_and(|code| service::CODES.contains(&code)),
+        codes: "400 to 599",
+        has_html: true,
+    }
 }
 
 fn prepare(options: Options, controls: Arc<Controls>) -> Service {
@@ -175,8 +190,8 @@ fn prepare(options: Options, controls: Arc<Controls>) -> Service {
         &tenant.domain,
         controls.now(),
     );
-    state.directory.delay = Duration::from_millis(options.settings.search_delay_ms);
-    state.settings = options.settings;
+    state.settings = options.settings.bounded();
+    state.apply_delays();
     Service::new(controls, tenant, options.seed, state)
 }
 

@@ -68,6 +68,8 @@ const ENDS: u32 = 1 << 8;
 const ORDER: u32 = 1 << 9;
 /// `$orderby` works as an advanced query.
 const ORDER_ADVANCED: u32 = 1 << 10;
+/// Case counts.
+const EXACT: u32 = 1 << 11;
 
 /// An ordinary property that HR fills and Active Directory may keep.
 const USUAL: u32 = WRITE | CLEAR | SYNCED;
@@ -132,7 +134,7 @@ pub const PROPERTIES: &[Property] = &[
     row("onPremisesDistinguishedName",   Kind::Text(1024),           0),
     row("onPremisesDomainName",          Kind::Text(256),            0),
     row("onPremisesExtensionAttributes", Kind::Members(EXTENSION_ATTRIBUTES, 1024), WRITE | CLEAR | SYNCED | ADVANCED),
-    row("onPremisesImmutableId",         Kind::ImmutableId,          WRITE | CLEAR | SYNCED | GUARDED | ADVANCED),
+    row("onPremisesImmutableId",         Kind::ImmutableId,          WRITE | CLEAR | SYNCED | GUARDED | ADVANCED | EXACT),
     row("onPremisesLastSyncDateTime",    Kind::Moment,               ADVANCED),
     row("onPremisesProvisioningErrors",  Kind::Object,               0),
     row("onPremisesSamAccountName",      Kind::Text(256),            ADVANCED | STARTS),
@@ -181,6 +183,14 @@ pub fn canonical(name: &str) -> Option<String> {
     match property(name) {
         Some(property) => Some(property.name.to_string()),
         None => is_extension(name).then(|| name.to_string()),
+    }
+}
+
+/// A text of this property as it is compared: without case, but where case counts.
+pub fn folded(name: &str, text: &str) -> String {
+    match property(name).is_some_and(|property| property.is(EXACT)) {
+        true => text.to_string(),
+        false => text.to_lowercase(),
     }
 }
 
@@ -258,7 +268,7 @@ impl Property {
                     })
             }),
             Kind::Members(names, each) => return self.members(value, names, each),
-            Kind::Password => value.is_object().then_some(true),
+            Kind::Password => value.as_object().map(is_password_profile),
             Kind::Object => None,
         };
         match kept {
@@ -356,6 +366,16 @@ fn is_nickname(text: &str) -> bool {
     text.is_ascii() && !text.contains(|c: char| "@()\\[]\";:<>, ".contains(c) || c.is_ascii_control())
 }
 
+/// Nothing but a password and when it has to be changed.
+fn is_password_profile(profile: &Map<String, Value>) -> bool {
+    let mut members = profile.iter().filter(|(name, _)| !name.contains('@'));
+    members.all(|(name, value)| match name.as_str() {
+        "password" => value.is_string(),
+        "forceChangePasswordNextSignIn" | "forceChangePasswordNextSignInWithMfa" => value.is_boolean(),
+        _ => false,
+    })
+}
+
 fn is_language(text: &str) -> bool {
     text.split('-').enumerate().all(|(at, part)| {
         let primary = at > 0 || part.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -426,6 +446,18 @@ mod tests {
                 false,
             ),
             ("userType", json!("Robot"), false),
+            (
+                "passwordProfile",
+                json!({"forceChangePasswordNextSignIn": true}),
+                true,
+            ),
+            (
+                "passwordProfile",
+                json!({"forceChangePasswordNextSignIn": "true"}),
+                false,
+            ),
+            ("passwordProfile", json!({"password": null}), false),
+            ("passwordProfile", json!({"secret": "Xx-123456"}), false),
         ];
         for (name, value, expected) in cases {
             assert_eq!(takes(name, value.clone()), expected, "{name}: {value}");

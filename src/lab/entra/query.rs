@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::exchange::{Call, Refusal};
+use super::exchange::{Answer, Call, Refusal};
 use super::filter::{self, Filter};
 use super::properties;
 use super::shelf::Shelf;
 use super::user::User;
 
-const MOST: usize = 999;
+/// Users on one page.
+pub const MOST: usize = 999;
 
 const OPTIONS: &[&str] = &[
     "select",
@@ -211,7 +212,23 @@ enum Key {
     Down(std::cmp::Reverse<String>),
 }
 
-pub fn among<'a>(filter: Option<&Filter>, shelf: &'a Shelf) -> Box<dyn Iterator<Item = &'a Arc<User>> + 'a> {
+/// Users in their order.
+type Users<'a> = Box<dyn Iterator<Item = &'a Arc<User>> + 'a>;
+
+/// `$count` as a segment, of those whom a filter admits; the answer is a bare number.
+pub fn count<'a>(call: &Call, users: impl FnOnce(Option<&Filter>) -> Users<'a>) -> Result<Answer, Refusal> {
+    check_options(call, &["filter"])?;
+    if !call.is_eventual() {
+        return Err(Refusal::request("$count is not currently supported."));
+    }
+    let filter = call.option("filter").map(|text| Filter::parse(text, true));
+    let filter = filter.transpose()?;
+    let admitted = |user: &&Arc<User>| filter.as_ref().is_none_or(|filter| filter.admits(user));
+    let count = users(filter.as_ref()).filter(admitted).count();
+    Ok(Answer::text(200, "text/plain", count.to_string()))
+}
+
+pub fn among<'a>(filter: Option<&Filter>, shelf: &'a Shelf) -> Users<'a> {
     let candidates: Option<BTreeSet<Uuid>> = filter.and_then(|filter| filter.candidates(shelf));
     match candidates {
         Some(ids) => Box::new(ids.into_iter().filter_map(|id| shelf.live().get(&id))),
@@ -316,18 +333,27 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
+/// In a link: everything but RFC 3986's unreserved characters, and the dollar of options and segments.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'$');
+
 /// The same call from here on.
 fn next_link(call: &Call, place: &Place) -> String {
     let others = call.query.iter().filter(|(name, _)| {
         let name = name.strip_prefix('$').unwrap_or(name);
         !name.eq_ignore_ascii_case("skiptoken")
     });
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let mut query: Vec<String> = others
-        .map(|(name, value)| format!("{}={}", name, encode(value)))
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
         .collect();
     query.push(format!("$skiptoken={}", pack(place)));
-    format!("{}?{}", call.link(&call.path.join("/")), query.join("&"))
+    let path: Vec<String> = call.path.iter().map(|segment| encode(segment)).collect();
+    format!("{}?{}", call.link(&path.join("/")), query.join("&"))
 }
 
 /// Something of ours for the caller to keep.

@@ -21,10 +21,11 @@ pub fn people(directory: &mut Directory, seed: u64, workers: usize, domain: &str
     let ids: HashMap<&str, Uuid> = company
         .people
         .iter()
-        .map(|person| (person.id.as_str(), id(&person.id)))
+        .map(|person| (person.id.as_str(), id(seed, &person.id)))
         .collect();
     for person in &company.people {
-        let mut user = user(person, domain, now, person.active && person.hire <= today);
+        let enabled = person.active && person.hire <= today;
+        let mut user = user(id(seed, &person.id), person, domain, now, enabled);
         user.manager = person
             .manager
             .as_deref()
@@ -32,17 +33,20 @@ pub fn people(directory: &mut Directory, seed: u64, workers: usize, domain: &str
         enter(directory, user);
     }
     if workers > 0 {
-        oddities(directory, domain, now);
+        oddities(directory, seed, domain, now);
     }
 }
 
 /// The id of whoever has this employee number.
-pub fn id(employee: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("muster lab {employee}").as_bytes())
+pub fn id(seed: u64, employee: &str) -> Uuid {
+    Uuid::new_v5(
+        &Uuid::NAMESPACE_OID,
+        format!("muster lab {seed} {employee}").as_bytes(),
+    )
 }
 
-fn user(person: &Person, domain: &str, now: Timestamp, enabled: bool) -> User {
-    let mut user = User::new(id(&person.id), now);
+fn user(id: Uuid, person: &Person, domain: &str, now: Timestamp, enabled: bool) -> User {
+    let mut user = User::new(id, now);
     let address = format!("{}@{domain}", person.user_name);
     let short = |name: &str| name.chars().take(64).collect::<String>();
     let kind = match person.employment {
@@ -78,9 +82,9 @@ fn user(person: &Person, domain: &str, now: Timestamp, enabled: bool) -> User {
     user
 }
 
-fn oddities(directory: &mut Directory, domain: &str, now: Timestamp) {
+fn oddities(directory: &mut Directory, seed: u64, domain: &str, now: Timestamp) {
     let named = |key: &str, name: &str, display: &str| {
-        let mut user = User::new(id(key), now);
+        let mut user = User::new(id(seed, key), now);
         fill(
             &mut user,
             json!({

@@ -10,7 +10,7 @@ use actix_web::web::{Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use uuid::Uuid;
 
-use super::exchange::{Answer, Call, Content};
+use super::exchange::{Answer, Call, Content, Refusal};
 use super::service::{Outcome, Service};
 use crate::error::{Error, Result};
 
@@ -53,9 +53,22 @@ pub fn bind(
     Ok((server, handle))
 }
 
-async fn handle(request: HttpRequest, body: Bytes, service: Data<Service>) -> HttpResponse {
-    let call = read(&request, body);
+async fn handle(
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+    service: Data<Service>,
+) -> HttpResponse {
+    let is_whole = body.is_ok();
+    let call = read(&request, body.unwrap_or_default());
     let ids = (call.request_id.clone(), call.client_request_id().to_string());
+    if !is_whole {
+        let refusal = Refusal::new(
+            413,
+            "RequestEntityTooLarge",
+            "The body of the request is too large.",
+        );
+        return write(service.refuse(&call, refusal), ids);
+    }
     match service.serve(call).await {
         Outcome::Answer(answer) => write(answer, ids),
         Outcome::Cut => {

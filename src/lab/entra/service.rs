@@ -2,6 +2,7 @@
 //! reaches what the table of routes says.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::desk::{Desk, Settings, Tenant};
 use super::directory::Directory;
 use super::exchange::{Answer, Call, Refusal};
 use super::throttle::Throttle;
-use super::token::Tokens;
+use super::token::{self, Tokens};
 use super::{batch, deleted, delta, manager, organization, users};
 use crate::lab::controls::Controls;
 use crate::lab::faults::Action;
@@ -98,7 +99,7 @@ impl Service {
             let issue = async || Outcome::Answer(self.issue(&call));
             return self.with_faults("token", &call, issue).await;
         }
-        if call.method == "POST" && call.path == ["$batch"] {
+        if is_batch(&call) {
             let answer = async || batch::answer(self, &call).await;
             return self.with_faults("$batch", &call, answer).await;
         }
@@ -108,7 +109,7 @@ impl Service {
     /// A call to a resource: one from outside, or a part of a batch.
     pub async fn single(&self, call: &Call) -> Outcome {
         let route = find(call);
-        let kind = route.as_ref().map_or("unknown", |route| route.kind);
+        let kind = route.as_ref().map_or(UNKNOWN, |route| route.kind);
         let answer = async move || {
             let answer = self.answer(route, call);
             Outcome::Answer(answer.unwrap_or_else(|refusal| refusal.answer(call, self.controls.now())))
@@ -122,16 +123,21 @@ impl Service {
         let outcome = match self.controls.faults.strike(kind, &subject) {
             None => work().await,
             Some(Action::Slow { milliseconds }) => {
+                let outcome = work().await;
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-                work().await
+                outcome
             }
             Some(Action::Answer {
                 code,
                 retry_after,
                 message,
             }) => Outcome::Answer(self.failure(call, code, retry_after, message)),
-            Some(Action::AnswerAfter { code }) => match work().await {
-                Outcome::Answer(_) => Outcome::Answer(self.failure(call, code, None, None)),
+            Some(Action::AnswerAfter {
+                code,
+                retry_after,
+                message,
+            }) => match work().await {
+                Outcome::Answer(_) => Outcome::Answer(self.failure(call, code, retry_after, message)),
                 Outcome::Cut => Outcome::Cut,
             },
             Some(Action::Cut) => Outcome::Cut,
@@ -145,10 +151,23 @@ impl Service {
             Outcome::Answer(answer) => answer.status,
             Outcome::Cut => 0,
         };
+        self.count(kind, status);
+        outcome
+    }
+
+    fn count(&self, kind: &str, status: u16) {
         let mut state = self.state();
         let answers = state.answers.entry(kind.to_string()).or_default();
         *answers.entry(status).or_default() += 1;
-        outcome
+    }
+
+    /// To a call whose body could not be read.
+    pub fn refuse(&self, call: &Call, refusal: Refusal) -> Answer {
+        self.count(kind(call), refusal.status);
+        match is_token(call) {
+            true => token::failure(call, refusal.status, Some(refusal.message), self.controls.now()),
+            false => refusal.answer(call, self.controls.now()),
+        }
     }
 
     fn answer(&self, route: Result<&Route, Refusal>, call: &Call) -> Result<Answer, Refusal> {
@@ -195,8 +214,15 @@ impl Service {
 
     /// What a fault of the script says.
     fn failure(&self, call: &Call, code: u32, retry_after: Option<u64>, message: Option<String>) -> Answer {
-        let status = u16::try_from(code).ok().filter(|code| (200..600).contains(code));
+        let status = u16::try_from(code).ok().filter(|code| CODES.contains(code));
         let status = status.unwrap_or(500);
+        if is_token(call) {
+            let answer = token::failure(call, status, message, self.controls.now());
+            return match retry_after {
+                Some(seconds) => answer.with("retry-after", seconds),
+                None => answer,
+            };
+        }
         let known = FAILURES.iter().find(|(known, ..)| *known == status);
         let (_, code, text) = known.unwrap_or(&(500, "UnknownError", "The request failed."));
         let message = message.unwrap_or_else(|| (*text).to_string());
@@ -225,23 +251,25 @@ impl Service {
     }
 
     /// Lays these settings over the present ones.
-    pub fn configure(&self, changes: &Value) -> Result<Settings, serde_json::Error> {
+    pub fn configure(&self, changes: &Value) -> Result<Settings, String> {
         let mut state = self.state();
-        let mut settings = json!(state.settings);
-        if let (Some(settings), Some(changes)) = (settings.as_object_mut(), changes.as_object()) {
-            settings.extend(changes.clone());
-        }
-        let mut settings: Settings = serde_json::from_value(settings)?;
-        // A page of nobody would never end.
-        settings.page = settings.page.max(1);
-        settings.delta_page = settings.delta_page.max(1);
-        state.directory.delay = Duration::from_millis(settings.search_delay_ms);
-        state.settings = settings.clone();
-        Ok(settings)
+        state.settings = state.settings.with(changes)?;
+        state.apply_delays();
+        Ok(state.settings.clone())
     }
 }
 
-/// Statuses that a script may ask for, as Graph says them.
+impl State {
+    pub fn apply_delays(&mut self) {
+        self.directory.delay = Duration::from_millis(self.settings.search_delay_ms);
+        self.directory.read_delay = Duration::from_millis(self.settings.read_delay_ms);
+    }
+}
+
+/// Statuses that a script may ask for.
+pub const CODES: RangeInclusive<u16> = 400..=599;
+
+/// Those that Graph has words for.
 #[rustfmt::skip]
 const FAILURES: &[(u16, &str, &str)] = &[
     (400, "Request_BadRequest", "One or more properties contains invalid values."),
@@ -271,6 +299,32 @@ fn is_token(call: &Call) -> bool {
     matches!(call.path.as_slice(), [_, oauth, version, token]
         if oauth == "oauth2" && version == "v2.0" && token == "token")
         && call.method == "POST"
+}
+
+/// Every kind of call, as faults name it.
+pub fn kinds() -> Vec<&'static str> {
+    let routes = ROUTES.iter().map(|route| route.kind);
+    ["token", "$batch"]
+        .into_iter()
+        .chain(routes)
+        .chain([UNKNOWN])
+        .collect()
+}
+
+/// What a call is that has no route.
+const UNKNOWN: &str = "unknown";
+
+fn kind(call: &Call) -> &'static str {
+    match find(call) {
+        _ if is_token(call) => "token",
+        _ if is_batch(call) => "$batch",
+        Ok(route) => route.kind,
+        Err(_) => UNKNOWN,
+    }
+}
+
+fn is_batch(call: &Call) -> bool {
+    call.method == "POST" && call.path == ["$batch"]
 }
 
 fn find(call: &Call) -> Result<&'static Route, Refusal> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::properties::folded;
 use super::user::User;
 
 /// Properties by whose value users are found without looking at all of them.
@@ -26,7 +27,7 @@ pub struct Shelf {
     gone: BTreeMap<Uuid, u64>,
     /// Who was changed, by the number of the last change.
     changes: BTreeMap<u64, Uuid>,
-    /// By property and lower-case value.
+    /// By property and value as it is compared.
     index: HashMap<&'static str, HashMap<String, BTreeSet<Uuid>>>,
     reports: HashMap<Uuid, BTreeSet<Uuid>>,
 }
@@ -39,6 +40,11 @@ impl Shelf {
 
     pub fn deleted(&self) -> &BTreeMap<Uuid, Arc<User>> {
         &self.deleted
+    }
+
+    /// Deleted or not.
+    pub fn get(&self, id: Uuid) -> Option<&Arc<User>> {
+        self.live.get(&id).or_else(|| self.deleted.get(&id))
     }
 
     /// The live user with this id or userPrincipalName.
@@ -57,7 +63,7 @@ impl Shelf {
     }
 
     fn holders(&self, property: &str, value: &str) -> Option<&BTreeSet<Uuid>> {
-        self.index.get(property)?.get(&value.to_lowercase())
+        self.index.get(property)?.get(&folded(property, value))
     }
 
     /// Does somebody else who is alive have this value?
@@ -74,8 +80,7 @@ impl Shelf {
     /// Everybody, deleted or not, whose manager this is.
     pub fn referring(&self, manager: Uuid) -> Vec<Arc<User>> {
         let reports = self.reports.get(&manager).into_iter().flatten();
-        let user = |id| self.live.get(id).or_else(|| self.deleted.get(id));
-        reports.filter_map(user).cloned().collect()
+        reports.filter_map(|id| self.get(*id)).cloned().collect()
     }
 
     /// The number of the last change there was.
@@ -117,7 +122,8 @@ impl Shelf {
         for property in INDEXED {
             for value in user.texts(property) {
                 let holders = self.index.entry(property).or_default();
-                holders.entry(value.to_lowercase()).or_default().insert(user.id);
+                let value = folded(property, value);
+                holders.entry(value).or_default().insert(user.id);
             }
         }
         self.live.insert(user.id, user);
@@ -150,7 +156,7 @@ impl Shelf {
                 continue;
             };
             for value in user.texts(property) {
-                forget(holders, &value.to_lowercase(), id);
+                forget(holders, &folded(property, value), id);
             }
         }
     }

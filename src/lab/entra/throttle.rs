@@ -24,8 +24,9 @@ pub enum Throttling {
     },
 }
 
-/// Resource units by the tenant's number of users, smallest first.
-const BY_SIZE: &[(usize, u32)] = &[(50, 3500), (501, 5000), (usize::MAX, 8000)];
+/// Resource units of tenants with fewer users than this, smallest first; and of all others.
+const BY_SIZE: &[(usize, u32)] = &[(50, 3500), (501, 5000)];
+const LARGE: u32 = 8000;
 const WRITES: u32 = 3000;
 const UNITS_PERIOD: Duration = Duration::from_secs(10);
 const WRITES_PERIOD: Duration = Duration::from_secs(150);
@@ -60,7 +61,7 @@ impl Throttle {
             Throttling::Off => return Ok(None),
             Throttling::Published => {
                 let size = BY_SIZE.iter().find(|(below, _)| users < *below);
-                (size.map_or(WRITES, |(_, units)| *units), WRITES)
+                (size.map_or(LARGE, |(_, units)| *units), WRITES)
             }
             Throttling::At { units, writes } => (units, writes),
         };

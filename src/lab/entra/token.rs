@@ -3,10 +3,11 @@
 //! From "Microsoft identity platform and the OAuth 2.0 client credentials flow" and its error codes.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::desk::Tenant;
@@ -26,36 +27,21 @@ type Fault = (u16, &'static str, u32, String);
 impl Tokens {
     /// `POST /{tenant}/oauth2/v2.0/token`.
     pub fn issue(&mut self, call: &Call, tenant: &Tenant, lifetime: u32, now: Timestamp) -> Answer {
-        if let Err((status, error, number, text)) = check(call, tenant) {
-            let description = format!(
-                "AADSTS{number}: {text} Trace ID: {} Correlation ID: {} Timestamp: {now}",
-                call.request_id, call.request_id
-            );
-            return Answer::json(
-                status,
-                json!({
-                    "error": error,
-                    "error_description": description,
-                    "error_codes": [number],
-                    "timestamp": now.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-                    "trace_id": call.request_id,
-                    "correlation_id": call.client_request_id(),
-                    "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
-                }),
-            );
+        if let Err(fault) = check(call, tenant) {
+            return refusal(call, fault, now);
         }
         self.expiries.retain(|_, expiry| *expiry > now);
         let token = format!("lab.{}.{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let lasts = SignedDuration::from_secs(i64::from(lifetime));
         let expiry = now.saturating_add(lasts).unwrap_or(Timestamp::MAX);
         self.expiries.insert(token.clone(), expiry);
-        Answer::ok(json!({
+        let issued = json!({
             "token_type": "Bearer",
             "expires_in": lifetime,
             "ext_expires_in": lifetime,
             "access_token": token,
-        }))
-        .with("cache-control", "no-store")
+        });
+        said(200, &issued).with("cache-control", "no-store")
     }
 
     /// Is the caller somebody, now?
@@ -92,6 +78,57 @@ impl Tokens {
         self.die_after = Some(calls);
     }
 }
+
+/// The endpoint speaks OAuth, and nothing of OData.
+fn said(status: u16, body: &Value) -> Answer {
+    Answer::text(status, "application/json; charset=utf-8", body.to_string())
+}
+
+/// OAuth's way of refusing (RFC 6749 §5.2), with what Microsoft adds.
+fn refusal(call: &Call, (status, error, number, text): Fault, now: Timestamp) -> Answer {
+    let description = format!(
+        "AADSTS{number}: {text} Trace ID: {} Correlation ID: {} Timestamp: {now}",
+        call.request_id,
+        call.client_request_id()
+    );
+    let body = json!({
+        "error": error,
+        "error_description": description,
+        "error_codes": [number],
+        "timestamp": now.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        "trace_id": call.request_id,
+        "correlation_id": call.client_request_id(),
+        "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
+    });
+    said(status, &body)
+}
+
+/// What a script makes of a call for a token, in the endpoint's words.
+pub fn failure(call: &Call, status: u16, message: Option<String>, now: Timestamp) -> Answer {
+    let known = FAILURES.iter().find(|(known, ..)| known.contains(&status));
+    let (_, error, number, text) = known.unwrap_or(&SERVER_ERROR);
+    let text = message.unwrap_or_else(|| (*text).to_string());
+    refusal(call, (status, error, *number, text), now)
+}
+
+type Failure = (RangeInclusive<u16>, &'static str, u32, &'static str);
+
+const SERVER_ERROR: Failure = (
+    500..=599,
+    "server_error",
+    90_033,
+    "A transient error has occurred. Please try again.",
+);
+
+/// By status: OAuth's code, Microsoft's number and text.
+#[rustfmt::skip]
+const FAILURES: &[Failure] = &[
+    (401..=401, "invalid_client", 7_000_215, "Invalid client secret provided."),
+    (429..=429, "temporarily_unavailable", 90_055, "Too many requests were sent. Please retry later."),
+    (400..=499, "invalid_request", 90_014, "The request is missing something that it needs."),
+    (503..=504, "temporarily_unavailable", 90_033, "A transient error has occurred. Please try again."),
+    SERVER_ERROR,
+];
 
 fn unauthenticated(message: &str) -> Refusal {
     Refusal::new(401, "InvalidAuthenticationToken", message).with("www-authenticate", "Bearer")

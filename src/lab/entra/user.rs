@@ -14,8 +14,8 @@ pub struct User {
     /// By the properties' written names; what is absent is null.
     values: Map<String, Value>,
     pub manager: Option<Uuid>,
-    /// Who it was before, for those who follow the changes.
-    pub former_manager: Option<Uuid>,
+    /// Who it was before each change of it, by the change's number, for those who follow the changes.
+    pub managers: Vec<(u64, Option<Uuid>)>,
     /// Holds an administrator's role: an application may not change what is guarded.
     pub holds_role: bool,
     /// Has a mailbox: Exchange keeps the address.
@@ -31,7 +31,7 @@ impl User {
             id,
             values: Map::new(),
             manager: None,
-            former_manager: None,
+            managers: Vec::new(),
             holds_role: false,
             has_mailbox: false,
             change: 0,
@@ -58,6 +58,12 @@ impl User {
         let many = value.and_then(Value::as_array);
         one.into_iter()
             .chain(many.into_iter().flatten().filter_map(Value::as_str))
+    }
+
+    /// Who the manager was after that change.
+    pub fn manager_at(&self, change: u64) -> Option<Uuid> {
+        let next = self.managers.iter().find(|(number, _)| *number > change);
+        next.map_or(self.manager, |(_, before)| *before)
     }
 
     pub fn principal_name(&self) -> &str {

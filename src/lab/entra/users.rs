@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::desk::Desk;
 use super::exchange::{Answer, Call, Refusal};
-use super::filter::Filter;
 use super::query::{self, Query, View, check_options};
 use super::user::User;
 use super::write;
@@ -21,17 +20,7 @@ pub fn list(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
 
 /// `$count` as a segment; the answer is a bare number.
 pub fn count(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
-    check_options(call, &["filter"])?;
-    if !call.is_eventual() {
-        return Err(Refusal::request("$count is not currently supported."));
-    }
-    let filter = call.option("filter").map(|text| Filter::parse(text, true));
-    let filter = filter.transpose()?;
-    let users = query::among(filter.as_ref(), desk.directory.index());
-    let count = users
-        .filter(|user| filter.as_ref().is_none_or(|filter| filter.admits(user)))
-        .count();
-    Ok(Answer::text(200, "text/plain", count.to_string()))
+    query::count(call, |filter| query::among(filter, desk.directory.index()))
 }
 
 /// "Get a user", by id or userPrincipalName.

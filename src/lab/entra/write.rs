@@ -23,6 +23,12 @@ pub fn fill(desk: &Desk, user: &mut User, members: &Map<String, Value>) -> Resul
         let message = format!("A value is required for property '{missing}' of resource 'User'.");
         return Err(Refusal::request(message).about("InvalidValue", *missing, EMPTY));
     }
+    let brings_password =
+        |(name, value): &&(&str, &Value)| is_password(name) && value.get("password").is_some();
+    if !members.iter().any(|member| brings_password(&member)) {
+        let message = "A value is required for property 'password' of resource 'PasswordProfile'.";
+        return Err(Refusal::request(message).about("InvalidValue", "passwordProfile", EMPTY));
+    }
     let given: Vec<_> = members
         .into_iter()
         .filter(|(_, value)| !value.is_null())
@@ -57,7 +63,6 @@ fn meant(
 fn lay(desk: &Desk, user: &mut User, members: &[(&str, &Value)]) -> Result<Vec<String>, Refusal> {
     let mut changed = Vec::new();
     // A password is judged by the policies that come with it.
-    let is_password = |name: &str| name.eq_ignore_ascii_case("passwordProfile");
     let others = members.iter().filter(|(name, _)| !is_password(name));
     let passwords = members.iter().filter(|(name, _)| is_password(name));
     for (name, value) in others.chain(passwords) {
@@ -77,6 +82,10 @@ fn lay(desk: &Desk, user: &mut User, members: &[(&str, &Value)]) -> Result<Vec<S
         changed.push("proxyAddresses".into());
     }
     Ok(changed)
+}
+
+fn is_password(name: &str) -> bool {
+    name.eq_ignore_ascii_case("passwordProfile")
 }
 
 fn may_write(user: &User, property: &Property) -> Result<(), Refusal> {
@@ -113,10 +122,14 @@ fn set(desk: &Desk, user: &mut User, property: &Property, value: &Value) -> Resu
     let value = property.check(value)?;
     Ok(match (property.kind, &value) {
         (Kind::Members(..), Value::Object(members)) => user.merge(property.name, members),
-        (Kind::Password, profile) => {
-            check_password(user, profile)?;
-            user.set("lastPasswordChangeDateTime", moment(desk.now))
-        }
+        // When to change a password says nothing about when it was changed.
+        (Kind::Password, profile) => match profile.get("password") {
+            Some(password) => {
+                check_password(user, password)?;
+                user.set("lastPasswordChangeDateTime", moment(desk.now))
+            }
+            None => false,
+        },
         (Kind::PrincipalName, Value::String(name)) => {
             desk.tenant.check_domain(name)?;
             user.set(property.name, value)
@@ -129,10 +142,7 @@ fn set(desk: &Desk, user: &mut User, property: &Property, value: &Value) -> Resu
 }
 
 /// "Combined password policy": 8 to 256 characters of ASCII, from three of four classes.
-fn check_password(user: &User, profile: &Value) -> Result<(), Refusal> {
-    let Some(password) = profile.get("password") else {
-        return Ok(());
-    };
+fn check_password(user: &User, password: &Value) -> Result<(), Refusal> {
     let classes: [fn(char) -> bool; 4] = [
         |c| c.is_ascii_lowercase(),
         |c| c.is_ascii_uppercase(),
@@ -150,6 +160,16 @@ fn check_password(user: &User, profile: &Value) -> Result<(), Refusal> {
     }
     let message = "The specified password does not comply with password complexity requirements. Please provide a different password.";
     Err(Refusal::request(message).about("InvalidPassword", "passwordProfile", message))
+}
+
+/// A userPrincipalName that this tenant may give somebody.
+pub fn principal_name(desk: &Desk, value: &Value) -> Result<String, Refusal> {
+    let property =
+        properties::property("userPrincipalName").ok_or_else(|| properties::unknown("userPrincipalName"))?;
+    match property.check(value)? {
+        Value::String(name) => desk.tenant.check_domain(&name).map(|()| name),
+        _ => Err(property.invalid()),
+    }
 }
 
 /// The user that `…/users/{id}` names, whichever host and version come before it.

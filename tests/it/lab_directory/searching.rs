@@ -258,6 +258,22 @@ async fn long_attributes_come_in_parts() {
     assert_eq!(seen.len(), 3200);
     let entry = read(&mut ldap, &group, &["member;range=10-19"]).await;
     assert_eq!(entry.attrs["member;range=10-19"].len(), 10);
+
+    let beyond = || vec!["member;range=3200-*"];
+    let found = ldap
+        .search(&group, Scope::Base, "(cn=*)", beyond())
+        .await
+        .unwrap();
+    refused(found.1, 1, "00000057");
+    let lenient = ldap.with_controls(control("1.2.840.113556.1.4.1948", None));
+    let (found, _) = lenient
+        .search(&group, Scope::Base, "(cn=*)", beyond())
+        .await
+        .unwrap()
+        .success()
+        .unwrap();
+    let entry = SearchEntry::construct(found.into_iter().next().unwrap());
+    assert!(entry.attrs.is_empty(), "{entry:?}");
 }
 
 #[tokio::test]
@@ -418,4 +434,101 @@ async fn dirsync_tells_links_one_by_one() {
         .unwrap()
         .1;
     refused(refusal, 53, "00002035");
+}
+
+/// One page of two, with the cookie for the next.
+async fn page(ldap: &mut Ldap, filter: &str, cookie: &[u8], most: i32) -> (usize, u32, Vec<u8>) {
+    use ldap3::controls::{PagedResults, RawControl};
+    let asked = PagedResults {
+        size: 2,
+        cookie: cookie.to_vec(),
+    };
+    let found = ldap
+        .with_controls(vec![RawControl::from(asked)])
+        .with_search_options(ldap3::SearchOptions::new().sizelimit(most))
+        .search(STAFF, Scope::Subtree, filter, vec!["cn"])
+        .await
+        .unwrap();
+    let answered = found
+        .1
+        .ctrls
+        .iter()
+        .find(|it| it.1.ctype == "1.2.840.113556.1.4.319");
+    let cookie = answered.map(|it| it.1.parse::<PagedResults>().cookie);
+    (found.0.len(), found.1.rc, cookie.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn pages_are_of_one_question_and_end_where_the_client_wants() {
+    let lab = directory();
+    let mut ldap = service(&lab).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        user(&mut ldap, name, &[]).await;
+    }
+    let users = "(objectClass=user)";
+    let (count, result, cookie) = page(&mut ldap, users, b"", 0).await;
+    assert_eq!((count, result), (2, 0));
+    let (_, other, _) = page(&mut ldap, "(objectClass=person)", &cookie, 0).await;
+    assert_eq!(other, 53, "another question");
+    let (count, result, cookie) = page(&mut ldap, users, &cookie, 0).await;
+    assert_eq!((count, result), (2, 0));
+    let (count, result, cookie) = page(&mut ldap, users, &cookie, 0).await;
+    assert_eq!((count, result, cookie.len()), (1, 0, 0));
+
+    let (count, result, cookie) = page(&mut ldap, users, b"", 3).await;
+    assert_eq!((count, result), (2, 0));
+    let (count, result, cookie) = page(&mut ldap, users, &cookie, 3).await;
+    assert_eq!((count, result, cookie.len()), (1, 4, 0), "three in all");
+    let (count, result, _) = page(&mut ldap, users, b"", 1).await;
+    assert_eq!((count, result), (1, 4));
+}
+
+#[tokio::test]
+async fn whoever_is_sorted_by_names_is_sorted() {
+    let lab = directory();
+    let mut ldap = service(&lab).await;
+    let (zoe, amy) = (
+        user(&mut ldap, "zoe", &[]).await,
+        user(&mut ldap, "amy", &[]).await,
+    );
+    user(&mut ldap, "first", &[("manager", &[&zoe])]).await;
+    user(&mut ldap, "second", &[("manager", &[&amy])]).await;
+    let by_manager = [&[0x30, 11, 0x30, 9, 4, 7][..], b"manager"].concat();
+    let found = ldap
+        .with_controls(control("1.2.840.113556.1.4.473", Some(&by_manager)))
+        .search(STAFF, Scope::Subtree, "(manager=*)", vec!["cn"])
+        .await
+        .unwrap();
+    let names: Vec<String> = found
+        .0
+        .into_iter()
+        .map(|it| SearchEntry::construct(it).dn)
+        .collect();
+    assert_eq!(names, [format!("CN=second,{STAFF}"), format!("CN=first,{STAFF}")]);
+}
+
+#[tokio::test]
+async fn filters_nest_so_deep_and_are_refused_in_words_beyond() {
+    let lab = directory();
+    let mut ldap = service(&lab).await;
+    user(&mut ldap, "ada", &[]).await;
+    for operator in ["&", "|", "!"] {
+        let nested = |depth: usize| {
+            let open = format!("({operator}").repeat(depth);
+            format!("{open}(cn=ada){}", ")".repeat(depth))
+        };
+        let found = search(&mut ldap, STAFF, &nested(48), &["cn"]).await;
+        assert_eq!(found.len(), 1, "{operator}");
+        ldap.search(STAFF, Scope::Subtree, &nested(49), vec!["cn"])
+            .await
+            .unwrap()
+            .success()
+            .unwrap();
+        for depth in [50, 55] {
+            let deeper = ldap
+                .search(STAFF, Scope::Subtree, &nested(depth), vec!["cn"])
+                .await;
+            refused(deeper.unwrap().1, 11, "0000202D: LdapErr");
+        }
+    }
 }

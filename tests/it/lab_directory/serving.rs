@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use muster::lab::faults::{Action, Fault};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -128,7 +128,14 @@ async fn faults_strike_as_told() {
         51,
         "0000200E: SvcErr: DSID-031A12D2, problem 5001 (BUSY), data 0",
     );
-    script.replace(vec![fault("add", Action::AnswerAfter { code: 52 })]);
+    script.replace(vec![fault(
+        "add",
+        Action::AnswerAfter {
+            code: 52,
+            retry_after: None,
+            message: None,
+        },
+    )]);
     refused(add(&mut ldap, &dn, given).await, 52, "0000200F: SvcErr");
     refused(add(&mut ldap, &dn, given).await, 68, "00002071");
 
@@ -176,6 +183,11 @@ async fn faults_strike_as_told() {
             .unwrap()
             .rc,
         49
+    );
+    assert_eq!(
+        answers(&lab, "add").await,
+        json!({ "51": 1, "52": 1, "68": 1 }),
+        "what was said, whatever was done"
     );
 
     let html = muster::lab::directory::Options {
@@ -252,5 +264,43 @@ async fn the_command_tells_how_to_get_in_and_ends_when_told() {
     assert!(
         !std::path::Path::new(&text("ca_file")).exists(),
         "its own folder goes with it"
+    );
+}
+
+#[tokio::test]
+async fn a_script_that_no_directory_could_play_is_refused() {
+    let lab = directory();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let script = async |fault: Json| {
+        let asked = http.post(format!("{}/lab/faults", lab.directory.admin));
+        let answer = asked.json(&json!({ "faults": [fault] })).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, _) = script(json!({ "on": "add", "do": { "answer": { "code": 51 } } })).await;
+    assert_eq!(status, 200);
+    for (wrong, told) in [
+        (
+            json!({ "on": "POST /users", "do": "cut" }),
+            "there are: *, bind, search, add",
+        ),
+        (
+            json!({ "on": "add", "do": "html" }),
+            "answer, answer-after, cut, cut-after, slow",
+        ),
+        (
+            json!({ "on": "add", "do": { "answer": { "code": 503 } } }),
+            "results of LDAP",
+        ),
+        (json!({ "on": "add", "do": { "answer": { "cod": 51 } } }), "cod"),
+        (json!({ "on": "add", "do": "cut", "time": 1 }), "time"),
+    ] {
+        let (status, text) = script(wrong.clone()).await;
+        assert_eq!(status, 400, "{wrong}");
+        assert!(text.contains(told), "{wrong}: {text}");
+    }
+    assert_eq!(
+        lab.directory.controls.faults.faults().len(),
+        1,
+        "the one before is in force"
     );
 }

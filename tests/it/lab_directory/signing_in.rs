@@ -200,3 +200,48 @@ async fn rights_end_where_they_were_delegated() {
         );
     }
 }
+
+#[tokio::test]
+async fn whoever_fails_to_sign_in_is_nobody() {
+    use muster::lab::faults::{Action, Fault};
+    let lab = directory();
+    let mut ldap = service(&lab).await;
+    let (code, retry_after, message) = (49, None, None);
+    let refusal = "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data 52e, v";
+    let said_so = Action::Answer {
+        code,
+        retry_after,
+        message: message.clone(),
+    };
+    let said_after = Action::AnswerAfter {
+        code,
+        retry_after,
+        message,
+    };
+    for action in [Some(said_so), Some(said_after), None] {
+        ldap.simple_bind(&lab.upn, &lab.directory.password)
+            .await
+            .unwrap()
+            .success()
+            .unwrap();
+        value(&mut ldap, STAFF, "ou").await.unwrap();
+        let password = match action {
+            Some(_) => lab.directory.password.as_str(),
+            None => "wrong",
+        };
+        let faults = action.into_iter().map(|action| Fault {
+            on: "bind".to_string(),
+            about: None,
+            skip: 0,
+            times: Some(1),
+            action,
+        });
+        lab.directory.controls.script(faults.collect()).unwrap();
+        refused(ldap.simple_bind(&lab.upn, password).await.unwrap(), 49, refusal);
+        let found = ldap
+            .search(STAFF, Scope::Base, "(ou=*)", vec!["ou"])
+            .await
+            .unwrap();
+        refused(found.1, 1, "000004DC: LdapErr");
+    }
+}

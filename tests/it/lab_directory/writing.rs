@@ -198,6 +198,8 @@ async fn unfit_changes_are_refused_as_on_windows() {
         ),
         (vec![replace("userAccountControl", &["512"])], 53, "0000052D"),
         (vec![replace("userAccountControl", &["4608"])], 53, "00000057"),
+        (vec![replace("userAccountControl", &["4098"])], 53, "00000057"),
+        (vec![replace("userAccountControl", &["8194"])], 53, "00000057"),
         (vec![replace("pwdLastSet", &["5"])], 53, "00000057"),
         (vec![replace("primaryGroupID", &["512"])], 53, "00000057"),
         (
@@ -402,4 +404,61 @@ async fn groups_know_their_members() {
         value(&mut ldap, &group, "member").await.as_deref(),
         Some(ada.as_str())
     );
+}
+
+#[tokio::test]
+async fn many_values_are_taken_and_too_many_are_refused() {
+    let lab = directory();
+    let mut ldap = service(&lab).await;
+    // Nobody says that a principal name has to have a suffix.
+    let dn = user(&mut ldap, "ada", &[("userPrincipalName", &["ada"])]).await;
+    let values: Vec<String> = (0..5001)
+        .map(|number| format!("smtp:{number}@example.test"))
+        .collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let too_many = vec![replace("proxyAddresses", &values)];
+    refused(ldap.modify(&dn, too_many).await.unwrap(), 11, "00002024: LdapErr");
+    let changes = (0..501).map(|_| replace("title", &["x"])).collect();
+    refused(ldap.modify(&dn, changes).await.unwrap(), 11, "00002024");
+    let given: Attributes = &[("objectClass", &["user"]), ("proxyAddresses", &values)];
+    refused(
+        add(&mut ldap, &format!("CN=eve,{STAFF}"), given).await,
+        11,
+        "00002024",
+    );
+
+    let some = &values[..4000];
+    ldap.modify(&dn, vec![change(Mod::Add, "proxyAddresses", some)])
+        .await
+        .unwrap()
+        .success()
+        .unwrap();
+    let again = vec![change(Mod::Add, "proxyAddresses", &values[3999..4001])];
+    refused(ldap.modify(&dn, again).await.unwrap(), 20, "00002083");
+    let gone = vec![change(Mod::Delete, "proxyAddresses", &values[3999..4001])];
+    refused(ldap.modify(&dn, gone).await.unwrap(), 16, "00002085");
+    ldap.modify(&dn, vec![change(Mod::Delete, "proxyAddresses", &values[1..4000])])
+        .await
+        .unwrap()
+        .success()
+        .unwrap();
+    assert_eq!(
+        value(&mut ldap, &dn, "proxyAddresses").await.as_deref(),
+        Some(values[0])
+    );
+}
+
+#[tokio::test]
+async fn a_computer_is_no_user() {
+    let lab = directory();
+    let mut ldap = admin(&lab).await;
+    let dn = format!("CN=box,{STAFF}");
+    add(&mut ldap, &dn, &[("objectClass", &["computer"])])
+        .await
+        .success()
+        .unwrap();
+    for (control, result) in [("4098", 0), ("8194", 0), ("514", 53)] {
+        let changed = ldap.modify(&dn, vec![replace("userAccountControl", &[control])]);
+        assert_eq!(changed.await.unwrap().rc, result, "{control}");
+    }
 }

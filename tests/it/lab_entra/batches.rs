@@ -144,3 +144,24 @@ async fn parts_are_throttled_each_on_its_own() {
         .unwrap();
     assert!(wait >= 1);
 }
+
+#[tokio::test]
+async fn what_a_part_depends_on_is_a_list() {
+    let tenant = Tenant::start(0).await;
+    for (depends_on, status) in [
+        (json!("1"), 400),
+        (json!([1]), 400),
+        (json!({"id": "1"}), 400),
+        (json!(["2"]), 400),
+        (json!(["1"]), 200),
+        (json!([]), 200),
+        (json!(null), 200),
+    ] {
+        let parts = json!([
+            {"id": "1", "method": "GET", "url": "/users"},
+            {"id": "2", "method": "GET", "url": "/users", "dependsOn": depends_on},
+        ]);
+        let (answered, _) = tenant.send("POST", "/$batch", json!({"requests": parts})).await;
+        assert_eq!(answered, status, "{depends_on}");
+    }
+}

@@ -366,3 +366,86 @@ async fn changes_are_told_to_whoever_follows() {
     tenant.token = tenant.fresh_token().await;
     assert_eq!(tenant.get(&link).await.0, 410, "a week");
 }
+
+#[tokio::test]
+async fn a_shorter_delay_is_for_what_waits_already() {
+    let tenant = Tenant::start(0).await;
+    let delay = async |delay: u64| {
+        tenant
+            .admin("/lab/settings", json!({"search_delay_ms": delay}))
+            .await
+            .0
+    };
+    assert_eq!(delay(3_600_000).await, 200);
+    tenant.add("ada", json!({"employeeId": "1"})).await;
+    let find = "/users?$filter=employeeId eq '1'";
+    assert_eq!(tenant.get(find).await.1["value"], json!([]));
+    assert_eq!(delay(0).await, 200);
+    assert_eq!(names(&tenant.get(find).await.1), "ada");
+}
+
+#[tokio::test]
+async fn links_are_addresses() {
+    let tenant = Tenant::start(0).await;
+    let boss = "b'o#ss";
+    tenant
+        .add(
+            "boss",
+            json!({"userPrincipalName": format!("{boss}@example.test")}),
+        )
+        .await;
+    for name in ["ada", "eve"] {
+        let id = tenant.add(name, json!({})).await;
+        let manager = json!({"@odata.id": "https://x/v1.0/users/b'o%23ss@example.test"});
+        let (status, _) = tenant
+            .send("PUT", &format!("/users/{id}/manager/$ref"), manager)
+            .await;
+        assert_eq!(status, 204);
+    }
+    let reports = "/users/b'o%23ss@example.test/directReports?$top=1&odd name=a b";
+    let (_, page) = tenant.get(reports).await;
+    let next = page["@odata.nextLink"].as_str().unwrap();
+    assert!(
+        next.contains("/users/b%27o%23ss%40example.test/directReports?"),
+        "{next}"
+    );
+    assert!(!next.contains(' '), "{next}");
+    assert_eq!(tenant.names(reports).await.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_was_the_manager_then_is_told_of() {
+    let tenant = Tenant::start(0).await;
+    let mut ids = Vec::new();
+    for name in ["ada", "first", "second", "third"] {
+        ids.push(tenant.add(name, json!({})).await);
+    }
+    let assign = async |manager: &str| {
+        let path = format!("/users/{}/manager/$ref", ids[0]);
+        let reference = json!({"@odata.id": format!("https://x/v1.0/users/{manager}")});
+        assert_eq!(tenant.send("PUT", &path, reference).await.0, 204);
+    };
+    assign(&ids[1]).await;
+    let (_, link) = follow(&tenant, "/users/delta?$select=displayName,manager", false).await;
+    assign(&ids[2]).await;
+    let (_, later) = follow(&tenant, "/users/delta?$select=displayName,manager", false).await;
+    assign(&ids[3]).await;
+    for (link, former) in [(&link, &ids[1]), (&later, &ids[2])] {
+        let (told, _) = follow(&tenant, link, true).await;
+        let managers = told[0]["manager@delta"].as_array().unwrap();
+        let [now, then] = &managers[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(
+            (&now["id"], &then["id"], &then["@removed"]["reason"]),
+            (&json!(ids[3]), &json!(former), &json!("deleted"))
+        );
+    }
+    assign(&ids[1]).await;
+    let (told, _) = follow(&tenant, &link, true).await;
+    assert_eq!(
+        told[0]["manager@delta"].as_array().unwrap().len(),
+        1,
+        "back where it was"
+    );
+}

@@ -183,7 +183,19 @@ async fn bodies_that_are_none_are_refused() {
         }
     }
     let huge = tenant.request("POST", "/users").body(vec![b' '; 5 << 20]);
-    assert_eq!(super::send(huge).await.0, 413);
+    let huge = huge.header("client-request-id", "mine").send().await.unwrap();
+    assert_eq!(huge.status(), 413);
+    let ids =
+        ["request-id", "client-request-id"].map(|name| huge.headers()[name].to_str().unwrap().to_string());
+    let answer: Json = huge.json().await.unwrap();
+    assert_eq!(error(&answer).0, "RequestEntityTooLarge");
+    let inner = &answer["error"]["innerError"];
+    assert_eq!(
+        json!(ids),
+        json!([inner["request-id"], inner["client-request-id"]])
+    );
+    assert_eq!(ids[1], "mine");
+    assert_eq!(tenant.entra.state()["answers"]["POST /users"]["413"], 1);
     let deep = tenant.request("POST", "/users").body("[".repeat(100_000));
     assert_eq!(super::send(deep).await.0, 400);
 }
@@ -434,4 +446,147 @@ async fn some_users_are_not_for_an_application_to_change() {
         )
         .await;
     assert_eq!(status, 204, "what directory sync does not keep");
+}
+
+#[tokio::test]
+async fn a_password_profile_has_a_password_where_somebody_is_made() {
+    let tenant = Tenant::start(0).await;
+    for profile in [
+        json!({}),
+        json!({"forceChangePasswordNextSignIn": true}),
+        json!({"password": null}),
+        json!({"password": "Xx-123456", "passwd": "x"}),
+        json!({"password": "Xx-123456", "forceChangePasswordNextSignIn": "true"}),
+        json!({"password": "Xx-123456", "forceChangePasswordNextSignInWithMfa": 1}),
+        json!("Xx-123456"),
+    ] {
+        let body = person("ada", json!({"passwordProfile": profile}));
+        let (status, answer) = tenant.send("POST", "/users", body).await;
+        assert_eq!(
+            (status, error(&answer).0),
+            (400, "Request_BadRequest"),
+            "{profile}"
+        );
+    }
+    let id = tenant.add("ada", json!({})).await;
+    let user = format!("/users/{id}");
+    let changed = async || {
+        let (_, read) = tenant
+            .get(&format!("{user}?$select=lastPasswordChangeDateTime"))
+            .await;
+        read["lastPasswordChangeDateTime"].as_str().unwrap().to_string()
+    };
+    let first = changed().await;
+    let later = tenant.entra.controls.now() + jiff::SignedDuration::from_mins(1);
+    tenant.entra.controls.set_now(later);
+    let force = json!({"passwordProfile": {"forceChangePasswordNextSignIn": false}});
+    assert_eq!(tenant.send("PATCH", &user, force).await.0, 204);
+    assert_eq!(changed().await, first, "no password, no change of it");
+    let reset = json!({"passwordProfile": {"password": "Yy-123456"}});
+    assert_eq!(tenant.send("PATCH", &user, reset).await.0, 204);
+    assert_ne!(changed().await, first);
+}
+
+#[tokio::test]
+async fn case_counts_in_anchors() {
+    let tenant = Tenant::start(0).await;
+    tenant.add("ada", json!({"onPremisesImmutableId": "AbC="})).await;
+    tenant.add("eve", json!({"onPremisesImmutableId": "aBc="})).await;
+    let (status, _) = tenant
+        .send(
+            "POST",
+            "/users",
+            person("bob", json!({"onPremisesImmutableId": "AbC="})),
+        )
+        .await;
+    assert_eq!(status, 400);
+    for (filter, found) in [
+        ("onPremisesImmutableId eq 'AbC='", &["ada"][..]),
+        ("onPremisesImmutableId eq 'aBc='", &["eve"]),
+        ("onPremisesImmutableId eq 'abc='", &[]),
+        ("onPremisesImmutableId in ('AbC=','ABC=')", &["ada"]),
+        ("not(onPremisesImmutableId eq 'AbC=')", &["eve"]),
+    ] {
+        let names = tenant
+            .names(&format!("/users?$filter={filter}&$count=true"))
+            .await;
+        assert_eq!(names, found, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_name_for_the_restored_is_a_name() {
+    let tenant = Tenant::start(0).await;
+    let id = tenant.add("ada", json!({})).await;
+    tenant.delete(&format!("/users/{id}")).await;
+    let restore = format!("/directory/deletedItems/{id}/restore");
+    for body in [
+        json!({"newUserPrincipalName": "zoë@example.test"}),
+        json!({"newUserPrincipalName": "a b@example.test"}),
+        json!({"newUserPrincipalName": "ada"}),
+        json!({"newUserPrincipalName": "@example.test"}),
+        json!({"newUserPrincipalName": "ada@elsewhere.test"}),
+        json!({"newUserPrincipalName": format!("{}@example.test", "x".repeat(65))}),
+        json!({"newUserPrincipalName": 7}),
+        json!({"autoReconcileProxyConflict": "true"}),
+    ] {
+        let (status, answer) = tenant.send("POST", &restore, body.clone()).await;
+        assert_eq!((status, error(&answer).0), (400, "Request_BadRequest"), "{body}");
+    }
+    let body = json!({"newUserPrincipalName": "new@example.test", "autoReconcileProxyConflict": true});
+    let (status, restored) = tenant.send("POST", &restore, body).await;
+    assert_eq!(
+        (status, &restored["userPrincipalName"]),
+        (200, &json!("new@example.test"))
+    );
+}
+
+#[tokio::test]
+async fn not_every_replica_knows_new_users_at_once() {
+    let tenant = Tenant::start(0).await;
+    let boss = tenant.add("boss", json!({})).await;
+    let day = json!({"read_delay_ms": 24 * 60 * 60 * 1000});
+    let at_once = json!({"read_delay_ms": 0});
+    let delays = async |delay: &Json| assert_eq!(tenant.admin("/lab/settings", delay.clone()).await.0, 200);
+    delays(&day).await;
+    let id = tenant.add("ada", json!({})).await;
+    let reference = json!({"@odata.id": format!("https://x/v1.0/users/{id}")});
+    let calls = [
+        ("GET", format!("/users/{id}"), json!({})),
+        ("GET", "/users/ada@example.test".to_string(), json!({})),
+        ("PATCH", format!("/users/{id}"), json!({"department": "Works"})),
+        ("PUT", format!("/users/{boss}/manager/$ref"), reference),
+    ];
+    let statuses = async |delay: &Json| {
+        delays(delay).await;
+        let mut statuses = Vec::new();
+        for (method, path, body) in &calls {
+            let (status, answer) = tenant.send(method, path, body.clone()).await;
+            statuses.push((status, error(&answer).0.to_string()));
+        }
+        let part = json!({"id": "1", "method": "GET", "url": format!("/users/{id}")});
+        let (_, answer) = tenant.send("POST", "/$batch", json!({"requests": [part]})).await;
+        let part = &answer["responses"][0];
+        statuses.push((
+            u16::try_from(part["status"].as_u64().unwrap()).unwrap(),
+            error(&part["body"]).0.to_string(),
+        ));
+        statuses
+    };
+    let unknown = (404, "Request_ResourceNotFound".to_string());
+    assert_eq!(statuses(&day).await, vec![unknown.clone(); 5]);
+    let known = [200, 200, 204, 204, 200].map(|status| (status, String::new()));
+    assert_eq!(statuses(&at_once).await, known);
+    assert_eq!(statuses(&day).await, known, "whoever was known stays known");
+
+    tenant.delete(&format!("/users/{id}")).await;
+    let restore = tenant.request("POST", &format!("/directory/deletedItems/{id}/restore"));
+    assert_eq!(super::send(restore).await.0, 200);
+    assert_eq!(
+        tenant.get(&format!("/users/{id}")).await.0,
+        404,
+        "back, and new again"
+    );
+    let taken = tenant.send("POST", "/users", person("ada", json!({}))).await;
+    assert_eq!(taken.0, 400, "names are checked at once");
 }

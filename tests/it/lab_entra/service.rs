@@ -154,7 +154,8 @@ async fn a_seeded_tenant_is_the_same_every_time() {
     assert_eq!(names, other.names("/users").await);
     assert_eq!(names.len(), 102);
     assert_eq!(one.entra.client_secret, other.entra.client_secret);
-    let id = muster::lab::entra::user_id("100009");
+    let id = muster::lab::entra::user_id(1, "100009");
+    assert_ne!(id, muster::lab::entra::user_id(2, "100009"));
     let (_, user) = one
         .get(&format!(
             "/users/{id}?$select=employeeId&$expand=manager($select=employeeId)"
@@ -196,12 +197,53 @@ async fn whoever_runs_it_has_controls() {
     assert_eq!(made["employeeId"], "x");
     let (_, found) = tenant.get("/users/odd@anywhere?$select=employeeId").await;
     assert_eq!(found["employeeId"], "x");
-    tenant.admin("/lab/users", json!({"purge": "odd@anywhere"})).await;
+    let purge = async |key: &str| tenant.admin("/lab/users", json!({"purge": key})).await.0;
+    assert_eq!(purge("odd@anywhere").await, 200);
     assert_eq!(tenant.get("/users/odd@anywhere").await.0, 404);
+    let deleted = tenant.add("gone", json!({})).await;
+    tenant.delete(&format!("/users/{deleted}")).await;
+    assert_eq!(purge(&deleted).await, 200);
+    for nobody in ["nobody", "odd@anywhere", &deleted] {
+        assert_eq!(purge(nobody).await, 404, "{nobody}");
+    }
     let state = super::send(tenant.http.get(format!("{}/lab/state", tenant.entra.admin)))
         .await
         .1;
     assert_eq!((&state["users"], &state["deleted"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test]
+async fn settings_are_kept_within_bounds() {
+    let tenant = Tenant::start(0).await;
+    for wrong in [
+        json!([]),
+        json!(7),
+        json!(null),
+        json!("page"),
+        json!({"page": -1}),
+        json!({"page": "7"}),
+    ] {
+        assert_eq!(
+            tenant.admin("/lab/settings", wrong.clone()).await.0,
+            400,
+            "{wrong}"
+        );
+    }
+    let most = u64::MAX;
+    let greedy = json!({"page": most, "delta_page": most, "search_delay_ms": most, "read_delay_ms": most});
+    let (status, settings) = tenant.admin("/lab/settings", greedy).await;
+    assert_eq!(status, 200);
+    for (name, bound) in [
+        ("page", 999),
+        ("delta_page", 999),
+        ("search_delay_ms", 86_400_000),
+        ("read_delay_ms", 86_400_000),
+    ] {
+        assert_eq!(settings[name], bound, "{name}");
+    }
+    for path in ["/users", "/users/delta"] {
+        assert_eq!(tenant.get(path).await.0, 200, "{path}");
+    }
 }
 
 #[test]

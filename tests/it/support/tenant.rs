@@ -67,12 +67,12 @@ impl Tenant {
 
     pub fn faults(&self, script: Json) {
         let faults: Vec<Fault> = serde_json::from_value(script).unwrap();
-        self.lab.controls.faults.replace(faults);
+        self.lab.controls.script(faults).unwrap();
     }
 
     pub fn alter(&self, alteration: Json) {
         let alteration: Alteration = serde_json::from_value(alteration).unwrap();
-        self.lab.alter(alteration);
+        self.lab.alter(alteration).unwrap();
     }
 
     /// `POST /lab/…` of the simulator.
