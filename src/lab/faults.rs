@@ -63,6 +63,8 @@ pub enum Action {
 pub struct Repertoire {
     /// The kinds of calls.
     pub kinds: Vec<&'static str>,
+    /// Those among them that have no answer: they are cut or slow.
+    pub mute: &'static [&'static str],
     /// Whether it answers with this code.
     pub says: fn(u32) -> bool,
     /// In words, for whoever asked for another.
@@ -85,7 +87,10 @@ impl Repertoire {
                 self.kinds.join(", ")
             ));
         }
+        let is_mute = self.mute.iter().any(|kind| kind.eq_ignore_ascii_case(on));
         match fault.action {
+            Action::Cut | Action::Slow { .. } => Ok(()),
+            _ if is_mute => Err(format!("a `{on}` has no answer; there are: cut, slow")),
             Action::Answer { code, .. } | Action::AnswerAfter { code, .. } if !(self.says)(code) => {
                 Err(format!("{code} is no code of an answer here; there are: {}", self.codes))
             }
@@ -103,7 +108,7 @@ impl Repertoire {
 pub struct Script(Mutex<Vec<(Fault, u64)>>);
 
 impl Script {
-    /// Whether the simulator can do these was asked before.
+    /// Whether the simulator can do these is asked by `Controls::script`.
     pub fn replace(&self, faults: Vec<Fault>) {
         *self.rules() = faults.into_iter().map(|fault| (fault, 0)).collect();
     }
@@ -194,7 +199,8 @@ mod tests {
     #[test]
     fn a_rule_that_could_not_strike_is_refused_with_what_could() {
         let repertoire = Repertoire {
-            kinds: vec!["add", "bind"],
+            kinds: vec!["add", "bind", "connect"],
+            mute: &["connect"],
             says: |code| code < 100,
             codes: "0 to 99",
             has_html: false,
@@ -203,7 +209,7 @@ mod tests {
         assert_eq!(check(r#"{"on": "ADD", "do": {"answer": {"code": 51}}}"#), Ok(()));
         assert_eq!(check(r#"{"on": "*", "do": "cut"}"#), Ok(()));
         for (rule, told) in [
-            (r#"{"on": "ad", "do": "cut"}"#, "there are: *, add, bind"),
+            (r#"{"on": "ad", "do": "cut"}"#, "there are: *, add, bind, connect"),
             (
                 r#"{"on": "add", "do": {"answer": {"code": 100}}}"#,
                 "there are: 0 to 99",
@@ -213,6 +219,7 @@ mod tests {
                 "there are: 0 to 99",
             ),
             (r#"{"on": "add", "do": "html"}"#, "there are: answer, "),
+            (r#"{"on": "Connect", "do": "cut-after"}"#, "there are: cut, slow"),
         ] {
             assert!(check(rule).unwrap_err().contains(told), "{rule}");
         }

@@ -287,11 +287,11 @@ impl<'a> Draft<'a> {
                 return Err(account::name_taken(tree.entry(by)));
             }
         }
-        if let Some(name) = self.written_text(KNOWN.principal_name) {
-            if taken(KNOWN.principal_name, name.as_bytes()).is_some() {
-                let error = ERROR_DS_UPN_VALUE_NOT_UNIQUE_IN_FOREST;
-                return Err(Refusal::attribute(19, error, KNOWN.principal_name));
-            }
+        if let Some(name) = self.written_text(KNOWN.principal_name)
+            && taken(KNOWN.principal_name, name.as_bytes()).is_some()
+        {
+            let error = ERROR_DS_UPN_VALUE_NOT_UNIQUE_IN_FOREST;
+            return Err(Refusal::attribute(19, error, KNOWN.principal_name));
         }
         let services = self.values.get(&KNOWN.service_principal_name);
         for name in services.into_iter().flatten() {

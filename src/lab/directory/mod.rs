@@ -9,7 +9,8 @@
 //! do everything.
 //!
 //! Kinds of faults: `bind`, `search`, `add`, `modify`, `modifydn`, `delete`, `compare`, `extended`, whose subject is the
-//! DN (and what the request said in its place), or the OID; and `connect`, whose subject is the client's address.
+//! DN (and what the request said in its place), or the OID; and `connect`, which is cut or slow, and whose subject is the
+//! client's address.
 
 mod account;
 mod add;
@@ -176,11 +177,15 @@ pub async fn start(options: Options, listener: TcpListener, stop: CancellationTo
     })
 }
 
+/// What faults call the beginning of a connection.
+const CONNECT: &str = "connect";
+
 /// Faults that make sense in LDAP.
 fn repertoire() -> Repertoire {
     let operations = wire::Kind::ALL.iter().map(|kind| kind.name());
     Repertoire {
-        kinds: operations.chain(["connect"]).collect(),
+        kinds: operations.chain([CONNECT]).collect(),
+        mute: &[CONNECT],
         says: wire::is_result,
         codes: "the results of LDAP (RFC 4511, appendix A), such as 0, 1, 10, 32, 49, 50, 51, 52, 53, 68, 80",
         has_html: false,

@@ -37,6 +37,19 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// The long deleted are recycled, and at last removed. It is hardly ever time for that, so nobody waits for a
+    /// writer that has nothing to do.
+    pub fn let_time_pass(&self) {
+        let now = self.controls.now();
+        let read = self.domain.read().unwrap_or_else(PoisonError::into_inner);
+        let is_due = read.is_burial_due(now);
+        drop(read);
+        if is_due {
+            let mut domain = self.domain.write().unwrap_or_else(PoisonError::into_inner);
+            domain.clear_graves(now);
+        }
+    }
+
     fn count(&self, kind: Kind, answered: Option<u32>) {
         let result = answered.map_or("none".to_string(), |result| result.to_string());
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +88,7 @@ const CUT: Done = (None, After::End(End::HungUp));
 pub async fn converse(shared: Arc<Shared>, stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr()?.to_string();
-    match shared.controls.faults.strike("connect", &peer) {
+    match shared.controls.faults.strike(super::CONNECT, &peer) {
         None => {}
         Some(Action::Slow { milliseconds }) => wait(milliseconds).await,
         Some(_) => return Ok(()),
@@ -223,7 +236,7 @@ impl Session {
     }
 
     fn work(&mut self, message: LdapMessage, kind: Kind, said: &mut Vec<u8>) -> Done {
-        self.let_time_pass();
+        self.shared.let_time_pass();
         let id = message.message_id;
         let asked = match controls::read(message.controls.as_ref()) {
             Ok(asked) => asked,
@@ -260,22 +273,6 @@ impl Session {
         answer.controls = (!more.is_empty()).then_some(more);
         write(said, &answer);
         (Some(result), after)
-    }
-
-    /// The long deleted are recycled, and at last removed. Hardly ever is it time, so nobody waits for those who write.
-    fn let_time_pass(&self) {
-        let now = self.shared.controls.now();
-        let domain = &self.shared.domain;
-        let is_due = domain
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_burial_due(now);
-        if is_due {
-            domain
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clear_graves(now);
-        }
     }
 
     fn search(&mut self, request: &rasn_ldap::SearchRequest, asked: &Asked) -> Found {

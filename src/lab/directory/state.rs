@@ -23,6 +23,7 @@ pub fn routes(shared: Arc<Shared>) -> impl Fn(&mut ServiceConfig) + Clone + Send
 }
 
 async fn state(shared: Data<Shared>) -> impl Responder {
+    shared.let_time_pass();
     let domain = shared.domain.read().unwrap_or_else(PoisonError::into_inner);
     let context = Context {
         caller: Caller::Nobody,

@@ -165,6 +165,7 @@ pub fn start(options: Options, listener: TcpListener, stop: CancellationToken) -
 fn repertoire() -> Repertoire {
     Repertoire {
         kinds: service::kinds(),
+        mute: &[],
         says: |code| u16::try_from(code).is_ok_and(|code| service::CODES.contains(&code)),
         codes: "400 to 599",
         has_html: true,

@@ -10,7 +10,7 @@ use actix_web::web::{Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use uuid::Uuid;
 
-use super::exchange::{Answer, Call, Content, Refusal};
+use super::exchange::{self, Answer, Call, Content, Refusal};
 use super::service::{Outcome, Service};
 use crate::error::{Error, Result};
 
@@ -58,15 +58,10 @@ async fn handle(
     body: Result<Bytes, actix_web::Error>,
     service: Data<Service>,
 ) -> HttpResponse {
-    let is_whole = body.is_ok();
+    let unread = body.as_ref().err().map(unread);
     let call = read(&request, body.unwrap_or_default());
     let ids = (call.request_id.clone(), call.client_request_id().to_string());
-    if !is_whole {
-        let refusal = Refusal::new(
-            413,
-            "RequestEntityTooLarge",
-            "The body of the request is too large.",
-        );
+    if let Some(refusal) = unread {
         return write(service.refuse(&call, refusal), ids);
     }
     match service.serve(call).await {
@@ -78,6 +73,18 @@ async fn handle(
             }
             HttpResponse::new(StatusCode::BAD_GATEWAY)
         }
+    }
+}
+
+/// A body that did not come whole, or was too long to be awaited.
+fn unread(error: &actix_web::Error) -> Refusal {
+    match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(
+            413,
+            "RequestEntityTooLarge",
+            "The body of the request is too large.",
+        ),
+        _ => exchange::unreadable(),
     }
 }
 

@@ -23,9 +23,8 @@ pub fn fill(desk: &Desk, user: &mut User, members: &Map<String, Value>) -> Resul
         let message = format!("A value is required for property '{missing}' of resource 'User'.");
         return Err(Refusal::request(message).about("InvalidValue", *missing, EMPTY));
     }
-    let brings_password =
-        |(name, value): &&(&str, &Value)| is_password(name) && value.get("password").is_some();
-    if !members.iter().any(|member| brings_password(&member)) {
+    let mut profiles = members.iter().filter(|(name, _)| is_password(name));
+    if !profiles.any(|(_, profile)| profile.get("password").is_some()) {
         let message = "A value is required for property 'password' of resource 'PasswordProfile'.";
         return Err(Refusal::request(message).about("InvalidValue", "passwordProfile", EMPTY));
     }

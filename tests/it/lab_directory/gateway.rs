@@ -154,14 +154,30 @@ async fn windows_own_refusals_are_understood() {
         ])
         .await;
     // Umlauts make no difference to a directory that folds them: thirteen's name is one's.
-    for (worker, expected) in [("11", "?"), ("12", "?"), ("13", "?")] {
-        let (action, status, code) = world.gateway.caller.outcome(worker).await;
-        println!(
-            "{worker} {action} {status} {code} {expected} {:?}",
-            world
-                .lab
-                .admin()
-                .search(&format!("(employeeID={worker})"), &["*"])
+    for (worker, code) in [
+        ("11", "ConstraintViolation"),
+        ("12", "EntryConflict"),
+        ("13", "EntryConflict"),
+    ] {
+        let (action, status, said) = world.gateway.caller.outcome(worker).await;
+        assert_eq!(
+            (action.as_str(), status.as_str(), said.as_str()),
+            ("create", "failure", code),
+            "{worker}"
+        );
+    }
+    // One value that does not fit is no reason to have no account; a name that is taken is.
+    let long = world.account("11");
+    assert_eq!(
+        (long.value("sAMAccountName"), long.value("company")),
+        (Some("long.company"), None)
+    );
+    for worker in ["12", "13"] {
+        let filter = format!("(employeeID={worker})");
+        assert_eq!(
+            world.lab.admin().search(&filter, &["cn"]).unwrap(),
+            [],
+            "{worker}"
         );
     }
     assert_eq!(world.outcome("14").await, done("create"));

@@ -308,7 +308,7 @@ async fn the_deleted_are_recycled_and_at_last_gone() {
     );
     assert_eq!(left.bin_attrs["objectGUID"][0], guid);
     assert!(
-        !left.attrs.contains_key("title") && !left.attrs.contains_key("userAccountControl"),
+        !left.attrs.contains_key("title") && !left.attrs.contains_key("pwdLastSet"),
         "{left:?}"
     );
     assert_eq!(value(&mut ldap, &bob, "manager").await, None);
