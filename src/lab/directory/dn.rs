@@ -20,14 +20,21 @@ pub fn parts(text: &str) -> Option<Vec<(&str, String)>> {
     let mut rest = Some(text);
     while let Some(text) = rest {
         let (kind, after) = text.split_once('=')?;
+        let kind = kind.trim_matches(' ');
         let (value, above) = value(after)?;
-        parts.push((kind.trim_matches(' '), value));
-        rest = above;
-        if parts.len() > MOST_PARTS {
+        if !is_type(kind) || parts.len() == MOST_PARTS {
             return None;
         }
+        parts.push((kind, value));
+        rest = above;
     }
     Some(parts)
+}
+
+/// A name or an OID.
+fn is_type(kind: &str) -> bool {
+    let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '.';
+    !kind.is_empty() && kind.chars().all(fits)
 }
 
 /// The value at the beginning of a text, and what stands behind its comma, if there is one.

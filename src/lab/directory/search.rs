@@ -56,6 +56,14 @@ struct Listing {
     is_cut: bool,
 }
 
+impl Listing {
+    /// The next so many.
+    fn page(&mut self, size: usize) -> Vec<Id> {
+        let rest = self.rest.split_off(size.min(self.rest.len()));
+        std::mem::replace(&mut self.rest, rest)
+    }
+}
+
 /// The listings of one connection. Pages belong to the connection that asked.
 #[derive(Default)]
 pub struct Listings {
@@ -122,44 +130,23 @@ impl Domain {
         };
         let page = asked.paged.as_ref();
         let resumed = page.filter(|page| !page.cookie.is_empty());
-        let mut more = Vec::new();
-        let mut listing = match resumed {
-            Some(page) => listings.resume(&page.cookie, &question)?,
-            None => {
-                let mut found = self.matches(base, request.scope, &filter, context);
-                if let Some(sort) = &asked.sort {
-                    more.extend(controls::sorted(self.sort(&mut found, sort, context)?));
-                }
-                let most = match request.size_limit {
-                    0 => usize::MAX,
-                    limit => limit as usize,
-                };
-                let is_cut = found.len() > most;
-                found.truncate(most);
-                Listing {
-                    question,
-                    rest: found,
-                    is_cut,
-                }
-            }
+        let (mut listing, sorted) = match resumed {
+            Some(page) => (listings.resume(&page.cookie, &question)?, None),
+            None => self.listing(question, &filter, request.size_limit, asked, context)?,
         };
         let size = page.map_or(LONGEST_PAGE, |page| usize::try_from(page.size).unwrap_or(0));
-        let size = size.min(LONGEST_PAGE).min(listing.rest.len());
-        let rest = listing.rest.split_off(size);
-        let matches = std::mem::replace(&mut listing.rest, rest);
-        // A page of nobody ends the listing (RFC 2696 §3).
-        let goes_on = size > 0 && !listing.rest.is_empty();
-        let mut outcome = Ok(());
-        if listing.is_cut && !goes_on || page.is_none() && goes_on {
-            outcome = Err(Refusal::plain(4, ""));
-        }
-        if page.is_some() {
-            let cookie = match goes_on {
-                true => listings.keep(listing),
-                false => Vec::new(),
-            };
-            more.extend(controls::paged(cookie));
-        }
+        let matches = listing.page(size.min(LONGEST_PAGE));
+        let is_more = !listing.rest.is_empty();
+        let outcome = match is_more && page.is_none() || !is_more && listing.is_cut {
+            true => Err(Refusal::plain(4, "")),
+            false => Ok(()),
+        };
+        let paged = page.map(|_| {
+            // A page of nobody ends the listing (RFC 2696 §3).
+            let goes_on = is_more && size > 0;
+            let cookie = goes_on.then(|| listings.keep(listing));
+            controls::paged(cookie.unwrap_or_default())
+        });
         let is_first = resumed.is_none() && !asked.domain_scope;
         Ok(Found {
             // Whoever was deleted between two pages is not on the second.
@@ -174,8 +161,33 @@ impl Domain {
                 Vec::new()
             },
             outcome,
-            controls: more,
+            controls: [sorted, paged.flatten()].into_iter().flatten().collect(),
         })
+    }
+
+    /// Everybody who fits, in the order that was asked for, and no more than the client wants in all.
+    fn listing(
+        &self,
+        question: Question,
+        filter: &Filter,
+        most: u32,
+        asked: &Asked,
+        context: &Context,
+    ) -> Answer<(Listing, Option<Control>)> {
+        let mut rest = self.matches(question.base, question.scope, filter, context);
+        let sorted = match &asked.sort {
+            Some(sort) => controls::sorted(self.sort(&mut rest, sort, context)?),
+            None => None,
+        };
+        let most = if most == 0 { usize::MAX } else { most as usize };
+        let is_cut = rest.len() > most;
+        rest.truncate(most);
+        let listing = Listing {
+            question,
+            rest,
+            is_cut,
+        };
+        Ok((listing, sorted))
     }
 
     /// Who is there and fits, the eldest first.

@@ -40,8 +40,9 @@ pub fn restore(desk: &mut Desk, call: &Call) -> Result<Answer, Refusal> {
         None => false,
         Some(Value::Bool(drops)) => *drops,
         Some(_) => {
-            let message = "Cannot convert the value given for 'autoReconcileProxyConflict' to the expected type 'Edm.Boolean'.";
-            return Err(Refusal::request(message));
+            return Err(Refusal::request(
+                "Cannot convert the value given for 'autoReconcileProxyConflict' to 'Edm.Boolean'.",
+            ));
         }
     };
     let restored = desk.directory.restore(&user, name.as_deref(), drops_taken)?;

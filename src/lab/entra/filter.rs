@@ -1,8 +1,8 @@
 //! `$filter`: OData's expressions as the users surface takes them.
 //!
 //! From "Use the $filter query parameter" and "Advanced query capabilities on Microsoft Entra ID objects". Text is
-//! compared without case, but for what the table of properties marks. Which operator a property takes, and whether that makes the query an advanced one, is
-//! in the table of properties.
+//! compared without case, but for what the table of properties marks. Which operator a property takes, and whether
+//! that makes the query an advanced one, is in the same table.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

@@ -6,8 +6,9 @@
 //! of the table in `properties`. `batch` makes many calls of one. `admin` is for whoever runs it.
 //!
 //! Kinds of calls that faults name: `token`, `$batch`, and each route of `service` as it is written there, alone or as a
-//! part of a batch: `POST /users`, `PATCH /users/{id}`, `GET /users`, `PUT /users/{id}/manager/$ref` and so on. What has no route is
-//! `unknown`. `about` is looked for in the address, as it was sent, and the body. A page of HTML is a 200 to a read and a 502 to a write.
+//! part of a batch: `POST /users`, `PATCH /users/{id}`, `GET /users`, `PUT /users/{id}/manager/$ref` and so on. What has
+//! no route is `unknown`. `about` is looked for in the address, as it was sent, and the body. A page of HTML is a 200 to
+//! a read and a 502 to a write.
 //!
 //! What it leaves out: permissions beyond "holds a role", guests' invitations, licences, groups, federated domains,
 //! `$search`, and properties that other services keep for a user.
