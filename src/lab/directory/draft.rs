@@ -377,3 +377,45 @@ impl<'a> Draft<'a> {
 pub fn mandatory() -> Refusal {
     Refusal::new(65, super::refusal::ERROR_DS_OBJ_CLASS_VIOLATION)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::lab::directory::domain::Caller;
+    use crate::lab::directory::seed::{self, Plan};
+    use crate::lab::directory::tree::Life;
+
+    #[test]
+    fn each_value_is_compared_once() {
+        let plan = Plan {
+            seed: 1,
+            workers: 0,
+            base_dn: "DC=x",
+            delegated: &[],
+            password: "Pa55-word",
+            admin_password: "Pa55-word",
+        };
+        let domain = seed::domain(&plan, Timestamp::UNIX_EPOCH).unwrap();
+        let context = Context {
+            caller: Caller::Nobody,
+            now: Timestamp::UNIX_EPOCH,
+            secure: true,
+            sees: Life::Living,
+            permissive: false,
+        };
+        let mut draft = Draft::new(&domain, &context, schema::class("user").unwrap());
+        let att = schema::find("proxyAddresses").unwrap();
+        // Comparing each with all others would take hours.
+        let values: Vec<String> = (0..200_000).map(|number| format!("smtp:{number}")).collect();
+        let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+        draft.change_values(att, Change::Add, &values).unwrap();
+        let again = draft.change_values(att, Change::Add, &[b"SMTP:7"]);
+        assert_eq!(again.unwrap_err().result, 20);
+        draft.change_values(att, Change::Delete, &values[1..]).unwrap();
+        assert_eq!(draft.values[&att], [b"smtp:0"]);
+        let again = draft.change_values(att, Change::Delete, &values[1..2]);
+        assert_eq!(again.unwrap_err().result, 16);
+    }
+}
