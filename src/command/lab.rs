@@ -1,15 +1,16 @@
 //! `muster lab`: simulated systems to practise on.
 
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, serve};
+use super::{Outcome, read_on, serve};
 use crate::lab::directory;
 use crate::lab::entra::{self, Throttling};
 use crate::lab::faults::Fault;
@@ -32,7 +33,7 @@ enum System {
 #[derive(Args)]
 struct Common {
     /// Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = loopback)]
     listen: SocketAddr,
     /// Decides who works there: the same company for the same seed.
     #[arg(long, default_value_t = 1)]
@@ -111,8 +112,7 @@ async fn directory(arguments: Directory, stop: CancellationToken) -> Result<(), 
         "admin_password": directory.admin_password,
         "ca_file": directory.ca_file,
     });
-    println!("{description}");
-    Ok(())
+    describe(&description)
 }
 
 fn entra(arguments: Entra, stop: CancellationToken) -> Result<(), String> {
@@ -134,8 +134,20 @@ fn entra(arguments: Entra, stop: CancellationToken) -> Result<(), String> {
     let faults = faults(common.faults.as_deref())?;
     let system = entra::start(options, listener, stop).map_err(|error| error.to_string())?;
     system.controls.faults.replace(faults);
-    println!("{}", json!(system));
-    Ok(())
+    describe(&json!(system))
+}
+
+fn describe(system: &Json) -> Result<(), String> {
+    read_on(writeln!(io::stdout(), "{system}")).map(drop)
+}
+
+/// A simulator says its passwords to whoever asks: nobody beyond this machine is to reach it.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "write 127.0.0.1:PORT".to_string())?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("simulators are on loopback only: write 127.0.0.1:PORT".into()),
+    }
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, String> {

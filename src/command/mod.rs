@@ -7,6 +7,44 @@ pub mod eval;
 pub mod lab;
 pub mod serve;
 
+use std::borrow::Cow;
+use std::io;
 use std::process::ExitCode;
 
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
 pub type Outcome = Result<ExitCode, String>;
+
+/// Whether somebody reads what is printed; that nobody does any more (`| head`) is no failure.
+fn read_on(written: io::Result<()>) -> Result<bool, String> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(format!("cannot write to stdout: {error}")),
+    }
+}
+
+/// What somebody else said, on one line and with nothing that a terminal would obey.
+fn plain(text: &str) -> Cow<'_, str> {
+    match text.chars().any(char::is_control) {
+        true => text.replace(char::is_control, " ").into(),
+        false => text.into(),
+    }
+}
+
+/// Cancelled by Ctrl-C or SIGTERM, which from now on do nothing else.
+fn until_signalled() -> io::Result<CancellationToken> {
+    let (mut interrupted, mut terminated) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+        signalled.cancel();
+    });
+    Ok(stop)
+}

@@ -2,6 +2,7 @@
 //! the cells.
 
 use std::io::{self, Cursor, Read};
+use std::path::Path;
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
 
@@ -11,9 +12,17 @@ const HEAD: usize = 64 << 10;
 /// What a file may part its cells with.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
+/// How files begin that people take for CSV files, and what they are.
+const NO_TEXT: [(&[u8], &str); 2] = [
+    (b"PK\x03\x04", "it is an Excel workbook: save it as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "it is a workbook of an old Excel: save it as CSV UTF-8"),
+];
+
 /// A file's text, its head read ahead.
 pub struct Text {
     pub bytes: Box<dyn Read + Send>,
+    /// Lines that are taken off already: one that names the delimiter.
+    pub lines: u64,
     /// Whether the bytes come from another encoding, so that what could not be read shows as U+FFFD.
     pub decoded: bool,
     pub delimiter: u8,
@@ -32,7 +41,10 @@ pub fn open(
     encoding: Option<&'static Encoding>,
     delimiter: Option<u8>,
 ) -> io::Result<Text> {
-    let start = head(&mut file, 3)?;
+    let start = head(&mut file, 4)?;
+    if let Some((_, what)) = NO_TEXT.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return Err(io::Error::other(*what));
+    }
     let (encoding, mark) = Encoding::for_bom(&start).unwrap_or((encoding.unwrap_or(UTF_8), 0));
     let mut start = Cursor::new(start);
     start.set_position(mark as u64);
@@ -41,12 +53,37 @@ pub fn open(
         false => Box::new(start.chain(file)),
         true => Box::new(Decoded::new(start.chain(file), encoding)),
     };
-    let head = head(&mut text, HEAD)?;
+    let mut head = head(&mut text, HEAD)?;
+    let declared = declared(&head);
+    if let Some((_, line)) = declared {
+        head.drain(..line);
+    }
     Ok(Text {
-        delimiter: delimiter.unwrap_or_else(|| delimiter_of(&head)),
+        delimiter: delimiter
+            .or(declared.map(|(delimiter, _)| delimiter))
+            .unwrap_or_else(|| delimiter_of(&head)),
         bytes: Box::new(Cursor::new(head).chain(text)),
+        lines: u64::from(declared.is_some()),
         decoded,
     })
+}
+
+/// A small file's whole text, in UTF-8 or what its byte order mark says.
+pub fn text(file: &Path) -> Result<String, String> {
+    let cannot = |why: String| format!("cannot read {}: {why}", file.display());
+    let bytes = std::fs::read(file).map_err(|error| cannot(error.to_string()))?;
+    match UTF_8.decode(&bytes) {
+        (text, _, false) => Ok(text.into_owned()),
+        (_, encoding, true) => Err(cannot(format!("it is not {}: save it as UTF-8", encoding.name()))),
+    }
+}
+
+/// The delimiter of a first line `sep=;`, which Excel takes for no row of the table, and that line's length.
+fn declared(head: &[u8]) -> Option<(u8, usize)> {
+    let (word, rest) = head.split_at_checked(4)?;
+    let (delimiter, rest) = rest.split_first()?;
+    let end = ["\r\n", "\n", "\r"].into_iter().find(|end| rest.starts_with(end.as_bytes()))?;
+    word.eq_ignore_ascii_case(b"sep=").then_some((*delimiter, 5 + end.len()))
 }
 
 fn head(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {

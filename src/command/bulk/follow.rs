@@ -3,14 +3,22 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
-use super::people::Roll;
+use super::people::{MARGIN, Roll};
 use super::progress::Progress;
-use super::service::{Job, Service, State};
+use super::service::{Job, Patience, Service, State};
 
 /// Two looks at the log are at least this far apart; while nothing comes, the second.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// For the look before anything is sent, and for the last one, which is a whole one.
+const FIRST_LOOK: Duration = Duration::from_secs(120);
+const LAST_LOOK: Duration = Duration::from_secs(30);
+
+/// After as long without an entry it is time to ask what is wrong.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Entries may be committed a little later than their time says: each look goes back this far behind the newest.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
@@ -18,18 +26,20 @@ const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
 /// Microsoft's entries come minutes later and in any order: every so often a look goes back to the beginning.
 const WHOLE_EVERY: u32 = 10;
 
-/// After as long without an entry, a person about whom several rows were sent needs no entry for each of them, if
-/// the last is later than the last upload: not every service logs what it took together.
-const QUIET: Duration = Duration::from_secs(120);
-
-/// Clocks show whole seconds, and those of one service's machines differ a little.
-const MARGIN: SignedDuration = SignedDuration::from_secs(5);
-
 /// States in which a job takes uploads in and carries none out.
 const STANDING_STILL: &[&str] = &["Paused", "NotConfigured"];
 
 /// Where in the log what is about to be sent begins.
 pub struct Beginning(Timestamp);
+
+/// How long to wait.
+pub struct Waiting {
+    /// For everybody's outcome.
+    pub all: Duration,
+    /// Without an entry, until who stands in several rows needs no entry for each of them: not every service logs
+    /// what it took together.
+    pub quiet: Duration,
+}
 
 /// How waiting ended.
 pub enum End {
@@ -38,35 +48,57 @@ pub enum End {
     StandsStill(State),
     /// Some have no outcome yet.
     OutOfTime(Option<State>),
+    /// The log cannot be read any more.
+    Unreadable(String),
+    /// By a signal.
+    Interrupted,
 }
 
 /// Looks at the log before anything is sent: what it says now was said of something else. That also shows whether
 /// it may be read, while nothing has happened yet.
 pub async fn begin(service: &Service, job: &Job, roll: &mut Roll) -> Result<Beginning, String> {
-    let since = service.now(job).await? - MARGIN;
-    service.log(job, since, |entry| roll.ignore(&entry)).await?;
+    let progress = Progress::silent();
+    let patience = Patience::until(Instant::now() + FIRST_LOOK, &progress);
+    let since = service.now(job, patience).await? - MARGIN;
+    service
+        .log(job, since, patience, |entry| roll.ignore(&entry))
+        .await?;
     Ok(Beginning(since))
 }
 
-/// Follows everybody, for `patience` at most. `sent` is when the last upload was taken in.
+/// Follows everybody of whom something was taken in.
 pub async fn follow(
     service: &Service,
     job: &Job,
     roll: &mut Roll,
     Beginning(since): Beginning,
-    sent: Timestamp,
-    patience: Duration,
+    waiting: &Waiting,
+    stop: &CancellationToken,
+) -> End {
+    let looks = look_on(service, job, roll, since, waiting);
+    match stop.run_until_cancelled(looks).await {
+        None => End::Interrupted,
+        Some(Ok(end)) => end,
+        Some(Err(message)) => End::Unreadable(message),
+    }
+}
+
+async fn look_on(
+    service: &Service,
+    job: &Job,
+    roll: &mut Roll,
+    since: Timestamp,
+    waiting: &Waiting,
 ) -> Result<End, String> {
-    if let Some(state) = service.state(job).await
-        && STANDING_STILL.contains(&state.code.as_str())
-    {
+    let deadline = Instant::now() + waiting.all;
+    let mut progress = Progress::new("people have their outcome", count(roll.people().len()));
+    let state = service.state(job, Patience::until(deadline + LAST_LOOK, &progress)).await;
+    if let Some(state) = state.filter(|state| STANDING_STILL.contains(&state.code.as_str())) {
         return Ok(End::StandsStill(state));
     }
-    let total = u64::try_from(roll.people().len()).unwrap_or(u64::MAX);
-    let mut progress = Progress::new("people have their outcome", total);
-    let deadline = Instant::now() + patience;
-    let (mut newest, mut heard, mut pause) = (since, Instant::now(), SHORTEST);
+    let (mut newest, mut heard, mut pause, mut asked) = (since, Instant::now(), SHORTEST, false);
     for look in 1u32.. {
+        let patience = Patience::until(deadline + LAST_LOOK, &progress);
         let begun = Instant::now();
         let last = begun >= deadline;
         let from = match last || look.is_multiple_of(WHOLE_EVERY) {
@@ -75,16 +107,21 @@ pub async fn follow(
         };
         let mut news = false;
         service
-            .log(job, from, |entry| {
+            .log(job, from, patience, |entry| {
                 newest = newest.max(entry.activity_date_time);
                 news |= roll.take(entry);
             })
             .await?;
-        progress.at(u64::try_from(roll.ended()).unwrap_or(u64::MAX));
         if news {
             (heard, pause) = (begun, SHORTEST);
+        } else if heard.elapsed() > SILENCE && !asked {
+            asked = true;
+            if let Some(state) = service.state(job, patience).await {
+                progress.say(&format!("nothing is heard for a while: the job is {}", state.told()));
+            }
         }
-        if roll.everybody_ended() || (heard.elapsed() > QUIET && roll.everybody_heard_of(sent - MARGIN)) {
+        progress.at(count(roll.ended()));
+        if roll.everybody_ended() || (heard.elapsed() > waiting.quiet && roll.everybody_answered()) {
             return Ok(End::EverybodyEnded);
         }
         if last {
@@ -95,5 +132,10 @@ pub async fn follow(
         tokio::time::sleep(until.min(deadline.saturating_duration_since(Instant::now()))).await;
         pause = (pause * 2).min(LONGEST);
     }
-    Ok(End::OutOfTime(service.state(job).await))
+    let patience = Patience::until(deadline + LAST_LOOK, &progress);
+    Ok(End::OutOfTime(service.state(job, patience).await))
+}
+
+fn count(people: usize) -> u64 {
+    u64::try_from(people).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,8 @@
 //! Which column goes into which SCIM attribute. A mapping has the shape of the person that comes of it:
 //!
 //! - `"title": "JobTitle"`: the text of a column;
-//! - `{ "column": "WorkerStatus", "equals": "Active" }`: true or false, whatever the case; several words as a list;
+//! - `{ "column": "WorkerStatus", "equals": "Active", "false": ["Inactive", "Left"] }`: true or false, whatever the
+//!   case. A word in neither list is an error, unless `"otherwise": false` says what all others mean;
 //! - `{ "constant": "work" }`: the same for everybody;
 //! - an object for an attribute with members and for an extension's URN, a list for a multi-valued attribute.
 //!
@@ -12,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::attributes::{self, Attribute, CORE_USER, ENTERPRISE_USER, Kind};
 use super::sheet::{Header, Record};
+use super::written;
 
 /// The columns of Microsoft's sample files.
 pub const DEFAULT: &str = include_str!("../../../examples/bulk-mapping.json");
@@ -30,11 +32,31 @@ type Members = Vec<(String, Node)>;
 enum Node {
     Text(usize),
     Truth(usize),
-    /// Is the cell one of these words, in lower case?
-    Equals(usize, Vec<String>),
+    Words(usize, Words),
     Constant(Json),
     Members(Members),
     List(Vec<Node>),
+}
+
+/// What the words of a column mean, in lower case.
+struct Words {
+    yes: Vec<String>,
+    no: Vec<String>,
+    otherwise: Option<bool>,
+}
+
+/// How to say what words mean.
+pub const WORDS: &str = r#"write { "column": …, "equals": [what means true], "false": [what means false] } in it, or "otherwise": false for all others"#;
+
+impl Words {
+    fn mean(&self, word: &str) -> Option<bool> {
+        let word = word.to_lowercase();
+        match (self.yes.contains(&word), self.no.contains(&word)) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => self.otherwise,
+        }
+    }
 }
 
 /// One row of a file, as SCIM.
@@ -47,8 +69,7 @@ impl Mapping {
     /// Reads a mapping for a file with these columns. `namespace` takes in every column under its own name. The
     /// error has a line for everything that is wrong.
     pub fn read(text: &str, header: &Header, namespace: Option<&str>) -> Result<Mapping, String> {
-        let json: Json = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-        let Json::Object(written) = json else {
+        let Json::Object(written) = written::read(text)? else {
             return Err("must be a JSON object: SCIM attributes and the columns they come from".into());
         };
         let mut reader = Reader {
@@ -79,7 +100,7 @@ impl Mapping {
 
     /// The error says which column is at fault, and how.
     pub fn person(&self, record: &Record, header: &Header) -> Result<Person, String> {
-        let id = record.cell(self.id).trim();
+        let id = record.cell(self.id);
         let wrong = |what: &str| Err(format!("column {}: {what}", header.name(self.id)));
         if id.is_empty() {
             return wrong("it is empty, and nobody can be known without it: fill it in, or take the row out");
@@ -99,6 +120,14 @@ impl Mapping {
             data: Json::Object(data),
         })
     }
+
+    /// Words of which nobody said what they mean, and their columns.
+    pub fn unlisted<'r>(&self, record: &'r Record) -> Vec<(usize, &'r str)> {
+        let mut found = Vec::new();
+        let nodes = self.members.iter().map(|(_, node)| node);
+        nodes.for_each(|node| node.unlisted(record, &mut found));
+        found
+    }
 }
 
 impl Node {
@@ -106,7 +135,7 @@ impl Node {
     fn value(&self, record: &Record, header: &Header) -> Result<Option<Json>, String> {
         Ok(match self {
             Node::Text(column) => Some(record.cell(*column).into()),
-            Node::Truth(column) => match record.cell(*column).trim().to_lowercase().as_str() {
+            Node::Truth(column) => match record.cell(*column).to_lowercase().as_str() {
                 "" => None,
                 "true" => Some(true.into()),
                 "false" => Some(false.into()),
@@ -117,9 +146,9 @@ impl Node {
                     ));
                 }
             },
-            Node::Equals(column, words) => match record.cell(*column).trim().to_lowercase() {
-                empty if empty.is_empty() => None,
-                word => Some(words.contains(&word).into()),
+            Node::Words(column, words) => match record.cell(*column) {
+                "" => None,
+                word => words.mean(word).map(Json::from),
             },
             Node::Constant(value) => Some(value.clone()),
             Node::Members(members) => {
@@ -136,6 +165,20 @@ impl Node {
                 Some(values?.into_iter().flatten().collect())
             }
         })
+    }
+
+    fn unlisted<'r>(&self, record: &'r Record, found: &mut Vec<(usize, &'r str)>) {
+        match self {
+            Node::Words(column, words) => {
+                let word = record.cell(*column);
+                if !word.is_empty() && words.mean(word).is_none() {
+                    found.push((*column, word));
+                }
+            }
+            Node::Members(members) => members.iter().for_each(|(_, node)| node.unlisted(record, found)),
+            Node::List(items) => items.iter().for_each(|node| node.unlisted(record, found)),
+            Node::Text(_) | Node::Truth(_) | Node::Constant(_) => {}
+        }
     }
 }
 
@@ -280,10 +323,12 @@ impl Reader<'_> {
         match words.as_slice() {
             ["constant"] => self.constant(path, &written["constant"], kind),
             ["column"] => self.cell(path, &written["column"], kind),
-            ["column", "equals"] => self.comparison(path, &written["column"], &written["equals"], kind),
+            ["column", "equals", further @ ..] if further.iter().all(|word| FURTHER.contains(word)) => {
+                self.comparison(path, written, kind)
+            }
             _ => self.wrong(
                 path,
-                "write { \"column\": …, \"equals\": … } or { \"constant\": … }, and nothing beside them",
+                "write { \"column\": …, \"equals\": …, \"false\": …, \"otherwise\": … } or { \"constant\": … }, and nothing beside them",
             ),
         }
     }
@@ -300,15 +345,31 @@ impl Reader<'_> {
         }
     }
 
-    fn comparison(&mut self, path: &str, column: &Json, words: &Json, kind: Option<Kind>) -> Option<Node> {
-        let column = self.column(path, column)?;
-        match (words_of(words), kind) {
-            (Some(_), Some(Kind::Text)) => self.wrong(
+    fn comparison(&mut self, path: &str, written: &Map<String, Json>, kind: Option<Kind>) -> Option<Node> {
+        let column = self.column(path, &written["column"])?;
+        let yes = self.words(path, written, "equals")?;
+        let no = self.words(path, written, "false")?;
+        let otherwise = match written.get("otherwise").map(Json::as_bool) {
+            Some(None) => return self.wrong(path, "otherwise: write true or false"),
+            found => found.flatten(),
+        };
+        if let Some(word) = yes.iter().find(|word| no.contains(word)) {
+            return self.wrong(path, &format!("'{word}' cannot be true and false"));
+        }
+        match kind {
+            Some(Kind::Text) => self.wrong(
                 path,
                 "a comparison is true or false, and this attribute is a text",
             ),
-            (Some(words), _) => Some(Node::Equals(column, words)),
-            (None, _) => self.wrong(path, "equals: write a text, or a list of texts"),
+            _ => Some(Node::Words(column, Words { yes, no, otherwise })),
+        }
+    }
+
+    fn words(&mut self, path: &str, written: &Map<String, Json>, list: &str) -> Option<Vec<String>> {
+        match written.get(list).map(words_of) {
+            None => Some(Vec::new()),
+            Some(Some(words)) => Some(words),
+            Some(None) => self.wrong(path, &format!("{list}: write a text, or a list of texts")),
         }
     }
 
@@ -342,12 +403,13 @@ impl Reader<'_> {
     }
 
     fn whole_row(&mut self, members: &mut Members, urn: &str) {
-        if !is_urn(urn) || [CORE_USER, ENTERPRISE_USER].contains(&urn) {
+        let same = |other: &str| other.eq_ignore_ascii_case(urn);
+        if !is_urn(urn) || [CORE_USER, ENTERPRISE_USER].into_iter().any(same) {
             self.wrong::<()>(
                 "--namespace",
                 "write a URN of your own, such as urn:contoso:employee",
             );
-        } else if members.iter().any(|(name, _)| name == urn) {
+        } else if members.iter().any(|(name, _)| same(name)) {
             self.wrong::<()>(
                 "--namespace",
                 "the mapping has this URN too: choose another, or take it out there",
@@ -365,6 +427,9 @@ impl Reader<'_> {
         None
     }
 }
+
+/// What may stand beside a column and the words that mean true.
+const FURTHER: [&str; 2] = ["false", "otherwise"];
 
 fn is_special(written: &Map<String, Json>) -> bool {
     ["column", "equals", "constant"]

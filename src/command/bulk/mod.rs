@@ -15,6 +15,7 @@ mod service;
 mod sheet;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -23,26 +24,27 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::Url;
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
-use super::Outcome;
+use super::{Outcome, read_on, until_signalled};
 use crate::connector::http::{self, Credentials};
 use chunks::People;
-use follow::End;
+use follow::{End, Waiting};
 use mapping::Mapping;
 use people::Roll;
 use progress::Progress;
 use report::Summary;
-use service::{Job, Service};
+use service::{Job, Patience, Service};
 use sheet::{Format, Sheet};
 
 /// Sends a CSV file of people and tells what became of each; to Muster, or to Microsoft Graph.
 ///
 /// Every row is checked before the first is sent. Ends with 0 if everybody ended well (success, skipped because nothing
-/// was to be done, or with a warning), with 1 if somebody failed, is held by a limit or has no outcome yet, with 2 if the
-/// command line is wrong. Sending a file again is harmless.
+/// was to be done, or with a warning), with 1 if somebody failed, is held by a limit or has no outcome yet, or if sending
+/// stopped before the end of the file, with 2 if the command line is wrong. Sending a file again is harmless.
 #[derive(Args)]
 pub struct Arguments {
     /// The file; its first row names the columns.
@@ -90,6 +92,10 @@ pub struct Arguments {
     /// How long to wait for outcomes: Muster tells within seconds, Microsoft within ten minutes or so.
     #[arg(long, default_value = "20m", value_name = "TIME", value_parser = patience)]
     wait: Duration,
+    /// After as long without an outcome, the last one of somebody in several rows will do, if it is later than the last
+    /// row: not every service tells of each.
+    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = patience)]
+    quiet: Duration,
     /// Sends, and asks for no outcomes.
     #[arg(long)]
     no_wait: bool,
@@ -126,24 +132,39 @@ pub async fn run(arguments: Arguments) -> Outcome {
         connection.credentials,
         arguments.ca_file.as_deref(),
     )?;
-    let job = service.job(&connection.app, arguments.job.as_deref()).await?;
-    if arguments.no_wait {
-        arguments.send(&service, &job, &mapping, &roll, rows).await?;
-        let people = report::counted(roll.people().len(), "person", "people");
-        eprintln!(
-            "{} about {people}: taken in",
-            report::counted(rows, "row", "rows")
-        );
-        return Ok(ExitCode::SUCCESS);
-    }
-    let beginning = follow::begin(&service, &job, &mut roll)
-        .await
-        .map_err(|message| format!("{message}; or send without reading outcomes: --no-wait"))?;
-    let sent = arguments.send(&service, &job, &mapping, &roll, rows).await?;
-    let end = follow::follow(&service, &job, &mut roll, beginning, sent, arguments.wait)
-        .await
-        .map_err(|message| format!("everything is sent, but outcomes cannot be read: {message}"))?;
-    arguments.report(&roll, rows, &end)
+    service.sign_in().await?;
+    let progress = Progress::silent();
+    let job = service
+        .job(&connection.app, arguments.job.as_deref(), Patience::none(&progress))
+        .await?;
+    let beginning = match arguments.no_wait {
+        true => None,
+        false => Some(
+            follow::begin(&service, &job, &mut roll)
+                .await
+                .map_err(|message| format!("{message}; or send without reading outcomes: --no-wait"))?,
+        ),
+    };
+    let stop = until_signalled().map_err(|error| format!("signals cannot be heard: {error}"))?;
+    let to = (&service, &job);
+    let sent = arguments.send(to, &mapping, &mut roll, rows, &stop).await;
+    roll.keep_taken_in();
+    let beginning = match (beginning, sent.advice()) {
+        (Some(beginning), _) if sent.rows > 0 => beginning,
+        (_, Some(advice)) => return Err(advice),
+        (_, None) => {
+            let people = report::counted(roll.people().len(), "person", "people");
+            let rows = report::counted(rows, "row", "rows");
+            eprintln!("{rows} about {people}: taken in");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let waiting = Waiting {
+        all: arguments.wait,
+        quiet: arguments.quiet,
+    };
+    let end = follow::follow(&service, &job, &mut roll, beginning, &waiting, &stop).await;
+    arguments.report(&roll, &sent, &end)
 }
 
 /// Where to send, and as whom.
@@ -151,6 +172,28 @@ struct Connection {
     url: Url,
     app: String,
     credentials: Credentials,
+}
+
+/// How far sending came.
+struct Sent {
+    /// Rows that the service says it took in; of a request without an answer nobody knows.
+    rows: u64,
+    /// Why it came no further.
+    stopped: Option<String>,
+    /// Where to go on.
+    from_row: u64,
+}
+
+impl Sent {
+    /// What to do about a file that is not sent to its end.
+    fn advice(&self) -> Option<String> {
+        let known = match self.rows {
+            0 => "Nothing is known to be taken in".into(),
+            rows => format!("{} known to be taken in", report::counted(rows, "row is", "rows are")),
+        };
+        let message = self.stopped.as_ref()?;
+        Some(format!("{message}. {known}: go on with --from-row {}", self.from_row))
+    }
 }
 
 impl Arguments {
@@ -202,8 +245,7 @@ impl Arguments {
         let (name, text) = match &self.mapping {
             None => ("the default mapping".to_string(), mapping::DEFAULT.to_string()),
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                let text = encoding::text(path)?;
                 (path.display().to_string(), text)
             }
         };
@@ -226,6 +268,9 @@ impl Arguments {
                 rows += 1;
             }
         }
+        people
+            .check_words()
+            .map_err(|words| format!("{}: {words}", self.csv.display()))?;
         if rows == 0 {
             return Err(format!(
                 "{} has no row from row {} on: there is nobody to send",
@@ -253,91 +298,84 @@ impl Arguments {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Sends one request after the other, so that what is said of one person arrives in order. Answers when the last
-    /// was taken in.
+    /// Sends the file as far as it can, and tells the roll what was taken in.
     async fn send(
         &self,
-        service: &Service,
-        job: &Job,
+        to: (&Service, &Job),
         mapping: &Mapping,
-        roll: &Roll,
+        roll: &mut Roll,
         rows: u64,
-    ) -> Result<Timestamp, String> {
-        let mut people = People::new(self.sheet()?, mapping);
-        let mut progress = Progress::new("rows sent", rows);
-        let (mut sent, mut at) = (0, Timestamp::UNIX_EPOCH);
-        while let Some(chunk) = people
-            .chunk(self.chunk.get(), self.from_row)
-            .map_err(|message| format!("{message}. {}", known(sent)))?
-        {
-            let row = chunk.row;
-            let stopped =
-                |message: String| format!("{message}. {}: go on with --from-row {row}", known(sent));
-            if !chunk.workers.iter().all(|worker| roll.knows(worker)) {
-                return Err(stopped("the file was changed while it was sent".into()));
-            }
-            at = service
-                .upload(job, chunk.body, &progress)
-                .await
-                .map_err(stopped)?;
-            sent += u64::try_from(chunk.workers.len()).unwrap_or(0);
-            progress.at(sent);
-        }
-        Ok(at)
+        stop: &CancellationToken,
+    ) -> Sent {
+        let mut sent = Sent {
+            rows: 0,
+            stopped: None,
+            from_row: self.from_row,
+        };
+        let uploads = self.upload(to, mapping, roll, rows, &mut sent);
+        let ended = stop.run_until_cancelled(uploads).await;
+        sent.stopped = ended.unwrap_or_else(|| Err("stopped by a signal".into())).err();
+        sent
     }
 
-    fn report(&self, roll: &Roll, rows: u64, end: &End) -> Outcome {
-        let summary = Summary::of(roll, rows);
+    /// One request after the other, so that what is said of one person arrives in order.
+    async fn upload(
+        &self,
+        (service, job): (&Service, &Job),
+        mapping: &Mapping,
+        roll: &mut Roll,
+        rows: u64,
+        sent: &mut Sent,
+    ) -> Result<(), String> {
+        let mut people = People::new(self.sheet()?, mapping);
+        let mut progress = Progress::new("rows sent", rows);
+        while let Some(chunk) = people.chunk(self.chunk.get(), self.from_row)? {
+            if !chunk.workers.iter().all(|worker| roll.knows(worker)) {
+                return Err("the file was changed while it was sent".into());
+            }
+            let at = service.upload(job, chunk.body, &progress).await?;
+            roll.take_in(&chunk.workers, at);
+            sent.rows += u64::try_from(chunk.workers.len()).unwrap_or(0);
+            sent.from_row = chunk.rows.end() + 1;
+            progress.at(sent.rows);
+        }
+        Ok(())
+    }
+
+    fn report(&self, roll: &Roll, sent: &Sent, end: &End) -> Outcome {
+        let summary = Summary::of(roll, sent.rows);
         let mut out = io::stdout().lock();
         let written = match self.json {
-            true => report::document(roll, rows, &mut out),
+            true => report::document(roll, sent, &mut out),
             false => {
                 report::table(roll, self.all, &mut out).and_then(|()| writeln!(out, "{}", summary.line()))
             }
         };
-        let why = match end {
+        if let Some(why) = self.why(end).filter(|_| summary.missing > 0) {
+            eprintln!("muster: not everybody has an outcome: {why}");
+        }
+        read_on(written)?;
+        match sent.advice() {
+            Some(advice) => Err(advice),
+            None if summary.is_well() && !matches!(end, End::Interrupted) => Ok(ExitCode::SUCCESS),
+            None => Ok(ExitCode::FAILURE),
+        }
+    }
+
+    /// Why somebody may have no outcome.
+    fn why(&self, end: &End) -> Option<String> {
+        let wait = SignedDuration::try_from(self.wait).unwrap_or(SignedDuration::MAX);
+        match end {
             End::EverybodyEnded => None,
             End::StandsStill(state) => Some(format!(
                 "the job is {}: what was sent waits until it is started",
                 state.code
             )),
-            End::OutOfTime(None) => Some(format!("{:?} went by", self.wait)),
-            End::OutOfTime(Some(state)) => {
-                let message = state.message.as_deref().unwrap_or("nothing is known to be wrong");
-                Some(format!(
-                    "{:?} went by; the job is {}: {message}",
-                    self.wait, state.code
-                ))
-            }
-        };
-        if let Some(why) = why {
-            eprintln!("muster: not everybody has an outcome: {why}");
+            End::OutOfTime(None) => Some(format!("{wait:#} went by")),
+            End::OutOfTime(Some(state)) => Some(format!("{wait:#} went by; the job is {}", state.told())),
+            End::Unreadable(message) => Some(format!("the log cannot be read: {message}")),
+            End::Interrupted => Some("stopped by a signal; what was sent is carried out all the same".into()),
         }
-        read_on(written)?;
-        Ok(match summary.is_well() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        })
-    }
-}
-
-/// What is acknowledged; of a request without an answer nobody knows.
-fn known(sent: u64) -> String {
-    match sent {
-        0 => "Nothing is known to be taken in".into(),
-        sent => format!(
-            "{} known to be taken in",
-            report::counted(sent, "row is", "rows are")
-        ),
-    }
-}
-
-/// Whether somebody reads what is printed; that nobody does any more (`| head`) is no failure.
-fn read_on(written: io::Result<()>) -> Result<bool, String> {
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(format!("cannot write to stdout: {error}")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Everybody in a file, in the order in which they are first spoken of.
@@ -20,8 +20,11 @@ pub struct Roll {
 
 pub struct Person {
     pub worker: Arc<str>,
-    /// Operations about this person that are sent, or to be sent.
+    /// Rows about this person in the file.
     pub rows: u32,
+    /// How many of them the service took in, and when it did so last, by its clock.
+    pub taken_in: u32,
+    at: Timestamp,
     /// Log entries about this person since.
     entries: u32,
     pub outcome: Option<Outcome>,
@@ -30,6 +33,8 @@ pub struct Person {
 /// What the log says last.
 pub struct Outcome {
     at: Timestamp,
+    /// When the log spoke last of this person, be it that nothing was left to do.
+    heard: Timestamp,
     pub name: Box<str>,
     /// What was done, or tried, each once.
     pub actions: Actions,
@@ -115,6 +120,9 @@ const SUPERSEDED: &str = "Superseded";
 /// How the codes of what a limit holds begin.
 const HELD: &str = "TooMany";
 
+/// Clocks show whole seconds, and those of one service's machines differ a little.
+pub const MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// Nothing differs any more.
 const REDUNDANT: &str = "RedundantExport";
 
@@ -127,6 +135,8 @@ impl Roll {
             self.people.push(Person {
                 worker,
                 rows: 0,
+                taken_in: 0,
+                at: Timestamp::UNIX_EPOCH,
                 entries: 0,
                 outcome: None,
             });
@@ -137,6 +147,24 @@ impl Roll {
 
     pub fn knows(&self, worker: &str) -> bool {
         self.by_worker.contains_key(worker)
+    }
+
+    /// The service took in a row about each of them.
+    pub fn take_in(&mut self, workers: &[String], at: Timestamp) {
+        for worker in workers {
+            if let Some(index) = self.by_worker.get(worker.as_str()) {
+                let person = &mut self.people[*index];
+                person.taken_in += 1;
+                person.at = person.at.max(at);
+            }
+        }
+    }
+
+    /// Leaves out those of whom the service knows nothing: sending stopped before it came to them.
+    pub fn keep_taken_in(&mut self) {
+        self.people.retain(|person| person.taken_in > 0);
+        let people = self.people.iter().enumerate();
+        self.by_worker = people.map(|(index, person)| (person.worker.clone(), index)).collect();
     }
 
     pub fn people(&self) -> &[Person] {
@@ -152,10 +180,8 @@ impl Roll {
         self.ended == self.people.len()
     }
 
-    /// Has everybody an outcome no older than this?
-    pub fn everybody_heard_of(&self, since: Timestamp) -> bool {
-        let heard = |person: &Person| person.outcome.as_ref().is_some_and(|outcome| outcome.at >= since);
-        self.people.iter().all(heard)
+    pub fn everybody_answered(&self) -> bool {
+        self.people.iter().all(Person::is_answered)
     }
 
     /// Sets aside what the log said before anything was sent.
@@ -181,14 +207,23 @@ impl Roll {
 
 impl Person {
     pub fn status(&self) -> Status {
-        self.outcome
-            .as_ref()
-            .map_or(Status::Missing, |outcome| outcome.status)
+        let outcome = self.outcome.as_ref().filter(|_| self.is_answered());
+        outcome.map_or(Status::Missing, |outcome| outcome.status)
     }
 
     /// Every operation has an entry of its own; further ones come of references that are set later.
     fn has_ended(&self) -> bool {
-        self.outcome.is_some() && self.entries >= self.rows
+        self.entries >= self.taken_in && self.is_heard_of(self.at - MARGIN)
+    }
+
+    /// Not every service logs each of what it took together; then an entry answers the last row that is later than it
+    /// by any clock.
+    fn is_answered(&self) -> bool {
+        self.has_ended() || self.is_heard_of(self.at + MARGIN)
+    }
+
+    fn is_heard_of(&self, since: Timestamp) -> bool {
+        self.outcome.as_ref().is_some_and(|outcome| outcome.heard >= since)
     }
 
     fn take(&mut self, entry: Entry) {
@@ -199,10 +234,11 @@ impl Person {
             return;
         };
         let actions = old.actions.and(new.actions);
+        let heard = old.heard.max(new.heard);
         if new.outweighs(old) {
             *old = new;
         }
-        old.actions = actions;
+        (old.actions, old.heard) = (actions, heard);
     }
 }
 
@@ -221,6 +257,7 @@ impl Outcome {
         let name = entry.source_identity.and_then(|identity| identity.display_name);
         Some(Outcome {
             at: entry.activity_date_time,
+            heard: entry.activity_date_time,
             name: name.unwrap_or_default().into(),
             actions: entry.provisioning_action.map_or(Actions::default(), Actions::of),
             status: if held && status == Status::Skipped {
@@ -329,7 +366,7 @@ mod tests {
                 1,
             ),
             (1, vec!["1 a create somethingNew -"], true, Status::Warning, 1),
-            (2, vec!["1 a create success -"], false, Status::Success, 1),
+            (2, vec!["1 a create success -"], false, Status::Missing, 1),
             (
                 2,
                 vec!["1 a other skipped Superseded", "1 a create success -"],
@@ -368,7 +405,8 @@ mod tests {
         ] {
             for backwards in [false, true] {
                 let mut roll = Roll::default();
-                (0..rows).for_each(|_| roll.expect("a"));
+                roll.expect("a");
+                (0..rows).for_each(|_| roll.take_in(&["a".into()], "2026-01-01T00:00:00Z".parse().unwrap()));
                 let mut lines = lines.clone();
                 if backwards {
                     lines.reverse();
@@ -396,11 +434,56 @@ mod tests {
     fn what_was_said_before_anything_was_sent_is_about_something_else() {
         let mut roll = Roll::default();
         roll.expect("a");
+        roll.take_in(&["a".into()], "2026-01-01T00:00:00Z".parse().unwrap());
         roll.ignore(&entry("1 a create success -"));
         assert!(!roll.take(entry("1 a create success -")));
-        assert!(!roll.everybody_heard_of(Timestamp::UNIX_EPOCH));
+        assert!(!roll.everybody_answered());
         assert!(roll.take(entry("2 a update success -")));
-        assert!(roll.everybody_heard_of("2026-01-01T00:00:02Z".parse().unwrap()));
-        assert!(!roll.everybody_heard_of("2026-01-01T00:00:03Z".parse().unwrap()));
+        assert!(roll.everybody_answered());
+    }
+
+    #[test]
+    fn what_is_said_of_an_earlier_row_is_no_answer_to_a_later_one() {
+        for (last, lines, ended, answered) in [
+            ("00:00:00", vec!["1 a create success -"], false, false),
+            ("00:00:00", vec!["6 a create success -"], false, true),
+            ("00:00:59", vec!["1 a create success -", "2 a update success -"], false, false),
+            (
+                "00:00:05",
+                vec!["0 a create success -", "5 a other skipped RedundantExport"],
+                true,
+                true,
+            ),
+            (
+                "00:00:08",
+                vec!["0 a create success -", "9 a other skipped Superseded"],
+                false,
+                false,
+            ),
+        ] {
+            let mut roll = Roll::default();
+            roll.expect("a");
+            for at in ["00:00:00", last] {
+                roll.take_in(&["a".into()], format!("2026-01-01T{at}Z").parse().unwrap());
+            }
+            for line in &lines {
+                roll.take(entry(line));
+            }
+            let found = (roll.everybody_ended(), roll.everybody_answered());
+            assert_eq!(found, (ended, answered), "{last} {lines:?}");
+            let missing = roll.people()[0].status() == Status::Missing;
+            assert_eq!(missing, !answered, "{last} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn whom_nothing_was_sent_about_is_waited_for_by_nobody() {
+        let mut roll = Roll::default();
+        ["a", "b", "c"].iter().for_each(|worker| roll.expect(worker));
+        roll.take_in(&["c".into()], "2026-01-01T00:00:00Z".parse().unwrap());
+        roll.keep_taken_in();
+        assert!(!roll.take(entry("1 a create success -")));
+        assert!(roll.take(entry("1 c create success -")));
+        assert!(roll.everybody_ended());
     }
 }

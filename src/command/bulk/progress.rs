@@ -36,6 +36,17 @@ impl Progress {
         }
     }
 
+    /// Shows nothing; what has to be said is said.
+    pub fn silent() -> Progress {
+        Progress {
+            what: "",
+            total: 0,
+            bar: None,
+            told: Instant::now(),
+            pause: SOON,
+        }
+    }
+
     pub fn at(&mut self, position: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(position),

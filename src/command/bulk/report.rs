@@ -1,12 +1,13 @@
 //! What became of everybody, on stdout: a table for people, a document for programs.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use comfy_table::{Cell, Table, presets};
 use serde::Serialize;
 
+use super::Sent;
 use super::people::{Action, Person, Roll, Status};
+use crate::command::plain;
 
 /// People shown of a large file, beside those that need a look; and how many of those.
 const FIRST: usize = 30;
@@ -23,13 +24,23 @@ pub struct Summary {
     warning: usize,
     failure: usize,
     held: usize,
-    missing: usize,
+    pub missing: usize,
 }
 
 #[derive(Serialize)]
 struct Document<'r> {
     summary: Summary,
+    /// Where sending ended, if that was not the end of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<Stopped<'r>>,
     people: Vec<Line<'r>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stopped<'r> {
+    message: &'r str,
+    from_row: u64,
 }
 
 #[derive(Serialize)]
@@ -76,9 +87,12 @@ pub fn table(roll: &Roll, all: bool, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-pub fn document(roll: &Roll, rows: u64, out: &mut impl Write) -> io::Result<()> {
+pub fn document(roll: &Roll, sent: &Sent, out: &mut impl Write) -> io::Result<()> {
+    let from_row = sent.from_row;
+    let stopped = sent.stopped.as_deref();
     let document = Document {
-        summary: Summary::of(roll, rows),
+        summary: Summary::of(roll, sent.rows),
+        stopped: stopped.map(|message| Stopped { message, from_row }),
         people: roll.people().iter().map(line).collect(),
     };
     serde_json::to_writer(&mut *out, &document)?;
@@ -108,19 +122,11 @@ fn line(person: &Person) -> Line<'_> {
         name: outcome
             .map(|outcome| &*outcome.name)
             .filter(|name| !name.is_empty()),
-        rows: person.rows,
+        rows: person.taken_in,
         actions: outcome.map_or(Vec::new(), |outcome| outcome.actions.iter().collect()),
         status: person.status(),
         code: outcome.and_then(|outcome| outcome.code.as_deref()),
         reason: outcome.and_then(|outcome| outcome.reason.as_deref()),
-    }
-}
-
-/// Nothing that a terminal would obey.
-fn plain(text: &str) -> Cow<'_, str> {
-    match text.chars().any(char::is_control) {
-        true => text.replace(char::is_control, " ").into(),
-        false => text.into(),
     }
 }
 

@@ -1,18 +1,20 @@
 //! The calls: which app, which job, the uploads, the log. Graph's paths under one base, so that Muster and
 //! Microsoft are called alike.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::Url;
-use reqwest::header::DATE;
+use reqwest::header::{CONTENT_TYPE, DATE};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::people::Entry;
 use super::progress::Progress;
+use crate::command::plain;
 use crate::connector::http::{Answer, Call, Credentials, Failure, Http, place};
 use crate::engine::Clock;
 use crate::error::{Error, Kind};
@@ -20,7 +22,7 @@ use crate::error::{Error, Kind};
 /// One call, connecting included: the largest body on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(100);
 
-/// How often a call is made that cannot be answered, once work has begun: for about a minute.
+/// How often a call is made that cannot be answered, once work has begun: for about two minutes.
 const TRIES: u32 = 7;
 
 /// A service that asks for more patience than this is better asked again by a person.
@@ -61,6 +63,53 @@ impl Job {
 pub struct State {
     pub code: String,
     pub message: Option<String>,
+}
+
+impl State {
+    /// `Quarantine: the credentials are refused`.
+    pub fn told(&self) -> String {
+        let message = self.message.as_deref().unwrap_or("nothing is known to be wrong");
+        format!("{}: {message}", self.code)
+    }
+}
+
+/// How long a call is worth waiting for, and where it is told that somebody waits.
+#[derive(Clone, Copy)]
+pub struct Patience<'p> {
+    tries: u32,
+    until: Option<Instant>,
+    progress: &'p Progress,
+}
+
+impl Patience<'_> {
+    /// For the first calls: a person is there to read what is wrong.
+    pub fn none(progress: &Progress) -> Patience<'_> {
+        Patience {
+            tries: 1,
+            until: None,
+            progress,
+        }
+    }
+
+    pub fn until(until: Instant, progress: &Progress) -> Patience<'_> {
+        Patience {
+            tries: TRIES,
+            until: Some(until),
+            progress,
+        }
+    }
+
+    /// `None` if time ran out before.
+    async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match self.until {
+            Some(until) => tokio::time::timeout_at(until.into(), work).await.ok(),
+            None => Some(work.await),
+        }
+    }
+
+    fn allows(&self, wait: Duration) -> bool {
+        self.until.is_none_or(|until| Instant::now() + wait <= until)
+    }
 }
 
 /// What is asked for, which decides what a refusal means.
@@ -108,20 +157,28 @@ impl Service {
         Ok(Service { http, base })
     }
 
+    /// Has a token in hand, so that what is wrong with that is told apart from all else.
+    pub async fn sign_in(&self) -> Result<(), String> {
+        self.http.ready().await.map_err(|error| match error.kind {
+            Kind::Unauthenticated => no_answer(&error),
+            _ => format!("{}: check --token-url", told(&error)),
+        })
+    }
+
     /// Finds the app by its object id or its appId, and its job, which may go unnamed if it is the only one.
-    pub async fn job(&self, app: &str, job: Option<&str>) -> Result<Job, String> {
-        let app = self.app(app).await?;
+    pub async fn job(&self, app: &str, job: Option<&str>, patience: Patience<'_>) -> Result<Job, String> {
+        let app = self.app(app, patience).await?;
         let id = match job {
             Some(job) => job.to_string(),
-            None => self.only_job(&app).await?,
+            None => self.only_job(&app, patience).await?,
         };
         Ok(Job { app, id })
     }
 
-    async fn app(&self, given: &str) -> Result<String, String> {
+    async fn app(&self, given: &str, patience: Patience<'_>) -> Result<String, String> {
         let filter = format!("id eq {0} or appId eq {0}", quoted(given));
         let url = self.url(&["servicePrincipals"], &[("$filter", &filter), ("$select", "id")])?;
-        let answer = self.ask(&Call::get(url), 1, None).await?;
+        let answer = self.ask(&Call::get(url), patience).await?;
         if answer.status == 403 {
             // Who may upload need not be allowed to look apps up: then what is given has to be the object id.
             return Ok(given.to_string());
@@ -139,9 +196,9 @@ impl Service {
         }
     }
 
-    async fn only_job(&self, app: &str) -> Result<String, String> {
+    async fn only_job(&self, app: &str, patience: Patience<'_>) -> Result<String, String> {
         let url = self.url(&["servicePrincipals", app, "synchronization", "jobs"], &[])?;
-        let answer = self.ask(&Call::get(url), 1, None).await?;
+        let answer = self.ask(&Call::get(url), patience).await?;
         if answer.status == 403 {
             return Err(format!(
                 "this client may not list jobs: name the job with --job, or give the client the role {}",
@@ -156,20 +213,21 @@ impl Service {
             )),
             several => {
                 let ids: Vec<&str> = several.iter().map(|job| job.id.as_str()).collect();
+                let ids = ids.join(", ");
                 Err(format!(
                     "the app {app} has several jobs: choose one with --job: {}",
-                    ids.join(", ")
+                    plain(&ids)
                 ))
             }
         }
     }
 
     /// How the job is, if this client may know.
-    pub async fn state(&self, job: &Job) -> Option<State> {
-        let url = self.url(&job.path(), &[]).ok()?;
-        let answer = self.http.send(&Call::get(url)).await.ok()?;
+    pub async fn state(&self, job: &Job, patience: Patience<'_>) -> Option<State> {
+        let call = Call::get(self.url(&job.path(), &[]).ok()?);
+        let answer = patience.within(self.http.send(&call)).await?.ok()?;
         let status = answer.json()?.get("status")?.clone();
-        let text = |pointer: &str| Some(status.pointer(pointer)?.as_str()?.to_string());
+        let text = |pointer: &str| Some(plain(status.pointer(pointer)?.as_str()?).into_owned());
         Some(State {
             code: text("/code")?,
             message: text("/quarantine/error/message").or_else(|| text("/lastExecution/error/message")),
@@ -181,19 +239,36 @@ impl Service {
     pub async fn upload(&self, job: &Job, body: Vec<u8>, progress: &Progress) -> Result<Timestamp, String> {
         let path = [job.path().as_slice(), &["bulkUpload"]].concat();
         let call = Call::post(self.url(&path, &[])?, "application/scim+json", body);
-        let answer = self.ask(&call, TRIES, Some(progress)).await?;
-        match answer.status.is_success() {
-            true => Ok(self.time(&answer)),
-            false => Err(refused(answer, &self.base, Purpose::Upload)),
+        let patience = Patience {
+            tries: TRIES,
+            until: None,
+            progress,
+        };
+        let answer = self.ask(&call, patience).await?;
+        match answer.status.as_u16() {
+            202 => Ok(self.time(&answer)),
+            200..300 if answer.body.is_empty() => Ok(self.time(&answer)),
+            200..400 => Err(self.strange(&answer)),
+            _ => Err(refused(answer, &self.base, Purpose::Upload)),
         }
     }
 
     /// Everything that the log says of a job since then, page by page.
-    pub async fn log(&self, job: &Job, since: Timestamp, mut each: impl FnMut(Entry)) -> Result<(), String> {
+    pub async fn log(
+        &self,
+        job: &Job,
+        since: Timestamp,
+        patience: Patience<'_>,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), String> {
         let filter = format!("jobid eq {} and activityDateTime ge {since}", quoted(&job.id));
         let mut next = Some(self.url(LOG, &[("$filter", &filter), ("$top", PAGE)])?);
+        let mut read = HashSet::new();
         while let Some(url) = next.take() {
-            let answer = self.ask(&Call::get(url), TRIES, None).await?;
+            if !read.insert(url.clone()) {
+                return Err(format!("{} leads from the log's last page to an earlier one", self.base));
+            }
+            let answer = self.ask(&Call::get(url), patience).await?;
             let page: Collection<Entry> = self.read(answer, Purpose::Log)?;
             page.value.into_iter().for_each(&mut each);
             next = page.next.map(|link| self.own(&link)).transpose()?;
@@ -202,10 +277,10 @@ impl Service {
     }
 
     /// The service's own time, from a look at the log: whoever may not read it learns so.
-    pub async fn now(&self, job: &Job) -> Result<Timestamp, String> {
+    pub async fn now(&self, job: &Job, patience: Patience<'_>) -> Result<Timestamp, String> {
         let filter = format!("jobid eq {}", quoted(&job.id));
         let url = self.url(LOG, &[("$filter", &filter), ("$top", "1")])?;
-        let answer = self.ask(&Call::get(url), 1, None).await?;
+        let answer = self.ask(&Call::get(url), Patience { tries: 1, ..patience }).await?;
         let now = self.time(&answer);
         let _: Collection<Entry> = self.read(answer, Purpose::Log)?;
         Ok(now)
@@ -243,33 +318,41 @@ impl Service {
     }
 
     fn read<T: DeserializeOwned>(&self, answer: Answer, purpose: Purpose) -> Result<T, String> {
-        if !answer.status.is_success() {
-            return Err(refused(answer, &self.base, purpose));
+        match answer.status.as_u16() {
+            200..400 => serde_json::from_slice(&answer.body).map_err(|_| self.strange(&answer)),
+            _ => Err(refused(answer, &self.base, purpose)),
         }
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            format!(
-                "{} answered something else than expected: {error}: check --url",
-                self.base
-            )
-        })
+    }
+
+    /// An answer that no gateway gives; a proxy's page to sign in on, more often than not.
+    fn strange(&self, answer: &Answer) -> String {
+        let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        format!(
+            "{} answered {} with {}, which is no gateway's answer: is that the gateway's address, with no proxy before it? check --url",
+            self.base,
+            answer.status.as_u16(),
+            kind.map_or("no content type".into(), plain)
+        )
     }
 
     /// Waits as it is told to, tries again what could not be answered, and gives back any other answer.
-    async fn ask(&self, call: &Call, most_tries: u32, progress: Option<&Progress>) -> Result<Answer, String> {
+    async fn ask(&self, call: &Call, patience: Patience<'_>) -> Result<Answer, String> {
         let (mut tries, mut waits) = (1, 0);
         loop {
-            let (wait, error) = match self.http.send(call).await {
-                Ok(answer) if !is_passing(&answer) => return Ok(answer),
-                Ok(answer) => (answer.retry_after(), answer.into_error(&place(&call.url))),
-                Err(Failure::Unsent(error) | Failure::Lost(error)) => (error.retry_after, error),
+            let (wait, error) = match patience.within(self.http.send(call)).await {
+                None => return Err(format!("{} did not answer in time", place(&call.url))),
+                Some(Ok(answer)) if !is_passing(&answer) => return Ok(answer),
+                Some(Ok(answer)) => (answer.retry_after(), answer.into_error(&place(&call.url))),
+                Some(Err(Failure::Unsent(error) | Failure::Lost(error))) => (error.retry_after, error),
             };
+            let said = told(&error);
             if error.kind != Kind::Unavailable {
                 return Err(no_answer(&error));
             }
             let wait = match wait {
                 Some(wait) if wait > LONGEST_WAIT => {
                     return Err(format!(
-                        "{error}; it asks to wait for {} minutes",
+                        "{said}; it asks to wait for {} minutes",
                         wait.as_secs() / 60
                     ));
                 }
@@ -277,14 +360,19 @@ impl Service {
                     waits += 1;
                     wait
                 }
-                _ if tries < most_tries => {
+                _ if tries < patience.tries => {
                     tries += 1;
                     Duration::from_secs(1 << (tries - 1))
                 }
-                _ => return Err(error.to_string()),
+                _ => return Err(said),
             };
-            if let Some(progress) = progress.filter(|_| wait > Duration::from_secs(2)) {
-                progress.say(&format!("{error}; waiting for {} seconds", wait.as_secs()));
+            if !patience.allows(wait) {
+                let seconds = wait.as_secs();
+                return Err(format!("{said}; there is no time left to wait for {seconds} seconds"));
+            }
+            if wait > Duration::from_secs(2) {
+                let line = format!("{said}; waiting for {} seconds", wait.as_secs());
+                patience.progress.say(&line);
             }
             tokio::time::sleep(wait).await;
         }
@@ -308,10 +396,15 @@ fn role(purpose: Purpose) -> &'static str {
         .map_or("", |(_, role)| role)
 }
 
+/// An error, in which the service may have put anything.
+fn told(error: &Error) -> String {
+    plain(&error.to_string()).into_owned()
+}
+
 /// A refusal in the service's own words, and what to do about it.
 fn refused(answer: Answer, base: &Url, purpose: Purpose) -> String {
     let status = answer.status.as_u16();
-    let error = answer.into_error(&place(base));
+    let error = told(&answer.into_error(&place(base)));
     if status == 403 {
         return format!(
             "{error}; give the client the role {}, and this app if its apps are limited",
@@ -320,13 +413,13 @@ fn refused(answer: Answer, base: &Url, purpose: Purpose) -> String {
     }
     match ADVICE.iter().find(|(one, _)| *one == status) {
         Some((_, advice)) => format!("{error}; {advice}"),
-        None => error.to_string(),
+        None => error,
     }
 }
 
 fn no_answer(error: &Error) -> String {
     match error.kind {
-        Kind::Unauthenticated => format!("{error}; check --client-id, the secret and --token-url"),
-        _ => error.to_string(),
+        Kind::Unauthenticated => format!("{}; check --client-id, the secret and --token-url", told(error)),
+        _ => told(error),
     }
 }

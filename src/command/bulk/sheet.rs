@@ -12,8 +12,8 @@ use encoding_rs::Encoding;
 
 use super::encoding;
 
-/// Bytes of one row. Nobody has as many: what is longer has a quote that is not closed, and would be read into
-/// memory to the end of the file.
+/// Bytes of one row. Nobody has as many: what is longer has a quote that is not closed, most likely, and would be read
+/// into memory to the end of the file.
 const LONGEST_ROW: usize = 1 << 20;
 
 /// How a file is to be read; `None` for what it tells of itself.
@@ -24,7 +24,7 @@ pub struct Format {
 }
 
 pub struct Sheet {
-    reader: csv::Reader<Metered>,
+    reader: csv::Reader<Lines>,
     /// Bytes taken from the file since the last row ended.
     taken: Arc<AtomicUsize>,
     name: String,
@@ -32,6 +32,8 @@ pub struct Sheet {
     header: Header,
     raw: ByteRecord,
     row: u64,
+    /// Lines before the reader's first.
+    before: u64,
 }
 
 pub struct Record {
@@ -45,7 +47,13 @@ pub struct Header(Vec<String>);
 impl Sheet {
     pub fn open(path: &Path, format: Format) -> Result<Sheet, String> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let cannot = |error| format!("cannot read {name}: {error}");
+        let kind = std::fs::metadata(path).map_err(cannot)?.file_type();
+        if !kind.is_file() {
+            let why = "is read twice, to check it and to send it, which only a file can be: save it as one first";
+            return Err(format!("{name} {why}"));
+        }
+        let file = File::open(path).map_err(cannot)?;
         Sheet::over(name, Box::new(file), format)
     }
 
@@ -53,15 +61,16 @@ impl Sheet {
         let text = encoding::open(file, format.encoding, format.delimiter)
             .map_err(|error| format!("cannot read {name}: {error}"))?;
         let taken = Arc::new(AtomicUsize::new(0));
-        let metered = Metered {
+        let lines = Lines {
             from: text.bytes,
             taken: taken.clone(),
+            last: b'\n',
         };
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(text.delimiter)
-            .from_reader(metered);
+            .from_reader(lines);
         let mut sheet = Sheet {
             reader,
             taken,
@@ -69,7 +78,8 @@ impl Sheet {
             decoded: text.decoded,
             header: Header(Vec::new()),
             raw: ByteRecord::new(),
-            row: 0,
+            row: text.lines,
+            before: text.lines,
         };
         sheet.header = sheet.read_header()?;
         Ok(sheet)
@@ -121,28 +131,37 @@ impl Sheet {
         Ok(Header(names))
     }
 
+    /// The next row in which something stands: below the last one, spreadsheets like to save empty ones.
     fn read(&mut self) -> Result<Option<Record>, String> {
-        let line = self.reader.position().line();
+        loop {
+            match self.read_row()? {
+                Some(record) if record.is_blank() => {}
+                found => return Ok(found),
+            }
+        }
+    }
+
+    fn read_row(&mut self) -> Result<Option<Record>, String> {
+        let begun = self.reader.position().line();
         self.taken.store(0, Relaxed);
-        let row = self.row + 1;
         match self.reader.read_byte_record(&mut self.raw) {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(_) if self.taken.load(Relaxed) > LONGEST_ROW => {
-                let what = "it is longer than a megabyte: a quote is opened in it and not closed";
-                return Err(wrong(&self.name, row, line, what));
+                let what = "it is longer than a megabyte: look for a quote that is opened and not closed";
+                return Err(wrong(&self.name, self.row + 1, self.before + begun, what));
             }
             Err(error) => return Err(format!("cannot read {}: {error}", self.name)),
         }
-        self.row = row;
-        // Where a row is said to begin includes the blank lines before it; where it ends does not.
+        // Blank lines before it are passed over without a word, and are rows to a spreadsheet.
         let inside: usize = self
             .raw
             .iter()
             .map(|cell| cell.iter().filter(|byte| **byte == b'\n').count())
             .sum();
-        let ended = self.reader.position().line();
-        let line = line.max(ended.saturating_sub(1 + inside as u64));
+        let first = self.reader.position().line().saturating_sub(1 + inside as u64);
+        self.row += 1 + first.saturating_sub(begun);
+        let (row, line) = (self.row, self.before + first);
         let cells = StringRecord::from_byte_record(std::mem::take(&mut self.raw)).map_err(|error| {
             let column = self.header.name(error.utf8_error().field());
             let what = format!(
@@ -202,24 +221,57 @@ impl Header {
 }
 
 impl Record {
+    /// Without the spaces around it, which nobody sees: a manager's key has to be another row's key.
     pub fn cell(&self, index: usize) -> &str {
-        self.cells.get(index).unwrap_or_default()
+        self.cells.get(index).unwrap_or_default().trim()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.cells.iter().all(|cell| cell.trim().is_empty())
     }
 }
 
-/// Lets nobody take more than a row may have.
-struct Metered {
+/// Ends every line with `\n`, the last one too, so that lines can be counted; and lets nobody take more than a row may
+/// have.
+struct Lines {
     from: Box<dyn Read + Send>,
     taken: Arc<AtomicUsize>,
+    /// The byte before the next, as it stands in the file.
+    last: u8,
 }
 
-impl Read for Metered {
+impl Read for Lines {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.taken.load(Relaxed) > LONGEST_ROW {
             return Err(io::Error::other("a row is too long"));
         }
-        let count = self.from.read(into)?;
-        self.taken.fetch_add(count, Relaxed);
-        Ok(count)
+        let mut kept = 0;
+        while kept == 0 {
+            let count = self.from.read(into)?;
+            if count == 0 {
+                return Ok(self.end(into));
+            }
+            self.taken.fetch_add(count, Relaxed);
+            for at in 0..count {
+                let (before, byte) = (self.last, into[at]);
+                self.last = byte;
+                if (before, byte) != (b'\r', b'\n') {
+                    into[kept] = if byte == b'\r' { b'\n' } else { byte };
+                    kept += 1;
+                }
+            }
+        }
+        Ok(kept)
+    }
+}
+
+impl Lines {
+    /// A last line that is not ended is ended here.
+    fn end(&mut self, into: &mut [u8]) -> usize {
+        let open = !matches!(self.last, b'\r' | b'\n') && !into.is_empty();
+        if open {
+            (into[0], self.last) = (b'\n', b'\n');
+        }
+        usize::from(open)
     }
 }

@@ -12,7 +12,7 @@ use super::encoding;
 use super::mapping::{DEFAULT, Mapping};
 use super::sheet::{Format, Sheet};
 
-const SMALL: &str = r#"{ "externalId": "id", "title": "title", "active": { "column": "status", "equals": ["Active", "on leave"] } }"#;
+const SMALL: &str = r#"{ "externalId": "id", "title": "title", "active": { "column": "status", "equals": ["Active", "on leave"], "false": "gone" } }"#;
 
 fn sheet(file: &[u8], format: Format) -> Result<Sheet, String> {
     Sheet::over(
@@ -62,7 +62,7 @@ fn microsofts_columns_become_what_its_client_sends() {
     let first = people.chunk(3, 2).unwrap().unwrap();
     let second = people.chunk(3, 2).unwrap().unwrap();
     assert!(people.chunk(3, 2).unwrap().is_none());
-    assert_eq!((first.row, second.row), (2, 5));
+    assert_eq!((first.rows, second.rows), (2..=4, 5..=6));
     assert_eq!(first.workers, ["2001", "2002", "2003"]);
     let request: Json = serde_json::from_slice(&first.body).unwrap();
     assert_eq!(
@@ -110,8 +110,8 @@ fn rows_before_the_first_one_wanted_are_left_out() {
     let mapping = Mapping::read(SMALL, sheet.header(), None).unwrap();
     let chunk = People::new(sheet, &mapping).chunk(2, 3).unwrap().unwrap();
     assert_eq!(
-        (chunk.row, chunk.workers),
-        (3, vec!["2".to_string(), "3".to_string()])
+        (chunk.rows, chunk.workers),
+        (3..=4, vec!["2".to_string(), "3".to_string()])
     );
 }
 
@@ -207,7 +207,7 @@ fn what_is_wrong_with_a_file() {
         ),
         (
             b"id,title,status\n1,\"a\nb\",x\n\n,x,\n",
-            "people.csv, row 3 (line 5): column id: it is empty",
+            "people.csv, row 4 (line 5): column id: it is empty",
         ),
         (
             b"id,title,status\n \t,x,\n",
@@ -421,7 +421,7 @@ fn a_hundred_thousand_rows_are_never_in_memory_together() {
         let mut people = People::new(sheet, &mapping);
         let (mut count, mut taken) = (0, line(1).len());
         while let Some(chunk) = people.chunk(50, 2).unwrap() {
-            let row = usize::try_from(chunk.row).unwrap();
+            let row = usize::try_from(*chunk.rows.start()).unwrap();
             taken += (row..row + chunk.workers.len())
                 .map(|row| line(row).len())
                 .sum::<usize>();
