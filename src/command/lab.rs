@@ -142,7 +142,7 @@ fn describe(system: &Json) -> Result<(), String> {
 }
 
 /// A simulator says its passwords to whoever asks: nobody beyond this machine is to reach it.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| "write 127.0.0.1:PORT".to_string())?;
     match address.ip().is_loopback() {
         true => Ok(address),

@@ -49,7 +49,7 @@ impl<'m> People<'m> {
         };
         let person = self.person(&record)?;
         for (column, word) in self.mapping.unlisted(&record) {
-            let word = (column, word.to_string());
+            let word = (column, word.to_lowercase());
             if self.unlisted.len() < MOST_WORDS || self.unlisted.contains_key(&word) {
                 *self.unlisted.entry(word).or_default() += 1;
             }

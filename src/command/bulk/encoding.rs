@@ -15,7 +15,10 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 /// How files begin that people take for CSV files, and what they are.
 const NO_TEXT: [(&[u8], &str); 2] = [
     (b"PK\x03\x04", "it is an Excel workbook: save it as CSV UTF-8"),
-    (b"\xd0\xcf\x11\xe0", "it is a workbook of an old Excel: save it as CSV UTF-8"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "it is a workbook of an old Excel: save it as CSV UTF-8",
+    ),
 ];
 
 /// A file's text, its head read ahead.
@@ -82,8 +85,11 @@ pub fn text(file: &Path) -> Result<String, String> {
 fn declared(head: &[u8]) -> Option<(u8, usize)> {
     let (word, rest) = head.split_at_checked(4)?;
     let (delimiter, rest) = rest.split_first()?;
-    let end = ["\r\n", "\n", "\r"].into_iter().find(|end| rest.starts_with(end.as_bytes()))?;
-    word.eq_ignore_ascii_case(b"sep=").then_some((*delimiter, 5 + end.len()))
+    let end = ["\r\n", "\n", "\r"]
+        .into_iter()
+        .find(|end| rest.starts_with(end.as_bytes()))?;
+    word.eq_ignore_ascii_case(b"sep=")
+        .then_some((*delimiter, 5 + end.len()))
 }
 
 fn head(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {

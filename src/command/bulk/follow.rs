@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::people::{MARGIN, Roll};
+use super::people::{Entry, MARGIN, Roll};
 use super::progress::Progress;
 use super::service::{Job, Patience, Service, State};
 
@@ -61,7 +61,7 @@ pub async fn begin(service: &Service, job: &Job, roll: &mut Roll) -> Result<Begi
     let patience = Patience::until(Instant::now() + FIRST_LOOK, &progress);
     let since = service.now(job, patience).await? - MARGIN;
     service
-        .log(job, since, patience, |entry| roll.ignore(&entry))
+        .log(job, since, patience, |entry: Entry| roll.ignore(&entry))
         .await?;
     Ok(Beginning(since))
 }
@@ -92,7 +92,9 @@ async fn look_on(
 ) -> Result<End, String> {
     let deadline = Instant::now() + waiting.all;
     let mut progress = Progress::new("people have their outcome", count(roll.people().len()));
-    let state = service.state(job, Patience::until(deadline + LAST_LOOK, &progress)).await;
+    let state = service
+        .state(job, Patience::until(deadline + LAST_LOOK, &progress))
+        .await;
     if let Some(state) = state.filter(|state| STANDING_STILL.contains(&state.code.as_str())) {
         return Ok(End::StandsStill(state));
     }
@@ -107,7 +109,7 @@ async fn look_on(
         };
         let mut news = false;
         service
-            .log(job, from, patience, |entry| {
+            .log(job, from, patience, |entry: Entry| {
                 newest = newest.max(entry.activity_date_time);
                 news |= roll.take(entry);
             })
@@ -117,7 +119,10 @@ async fn look_on(
         } else if heard.elapsed() > SILENCE && !asked {
             asked = true;
             if let Some(state) = service.state(job, patience).await {
-                progress.say(&format!("nothing is heard for a while: the job is {}", state.told()));
+                progress.say(&format!(
+                    "nothing is heard for a while: the job is {}",
+                    state.told()
+                ));
             }
         }
         progress.at(count(roll.ended()));

@@ -9,9 +9,9 @@ mod encoding;
 mod follow;
 mod mapping;
 mod people;
-mod progress;
+pub(super) mod progress;
 mod report;
-mod service;
+pub(super) mod service;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -135,7 +135,11 @@ pub async fn run(arguments: Arguments) -> Outcome {
     service.sign_in().await?;
     let progress = Progress::silent();
     let job = service
-        .job(&connection.app, arguments.job.as_deref(), Patience::none(&progress))
+        .job(
+            &connection.app,
+            arguments.job.as_deref(),
+            Patience::none(&progress),
+        )
         .await?;
     let beginning = match arguments.no_wait {
         true => None,
@@ -189,10 +193,16 @@ impl Sent {
     fn advice(&self) -> Option<String> {
         let known = match self.rows {
             0 => "Nothing is known to be taken in".into(),
-            rows => format!("{} known to be taken in", report::counted(rows, "row is", "rows are")),
+            rows => format!(
+                "{} known to be taken in",
+                report::counted(rows, "row is", "rows are")
+            ),
         };
         let message = self.stopped.as_ref()?;
-        Some(format!("{message}. {known}: go on with --from-row {}", self.from_row))
+        Some(format!(
+            "{message}. {known}: go on with --from-row {}",
+            self.from_row
+        ))
     }
 }
 

@@ -164,7 +164,9 @@ impl Roll {
     pub fn keep_taken_in(&mut self) {
         self.people.retain(|person| person.taken_in > 0);
         let people = self.people.iter().enumerate();
-        self.by_worker = people.map(|(index, person)| (person.worker.clone(), index)).collect();
+        self.by_worker = people
+            .map(|(index, person)| (person.worker.clone(), index))
+            .collect();
     }
 
     pub fn people(&self) -> &[Person] {
@@ -223,7 +225,9 @@ impl Person {
     }
 
     fn is_heard_of(&self, since: Timestamp) -> bool {
-        self.outcome.as_ref().is_some_and(|outcome| outcome.heard >= since)
+        self.outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.heard >= since)
     }
 
     fn take(&mut self, entry: Entry) {
@@ -447,7 +451,12 @@ mod tests {
         for (last, lines, ended, answered) in [
             ("00:00:00", vec!["1 a create success -"], false, false),
             ("00:00:00", vec!["6 a create success -"], false, true),
-            ("00:00:59", vec!["1 a create success -", "2 a update success -"], false, false),
+            (
+                "00:00:59",
+                vec!["1 a create success -", "2 a update success -"],
+                false,
+                false,
+            ),
             (
                 "00:00:05",
                 vec!["0 a create success -", "5 a other skipped RedundantExport"],

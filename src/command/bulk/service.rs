@@ -43,8 +43,8 @@ pub struct Service {
 
 /// The job that is uploaded to.
 pub struct Job {
-    app: String,
-    id: String,
+    pub app: String,
+    pub id: String,
 }
 
 impl Job {
@@ -254,22 +254,25 @@ impl Service {
     }
 
     /// Everything that the log says of a job since then, page by page.
-    pub async fn log(
+    pub async fn log<E: DeserializeOwned>(
         &self,
         job: &Job,
         since: Timestamp,
         patience: Patience<'_>,
-        mut each: impl FnMut(Entry),
+        mut each: impl FnMut(E),
     ) -> Result<(), String> {
         let filter = format!("jobid eq {} and activityDateTime ge {since}", quoted(&job.id));
         let mut next = Some(self.url(LOG, &[("$filter", &filter), ("$top", PAGE)])?);
         let mut read = HashSet::new();
         while let Some(url) = next.take() {
             if !read.insert(url.clone()) {
-                return Err(format!("{} leads from the log's last page to an earlier one", self.base));
+                return Err(format!(
+                    "{} leads from the log's last page to an earlier one",
+                    self.base
+                ));
             }
             let answer = self.ask(&Call::get(url), patience).await?;
-            let page: Collection<Entry> = self.read(answer, Purpose::Log)?;
+            let page: Collection<E> = self.read(answer, Purpose::Log)?;
             page.value.into_iter().for_each(&mut each);
             next = page.next.map(|link| self.own(&link)).transpose()?;
         }
@@ -280,7 +283,9 @@ impl Service {
     pub async fn now(&self, job: &Job, patience: Patience<'_>) -> Result<Timestamp, String> {
         let filter = format!("jobid eq {}", quoted(&job.id));
         let url = self.url(LOG, &[("$filter", &filter), ("$top", "1")])?;
-        let answer = self.ask(&Call::get(url), Patience { tries: 1, ..patience }).await?;
+        let answer = self
+            .ask(&Call::get(url), Patience { tries: 1, ..patience })
+            .await?;
         let now = self.time(&answer);
         let _: Collection<Entry> = self.read(answer, Purpose::Log)?;
         Ok(now)
@@ -326,7 +331,10 @@ impl Service {
 
     /// An answer that no gateway gives; a proxy's page to sign in on, more often than not.
     fn strange(&self, answer: &Answer) -> String {
-        let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = answer
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
         format!(
             "{} answered {} with {}, which is no gateway's answer: is that the gateway's address, with no proxy before it? check --url",
             self.base,
@@ -368,7 +376,9 @@ impl Service {
             };
             if !patience.allows(wait) {
                 let seconds = wait.as_secs();
-                return Err(format!("{said}; there is no time left to wait for {seconds} seconds"));
+                return Err(format!(
+                    "{said}; there is no time left to wait for {seconds} seconds"
+                ));
             }
             if wait > Duration::from_secs(2) {
                 let line = format!("{said}; waiting for {} seconds", wait.as_secs());

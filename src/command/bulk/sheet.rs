@@ -50,7 +50,8 @@ impl Sheet {
         let cannot = |error| format!("cannot read {name}: {error}");
         let kind = std::fs::metadata(path).map_err(cannot)?.file_type();
         if !kind.is_file() {
-            let why = "is read twice, to check it and to send it, which only a file can be: save it as one first";
+            let why =
+                "is read twice, to check it and to send it, which only a file can be: save it as one first";
             return Err(format!("{name} {why}"));
         }
         let file = File::open(path).map_err(cannot)?;

@@ -187,6 +187,96 @@ fn encodings_and_delimiters() {
 }
 
 #[test]
+fn rows_are_counted_as_a_spreadsheet_counts_them() {
+    for (file, rows) in [
+        ("id,title,status\n1,,\n\n\n2,,\n", vec![2, 5]),
+        (
+            "\r\nid,title,status\r\n\r\n1,,\r\n\r\n2,\"a\r\nb\",\r\n3,,",
+            vec![4, 6, 7],
+        ),
+        ("\n\nid,title,status\n\n1,,", vec![5]),
+        ("id,title,status\r1,,\r\r2,,", vec![2, 4]),
+        ("id,title,status\n,,\n1,,\n \n, ,\n", vec![3]),
+        ("sep=;\r\nid;title;status\r\n1;;\r\n", vec![3]),
+        ("SEP=\t\nid\ttitle\tstatus\n\n1\t,\t\n", vec![4]),
+    ] {
+        let sheet = sheet(file.as_bytes(), Format::default()).unwrap();
+        let mapping = Mapping::read(SMALL, sheet.header(), None).unwrap();
+        let mut people = People::new(sheet, &mapping);
+        let mut found = Vec::new();
+        while let Some((row, _)) = people.next().unwrap() {
+            found.push(row);
+        }
+        assert_eq!(found, rows, "{file:?}");
+    }
+}
+
+#[test]
+fn nobody_sees_the_spaces_around_a_key() {
+    let mapping =
+        format!(r#"{{ "externalId": "id", "{ENTERPRISE_USER}": {{ "manager": {{ "value": "boss" }} }} }}"#);
+    let people = read(
+        "id,boss\n1, 2\u{a0}\n2,\n".as_bytes(),
+        &mapping,
+        Format::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        people[0][ENTERPRISE_USER]["manager"]["value"],
+        people[1]["externalId"]
+    );
+}
+
+#[test]
+fn nobody_is_disabled_by_a_word_that_nobody_listed() {
+    let file = b"id,flag,title,status\n1,,,Aktiv\n2,,,Active\n3,,,AKTIV\n4,,,Ruhend\n5,,,\n6,,,Gone\n";
+    let words = |mapping: &str| {
+        let sheet = sheet(file, Format::default()).unwrap();
+        let mapping = Mapping::read(mapping, sheet.header(), None).unwrap();
+        let mut people = People::new(sheet, &mapping);
+        let mut active = Vec::new();
+        while let Some((_, person)) = people.next().unwrap() {
+            active.push(person.data["active"].as_bool());
+        }
+        (active, people.check_words().err().unwrap_or_default())
+    };
+    let (active, told) = words(SMALL);
+    assert_eq!(active, [None, Some(true), None, None, None, Some(false)]);
+    for part in [
+        "column status: 'aktiv' in 2 rows\ncolumn status: 'ruhend' in 1 row\n",
+        "\"false\": [what means false]",
+        "\"otherwise\": false",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    let rest =
+        r#"{ "externalId": "id", "active": { "column": "status", "equals": "active", "otherwise": false } }"#;
+    let (active, told) = words(rest);
+    assert_eq!((active[0], active[4], told.as_str()), (Some(false), None, ""));
+}
+
+#[test]
+fn a_mapping_is_read_in_whatever_encoding_its_mark_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mapping.json");
+    for bytes in [
+        SMALL.as_bytes().to_vec(),
+        [b"\xef\xbb\xbf", SMALL.as_bytes()].concat(),
+        utf16(&format!("\u{feff}{SMALL}"), u16::to_le_bytes),
+        utf16(&format!("\u{feff}{SMALL}"), u16::to_be_bytes),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(encoding::text(&file).unwrap(), SMALL);
+    }
+    std::fs::write(&file, b"{ \"title\": \"Gr\xf6\xdfe\" }").unwrap();
+    assert!(
+        encoding::text(&file)
+            .unwrap_err()
+            .ends_with("it is not UTF-8: save it as UTF-8")
+    );
+}
+
+#[test]
 fn what_is_wrong_with_a_file() {
     let long = [b"id,title,status\n1,\"".to_vec(), vec![b'x'; 3 << 20]].concat();
     let odd = [
@@ -196,6 +286,11 @@ fn what_is_wrong_with_a_file() {
     .concat();
     for (file, told) in [
         (b"".as_slice(), "people.csv is empty"),
+        (b";;;\n", "people.csv is empty"),
+        (
+            b"PK\x03\x04\x14\0",
+            "cannot read people.csv: it is an Excel workbook: save it as CSV UTF-8",
+        ),
         (b"\r\n", "people.csv is empty"),
         (
             b"id,title,status\n1,x\n",
@@ -254,6 +349,22 @@ fn what_is_wrong_with_a_mapping() {
     let with = |member: &str| format!(r#"{{ "externalId": "id", {member} }}"#);
     for (mapping, told) in [
         ("[".to_string(), "is no JSON: "),
+        (
+            with(r#""title": "title", "title": "flag""#),
+            "title is written twice at line 1",
+        ),
+        (
+            with(r#""name": { "givenName": "title", "givenname": "flag" }"#),
+            "givenname is written twice",
+        ),
+        (
+            with(r#""active": { "column": "flag", "equals": "x", "false": ["y", "X"] }"#),
+            "active: 'x' cannot be true and false",
+        ),
+        (
+            with(r#""active": { "column": "flag", "equals": "x", "otherwise": "no" }"#),
+            "active: otherwise: write true or false",
+        ),
         ("[]".to_string(), "must be a JSON object"),
         (
             r#"{ "title": "title" }"#.to_string(),
@@ -343,7 +454,8 @@ fn what_is_wrong_with_a_mapping() {
     for (urn, told) in [
         ("contoso", "--namespace: write a URN"),
         (ENTERPRISE_USER, "--namespace: write a URN"),
-        ("urn:x", "--namespace: the mapping has this URN too"),
+        (&ENTERPRISE_USER.to_uppercase(), "--namespace: write a URN"),
+        ("URN:X", "--namespace: the mapping has this URN too"),
     ] {
         let mapping = with(r#""urn:x": { "anything": { "below": ["title", { "constant": 1 }] } }"#);
         let found = Mapping::read(&mapping, header.header(), Some(urn))

@@ -8,7 +8,9 @@ use serde_json::{Map, Value as Json};
 /// The error says where.
 pub fn read(text: &str) -> Result<Json, String> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let json = Once.deserialize(&mut reader).and_then(|json| reader.end().map(|()| json));
+    let json = Once
+        .deserialize(&mut reader)
+        .and_then(|json| reader.end().map(|()| json));
     json.map_err(|error| match error.is_data() {
         true => error.to_string(),
         false => format!("is no JSON: {error}"),

@@ -1,19 +1,24 @@
 //! A day of HR's: what it has to say is posted, and followed to its outcome through the log.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::screen::Progress;
+use super::screen::Bars;
 use super::stage::{APPS, App, OFFICE, Stage, job_path};
+use crate::command::bulk::progress::Progress;
+use crate::command::bulk::service::Patience;
 use crate::error::{Error, Result};
 use crate::lab::company::{self, Event, Person, Post};
 
 /// Operations in one upload, as many as Microsoft's service takes.
 const CHUNK: usize = 50;
+
+/// Without an outcome for as long, none will come.
+const STILL: Duration = Duration::from_secs(60);
 
 /// Somebody of whom HR speaks today, and why.
 pub struct Said {
@@ -37,8 +42,14 @@ pub struct Happened {
 }
 
 impl Happened {
+    /// Whatever HR says in a demonstration is to have an effect: nobody is to be skipped, held or missing.
     pub fn failed(&self) -> bool {
-        self.status == "failure"
+        !["success", "warning"].contains(&self.status.as_str())
+    }
+
+    /// For `--json` and the tables alike.
+    pub fn key(&self) -> (&'static str, &str, &str) {
+        (self.target, &self.action, &self.status)
     }
 }
 
@@ -48,32 +59,35 @@ pub type Entries = HashMap<&'static str, HashMap<String, Vec<Json>>>;
 /// Posts what HR says and waits until everybody has an outcome.
 pub async fn day(stage: &Stage, title: &str, said: &[Said]) -> Result<Vec<Happened>> {
     let began = stage.now();
-    let progress = Progress::new(title, said.len(), &APPS);
+    let bars = Bars::new(title, said.len(), &APPS);
+    let silent = Progress::silent();
     // Both jobs read the same inbox, so it does not matter to which of them it is posted.
-    let upload = format!("{}/bulkUpload", job_path(&OFFICE));
     for request in company::uploads(said.iter().map(|said| &said.person), CHUNK) {
-        stage.call(Method::POST, &upload, Some(&request)).await?;
-        progress.posted(request["Operations"].as_array().map_or(0, Vec::len));
+        let body = request.to_string().into_bytes();
+        let posted = stage.service.upload(&OFFICE.job(), body, &silent).await;
+        posted.map_err(Error::internal)?;
+        bars.posted(request["Operations"].as_array().map_or(0, Vec::len));
     }
-    settle(stage, &progress).await?;
+    settle(stage, &bars).await?;
     let mut entries = HashMap::new();
     for app in &APPS {
         entries.insert(app.job, log(stage, app, began).await?);
     }
-    progress.done();
+    bars.done();
     let names = stage.names(&entries);
     Ok(said.iter().map(|said| happened(said, &entries, &names)).collect())
 }
 
 /// Waits until no operation is without an outcome, and those that refer to others have had their turn.
-async fn settle(stage: &Stage, progress: &Progress) -> Result<()> {
+async fn settle(stage: &Stage, bars: &Bars) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut quiet = 0;
+    let (mut before, mut moved) = (0, Instant::now());
     while quiet < 5 {
         ticks.tick().await;
         let mut waiting = 0;
         for app in &APPS {
-            let job = stage.call(Method::GET, &job_path(app), None).await?;
+            let job = stage.call(Method::GET, &job_path(app)).await?;
             let status = &job["status"];
             if status["code"] == "Quarantine" {
                 let message = format!(
@@ -83,8 +97,15 @@ async fn settle(stage: &Stage, progress: &Progress) -> Result<()> {
                 return Err(Error::internal(message));
             }
             let open = status["progress"][0]["totalUnits"].as_u64().unwrap_or_default();
-            progress.waiting(app, open);
+            bars.waiting(app, open);
             waiting += open;
+        }
+        if waiting != before {
+            (before, moved) = (waiting, Instant::now());
+        } else if waiting > 0 && moved.elapsed() > STILL {
+            let message =
+                format!("{waiting} operations wait, and nothing happens: see why with MUSTER_LOG=info");
+            return Err(Error::internal(message));
         }
         quiet = if waiting == 0 { quiet + 1 } else { 0 };
     }
@@ -93,25 +114,16 @@ async fn settle(stage: &Stage, progress: &Progress) -> Result<()> {
 
 /// A job's entries since an instant by worker, newest first.
 async fn log(stage: &Stage, app: &App, since: jiff::Timestamp) -> Result<HashMap<String, Vec<Json>>> {
-    let filter = format!("jobid eq '{}' and activityDateTime ge {since}", app.job);
-    let query = url_encoded(&filter);
-    let mut path = format!("/v1.0/auditLogs/provisioning?$filter={query}&$top=500");
     let mut entries: HashMap<String, Vec<Json>> = HashMap::new();
-    loop {
-        let page = stage.call(Method::GET, &path, None).await?;
-        for entry in page["value"].as_array().into_iter().flatten() {
-            let worker = entry["sourceIdentity"]["id"].as_str().unwrap_or_default();
-            entries.entry(worker.to_string()).or_default().push(entry.clone());
-        }
-        match page["@odata.nextLink"].as_str() {
-            Some(next) => path = next.trim_start_matches(&stage.url).to_string(),
-            None => return Ok(entries),
-        }
-    }
-}
-
-fn url_encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    let silent = Progress::silent();
+    let each = |entry: Json| {
+        let worker = entry["sourceIdentity"]["id"].as_str().unwrap_or_default();
+        entries.entry(worker.to_string()).or_default().push(entry);
+    };
+    let job = app.job();
+    let read = stage.service.log(&job, since, Patience::none(&silent), each);
+    read.await.map_err(Error::internal)?;
+    Ok(entries)
 }
 
 /// What the job in whose scope somebody is did about them.
@@ -202,17 +214,37 @@ fn joined(person: &Person, about: &[Json]) -> String {
     }
 }
 
-impl Happened {
-    /// For `--json` and the tables alike.
-    pub fn key(&self) -> (&'static str, &str, &str) {
-        (self.target, &self.action, &self.status)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::demo::stage::FIELD;
+    use crate::lab::company::Company;
     use serde_json::json;
+
+    #[test]
+    fn whom_the_log_says_nothing_of_did_not_get_what_hr_said() {
+        let entries = Entries::from([(OFFICE.job, HashMap::new()), (FIELD.job, HashMap::new())]);
+        let mut company = Company::new(1, 20, "2026-01-05".parse().unwrap());
+        let person = company.people.remove(0);
+        let told = happened(&Said { event: None, person }, &entries, &HashMap::new());
+        assert_eq!((told.status.as_str(), told.failed()), ("missing", true));
+        for (status, failed) in [
+            ("success", false),
+            ("warning", false),
+            ("skipped", true),
+            ("failure", true),
+        ] {
+            let status = status.to_string();
+            assert_eq!(
+                Happened {
+                    status,
+                    ..told.clone()
+                }
+                .failed(),
+                failed
+            );
+        }
+    }
 
     #[test]
     fn changed_values_are_told_with_what_they_were() {

@@ -9,15 +9,18 @@ mod hr;
 mod screen;
 mod stage;
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, serve};
+use super::{Outcome, lab, read_on, serve};
+use crate::error::{Error, Result};
 use crate::lab::company::{Company, Event, Person};
-use hr::Said;
+use hr::{Happened, Said};
 use stage::Stage;
 
 /// Shows the whole job on an invented company: HR's uploads in, accounts in a simulated directory and a simulated
@@ -33,6 +36,12 @@ pub struct Arguments {
     /// End when all is done, rather than stay up to be looked at.
     #[arg(long)]
     exit: bool,
+    /// Where the gateway listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = lab::loopback)]
+    listen: SocketAddr,
+    /// The secret of the client hr-script; a random one where it is not set.
+    #[arg(long, env = "HR_SECRET", hide_env_values = true)]
+    secret: Option<String>,
     /// Print what happened to whom as JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -59,8 +68,8 @@ struct Shown {
     code: ExitCode,
 }
 
-async fn show(arguments: &Arguments, stop: &CancellationToken) -> crate::error::Result<Shown> {
-    let mut stage = Stage::set(&stop.child_token()).await?;
+async fn show(arguments: &Arguments, stop: &CancellationToken) -> Result<Shown> {
+    let mut stage = Stage::set(arguments.listen, arguments.secret.as_deref(), &stop.child_token()).await?;
     let mut company = Company::new(arguments.seed, arguments.workers as usize, stage.today());
     screen::opening(&company, &stage);
     let everybody: Vec<Said> = company.people.iter().cloned().map(Said::first).collect();
@@ -73,20 +82,22 @@ async fn show(arguments: &Arguments, stop: &CancellationToken) -> crate::error::
         .collect();
     news.sort_by_key(|said| said.event);
     let second = hr::day(&stage, "Day 2", &news).await?;
-    let failed = first.iter().chain(&second).any(|happened| happened.failed());
-    if arguments.json {
-        println!("{:#}", json!({ "day1": first, "day2": second }));
-    } else {
-        screen::first_day(&first);
-        screen::second_day(&second);
-        screen::what_next(&stage, &company);
-    }
+    let failed = first.iter().chain(&second).any(Happened::failed);
+    let told = match arguments.json {
+        true => document(&first, &second),
+        false => screen::everything(&stage, &company, &first, &second, &mut io::stdout().lock()),
+    };
+    read_on(told).map_err(Error::internal)?;
     let code = if failed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     };
     Ok(Shown { stage, code })
+}
+
+fn document(first: &[Happened], second: &[Happened]) -> io::Result<()> {
+    writeln!(io::stdout(), "{:#}", json!({ "day1": first, "day2": second }))
 }
 
 impl Said {

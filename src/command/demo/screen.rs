@@ -1,14 +1,14 @@
 //! What people see of a demonstration.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::hr::Happened;
-use super::stage::{APPS, App, CLIENT, OFFICE, Stage};
+use super::stage::{APPS, App, CLIENT, OFFICE, Stage, job_path};
 use crate::lab::company::{Company, Post};
 
 /// People of the first day in the table; the rest are counted.
@@ -39,7 +39,7 @@ pub fn opening(company: &Company, stage: &Stage) {
 }
 
 /// Live progress of one day, on a terminal; a line at the end elsewhere.
-pub struct Progress {
+pub struct Bars {
     title: String,
     posted: ProgressBar,
     jobs: Vec<(&'static str, ProgressBar)>,
@@ -47,8 +47,8 @@ pub struct Progress {
     _bars: MultiProgress,
 }
 
-impl Progress {
-    pub fn new(title: &str, people: usize, apps: &[App]) -> Progress {
+impl Bars {
+    pub fn new(title: &str, people: usize, apps: &[App]) -> Bars {
         let bars = MultiProgress::new();
         let terminal = std::io::stderr().is_terminal();
         let style = ProgressStyle::with_template("{prefix:>22} [{bar:30}] {pos}/{len} {elapsed}")
@@ -63,7 +63,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         };
-        Progress {
+        Bars {
             posted: bar(format!("{title}: HR posts")),
             jobs: apps
                 .iter()
@@ -101,8 +101,22 @@ impl Progress {
     }
 }
 
-pub fn first_day(happened: &[Happened]) {
-    println!("\nDay 1: HR's first load");
+/// What happened on both days, and what to do now.
+pub fn everything(
+    stage: &Stage,
+    company: &Company,
+    first: &[Happened],
+    second: &[Happened],
+    out: &mut impl Write,
+) -> io::Result<()> {
+    first_day(first, out)?;
+    second_day(second, out)?;
+    what_next(stage, company, out)?;
+    out.flush()
+}
+
+fn first_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\nDay 1: HR's first load")?;
     let mut counts: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     for one in happened {
         *counts.entry(one.key()).or_default() += 1;
@@ -111,17 +125,17 @@ pub fn first_day(happened: &[Happened]) {
     for ((target, action, status), count) in counts {
         table.add_row([target, action, status, &count.to_string()]);
     }
-    println!("{table}");
+    writeln!(out, "{table}")?;
     let odd = |one: &&Happened| one.status != "success" || one.why.contains("disabled");
     let (odd, plain): (Vec<&Happened>, Vec<&Happened>) = happened.iter().partition(odd);
     let shown: Vec<&Happened> = odd.into_iter().chain(plain).take(SHOWN).collect();
-    println!("Some of them:");
-    println!("{}", people(&shown, false));
+    writeln!(out, "Some of them:")?;
+    writeln!(out, "{}", people(&shown, false))
 }
 
-pub fn second_day(happened: &[Happened]) {
-    println!("\nDay 2: joiners, movers, new names, leavers, a return");
-    println!("{}", people(&happened.iter().collect::<Vec<_>>(), true));
+fn second_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\nDay 2: joiners, movers, new names, leavers, a return")?;
+    writeln!(out, "{}", people(&happened.iter().collect::<Vec<_>>(), true))
 }
 
 fn people(happened: &[&Happened], with_event: bool) -> Table {
@@ -151,7 +165,7 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// Lines that work when pasted into another terminal.
-pub fn what_next(stage: &Stage, company: &Company) {
+fn what_next(stage: &Stage, company: &Company, out: &mut impl Write) -> io::Result<()> {
     let somebody = |post: Post| {
         company
             .people
@@ -163,45 +177,68 @@ pub fn what_next(stage: &Stage, company: &Company) {
     let Stage { url, secret, .. } = stage;
     let lab = &stage.entra;
     let directory = &stage.directory;
-    println!("\nTry next, in another terminal:\n");
-    println!("# A token, as an HR script gets it");
-    println!(
+    writeln!(out, "\nTry next, in another terminal:\n")?;
+    writeln!(out, "# A token, as an HR script gets it")?;
+    writeln!(
+        out,
         "TOKEN=$({})",
         token(&format!("{url}/demo/oauth2/v2.0/token"), CLIENT, secret)
-    );
-    println!("# Why is {office} as he or she is?");
-    println!(
+    )?;
+    writeln!(out, "# Why is {office} as he or she is?")?;
+    writeln!(
+        out,
         "curl -sG {url}/v1.0/auditLogs/provisioning -H \"Authorization: Bearer $TOKEN\" --data-urlencode \"\\$filter=sourceIdentity/id eq '{office}'\""
-    );
-    println!("# A leaver");
-    println!(
+    )?;
+    writeln!(out, "# A leaver")?;
+    writeln!(
+        out,
         "curl -si {url}{}/bulkUpload -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/scim+json' -d '{}'",
-        super::stage::job_path(&OFFICE),
+        job_path(&OFFICE),
         serde_json::json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
             "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "1", "data": {
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "externalId": office, "active": false } }],
         })
-    );
-    println!("# What the simulated cloud holds of {field}");
-    println!(
+    )?;
+    writeln!(out, "# People from a CSV file, followed to everybody's outcome")?;
+    writeln!(
+        out,
+        "HR_SECRET={secret} {} bulk {} --url {url} --app {} --client-id {CLIENT} --client-secret-env HR_SECRET",
+        program(),
+        stage.file().display(),
+        OFFICE.id
+    )?;
+    writeln!(out, "# What the simulated cloud holds of {field}")?;
+    writeln!(
+        out,
         "CLOUD=$({})",
         token(&lab.token_url, &lab.client_id.to_string(), &lab.client_secret)
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "curl -sG {}/v1.0/users -H \"Authorization: Bearer $CLOUD\" --data-urlencode \"\\$filter=employeeId eq '{field}'\"",
         lab.url
-    );
-    println!("# What the simulated directory holds of {office} (ldap-utils)");
-    println!(
+    )?;
+    writeln!(
+        out,
+        "# What the simulated directory holds of {office} (ldap-utils)"
+    )?;
+    writeln!(
+        out,
         "LDAPTLS_CACERT={} ldapsearch -LLL -x -H {} -D '{}' -w '{}' -b '{}' '(employeeID={office})'",
         directory.ca_file.display(),
         directory.url,
         directory.user,
         directory.password,
         directory.base_dn
-    );
-    println!("\nJobs: {}", APPS.map(|app| app.job).join(", "));
+    )?;
+    writeln!(out, "\nJobs: {}", APPS.map(|app| app.job).join(", "))
+}
+
+/// This program, as the next command line calls it.
+fn program() -> String {
+    let path = std::env::current_exe().ok();
+    path.map_or("muster".into(), |path| path.display().to_string())
 }
 
 fn token(url: &str, id: &str, secret: &str) -> String {

@@ -1,7 +1,7 @@
 //! The gateway, the two simulated targets and the clock of a demonstration.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::hr::Entries;
+use crate::command::bulk::service::{Job, Service};
 use crate::command::serve;
 use crate::config::Config;
 use crate::connector::http::{Answer, Call, Credentials, Http};
@@ -25,6 +26,10 @@ use crate::error::{Error, Result};
 use crate::lab::{directory, entra};
 
 pub const CLIENT: &str = "hr-script";
+
+/// A file for `muster bulk`.
+const FILE: &str = "people.csv";
+const PEOPLE: &str = include_str!("../../../examples/people.csv");
 
 /// The company's own word for who works where (`lab::company`).
 const POST: &str = "urn:ietf:params:scim:schemas:extension:company:1.0:User:post";
@@ -57,6 +62,8 @@ pub struct Stage {
     pub secret: String,
     pub directory: directory::Directory,
     pub entra: entra::Entra,
+    /// The gateway, as HR's script calls it.
+    pub service: Service,
     http: Http,
     /// Whose account is whose, as the log told it so far: target id → name.
     known: Mutex<HashMap<String, String>>,
@@ -69,7 +76,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set(stop: &CancellationToken) -> Result<Stage> {
+    /// `secret` is the client's; a random one otherwise.
+    pub async fn set(listen: SocketAddr, secret: Option<&str>, stop: &CancellationToken) -> Result<Stage> {
+        let listener = bound(listen)?;
         let directory = directory::start(directory::Options::default(), port()?, stop.clone()).await?;
         let unthrottled = entra::Settings {
             throttle: entra::Throttling::Off,
@@ -85,12 +94,13 @@ impl Stage {
         let folder = std::env::temp_dir().join(format!("muster-demo-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&folder)
             .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
-        let listener = port()?;
+        std::fs::write(folder.join(FILE), PEOPLE)
+            .map_err(|error| Error::internal(format!("cannot write {FILE}: {error}")))?;
         let address = listener
             .local_addr()
             .map_err(|error| Error::internal("no port").because(error))?;
         let url = format!("http://{address}");
-        let secret = Uuid::new_v4().simple().to_string();
+        let secret = secret.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_string);
         for app in &APPS {
             write(&folder, app)?;
         }
@@ -104,7 +114,9 @@ impl Stage {
             client_secret: secret.clone().into(),
             scope: format!("{url}/.default"),
         };
+        let service = Service::new(address_of(&url)?, credentials.clone(), None).map_err(Error::internal)?;
         let stage = Stage {
+            service,
             http: Http::new(credentials, Duration::from_secs(30), None)?,
             known: Mutex::default(),
             url,
@@ -132,7 +144,7 @@ impl Stage {
     /// A night passes. The jobs are paused meanwhile, as no lease lasts that long.
     pub async fn next_day(&mut self) -> Result<()> {
         for app in &APPS {
-            self.call(Method::POST, &format!("{}/pause", job_path(app)), None)
+            self.call(Method::POST, &format!("{}/pause", job_path(app)))
                 .await?;
         }
         self.ahead.fetch_add(24 * 60 * 60, Ordering::SeqCst);
@@ -140,17 +152,16 @@ impl Stage {
             controls.set_now(self.clock.now());
         }
         for app in &APPS {
-            self.call(Method::POST, &format!("{}/start", job_path(app)), None)
+            self.call(Method::POST, &format!("{}/start", job_path(app)))
                 .await?;
         }
         Ok(())
     }
 
     /// One call to the gateway's API; whatever is not 2xx is an error.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Json> {
+    pub async fn call(&self, method: Method, path: &str) -> Result<Json> {
         let mut call = Call::get(address_of(&format!("{}{path}", self.url))?);
         call.method = method;
-        call.body = body.map(|body| ("application/scim+json", body.to_string().into_bytes()));
         let answer: Answer = self.http.send(&call).await.map_err(Error::from)?;
         match answer.status.is_success() {
             true => Ok(answer.json().unwrap_or(Json::Null)),
@@ -170,6 +181,11 @@ impl Stage {
             }
         }
         known.clone()
+    }
+
+    /// People whom the company does not know yet, as HR's spreadsheet has them.
+    pub fn file(&self) -> PathBuf {
+        self.folder.join(FILE)
     }
 
     async fn until_ready(&self) -> Result<()> {
@@ -213,9 +229,36 @@ pub fn job_path(app: &App) -> String {
     )
 }
 
+impl App {
+    pub fn job(&self) -> Job {
+        Job {
+            app: self.id.into(),
+            id: self.job.into(),
+        }
+    }
+
+    /// Whose post nobody names works at the office.
+    fn scope(&self) -> Json {
+        let group = |name: &str, operator: &str, values: &[&str]| {
+            json!({ "name": name, "clauses": [{
+                "sourceOperandName": POST, "operatorName": operator, "targetOperand": { "values": values },
+            }] })
+        };
+        let mut groups = vec![group(self.post, "EQUALS", &[self.post])];
+        if self.post == OFFICE.post {
+            groups.push(group("No post", "IS NULL", &[]));
+        }
+        json!({ "groups": groups })
+    }
+}
+
 fn port() -> Result<TcpListener> {
-    TcpListener::bind("127.0.0.1:0")
-        .map_err(|error| Error::internal(format!("no port on 127.0.0.1 can be had: {error}")).because(error))
+    bound(([127, 0, 0, 1], 0).into())
+}
+
+fn bound(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .map_err(|error| Error::internal(format!("cannot listen on {address}: {error}")).because(error))
 }
 
 fn address_of(text: &str) -> Result<Url> {
@@ -243,10 +286,7 @@ fn write(folder: &std::path::Path, app: &App) -> Result<()> {
         .first_mut()
         .and_then(|rule| rule.object_mappings.first_mut())
         .ok_or_else(broken)?;
-    let scope = json!({ "groups": [{ "name": app.post, "clauses": [{
-        "sourceOperandName": POST, "operatorName": "EQUALS", "targetOperand": { "values": [app.post] },
-    }] }] });
-    object.scope = serde_json::from_value(scope).map_err(|_| broken())?;
+    object.scope = serde_json::from_value(app.scope()).map_err(|_| broken())?;
     for mapping in &mut object.attribute_mappings {
         if let ("cn", Some(source)) = (mapping.target_attribute_name.as_str(), &mut mapping.source) {
             source.expression = Some(r#"Join(" ", Mid([displayName], 1, 50), [externalId])"#.into());
@@ -298,7 +338,7 @@ fn config(url: &str, secret: &str, directory: &directory::Directory, entra: &ent
         url = "sqlite:muster.db"
         [[client]]
         id = "{CLIENT}"
-        secret = "{secret}"
+        secret = {}
         roles = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.ReadWrite.All"]
         [system.hr]
         kind = "bulk"
@@ -318,6 +358,7 @@ fn config(url: &str, secret: &str, directory: &directory::Directory, entra: &ent
         domain = "{}"
         {apps}
         "#,
+        quoted(secret),
         directory.url,
         directory.base_dn,
         directory.user,
