@@ -347,7 +347,7 @@ async fn who_may_not_is_told_what_to_do() {
         ),
         (
             &["--token-url", &nowhere],
-            "answered 404 without saying why: check --token-url",
+            "answered 404: There is nothing at this address.; check --token-url",
         ),
     ] {
         let sent = world.bulk(&rows, further).await;
@@ -607,6 +607,11 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Elsewhe
         "/gate/v1.0/servicePrincipals/object/synchronization/jobs" => {
             json!([{ "id": "one" }, { "id": "two" }])
         }
+        "/gate/v1.0/servicePrincipals/object/synchronization/jobs/two" => {
+            let error = json!({ "code": "Refused", "message": "the password\u{7} is refused" });
+            let status = json!({ "code": "Quarantine", "quarantine": { "error": error } });
+            return HttpResponse::Ok().json(json!({ "id": "two", "status": status }));
+        }
         "/gate/v1.0/servicePrincipals/object/synchronization/jobs/two/bulkUpload" => {
             let request: Json = serde_json::from_slice(&body).unwrap();
             assert_eq!(request["Operations"].as_array().unwrap().len(), 1);
@@ -683,7 +688,7 @@ async fn what_the_log_says_of_an_earlier_row_answers_no_later_one() {
         .await;
     sent.ends_with(1);
     assert_eq!(sent.last_line(), "1 person in 2 rows: 1 no outcome yet");
-    sent.says("not everybody has an outcome: 1s went by");
+    sent.says("not everybody has an outcome: 1s went by; the job is Quarantine: the password  is refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -767,41 +772,42 @@ async fn what_was_taken_in_before_a_failure_is_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_look_at_the_log_goes_on_for_ever() {
-    let patient = || {
-        Some(
-            HttpResponse::TooManyRequests()
-                .insert_header(("Retry-After", "500"))
-                .finish(),
-        )
+    let patience = || {
+        let mut answer = HttpResponse::TooManyRequests();
+        Some(answer.insert_header(("Retry-After", "500")).finish())
     };
-    let round = || {
+    let circle = || {
         let link = "/gate/v1.0/auditLogs/provisioning?$skiptoken=x";
         Some(HttpResponse::Ok().json(json!({ "value": [], "@odata.nextLink": link })))
     };
-    for (later, told) in [
-        (
-            Box::new(patient) as Box<dyn Fn() -> Option<HttpResponse> + Send + Sync>,
-            "no time left to wait for 500 seconds",
-        ),
-        (
-            Box::new(round),
-            "leads from the log's last page to an earlier one",
-        ),
-    ] {
-        let elsewhere = Elsewhere::start(
-            |_| taken_in(),
-            move |look| match look {
-                0 => page(&[]),
-                _ => later(),
-            },
-        )
-        .await;
+    let answers: [(fn() -> Option<HttpResponse>, &str); 2] = [
+        (patience, "there is no time left to wait for 500 seconds"),
+        (circle, "leads from the log's last page to an earlier one"),
+    ];
+    for (endless, told) in answers {
+        let elsewhere = Elsewhere::start(|_| taken_in(), move |_| endless()).await;
+        let sent = elsewhere.send(&["2001 in"], &[]).await;
+        sent.ends_with(1);
+        sent.says(told);
+        sent.says("; or send without reading outcomes: --no-wait");
+        assert_eq!(elsewhere.state.uploads.load(Ordering::SeqCst), 0);
+
+        let later = move |look| if look == 0 { page(&[]) } else { endless() };
+        let elsewhere = Elsewhere::start(|_| taken_in(), later).await;
         let sent = elsewhere.send(&["2001 in"], &["--wait", "1s"]).await;
         sent.ends_with(1);
         sent.says("not everybody has an outcome: the log cannot be read: ");
         sent.says(told);
         assert_eq!(sent.last_line(), "1 person in 1 row: 1 no outcome yet");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_in_vain_is_told_what_is_wrong() {
+    let elsewhere = Elsewhere::start(|_| taken_in(), |_| page(&[])).await;
+    let sent = elsewhere.send(&["2001 in"], &["--wait", "18s"]).await;
+    sent.ends_with(1);
+    sent.says("nothing is heard for a while: the job is Quarantine: the password  is refused\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

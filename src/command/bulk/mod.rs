@@ -150,18 +150,12 @@ pub async fn run(arguments: Arguments) -> Outcome {
         ),
     };
     let stop = until_signalled().map_err(|error| format!("signals cannot be heard: {error}"))?;
-    let to = (&service, &job);
-    let sent = arguments.send(to, &mapping, &mut roll, rows, &stop).await;
+    let sent = arguments
+        .send(&service, &job, &mapping, &mut roll, rows, &stop)
+        .await;
     roll.keep_taken_in();
-    let beginning = match (beginning, sent.advice()) {
-        (Some(beginning), _) if sent.rows > 0 => beginning,
-        (_, Some(advice)) => return Err(advice),
-        (_, None) => {
-            let people = report::counted(roll.people().len(), "person", "people");
-            let rows = report::counted(rows, "row", "rows");
-            eprintln!("{rows} about {people}: taken in");
-            return Ok(ExitCode::SUCCESS);
-        }
+    let Some(beginning) = beginning.filter(|_| sent.rows > 0) else {
+        return sent.end(&roll);
     };
     let waiting = Waiting {
         all: arguments.wait,
@@ -189,6 +183,17 @@ struct Sent {
 }
 
 impl Sent {
+    /// Where nobody is followed.
+    fn end(&self, roll: &Roll) -> Outcome {
+        if let Some(advice) = self.advice() {
+            return Err(advice);
+        }
+        let people = report::counted(roll.people().len(), "person", "people");
+        let rows = report::counted(self.rows, "row", "rows");
+        eprintln!("{rows} about {people}: taken in");
+        Ok(ExitCode::SUCCESS)
+    }
+
     /// What to do about a file that is not sent to its end.
     fn advice(&self) -> Option<String> {
         let known = match self.rows {
@@ -311,7 +316,8 @@ impl Arguments {
     /// Sends the file as far as it can, and tells the roll what was taken in.
     async fn send(
         &self,
-        to: (&Service, &Job),
+        service: &Service,
+        job: &Job,
         mapping: &Mapping,
         roll: &mut Roll,
         rows: u64,
@@ -322,7 +328,7 @@ impl Arguments {
             stopped: None,
             from_row: self.from_row,
         };
-        let uploads = self.upload(to, mapping, roll, rows, &mut sent);
+        let uploads = self.upload(service, job, mapping, roll, rows, &mut sent);
         let ended = stop.run_until_cancelled(uploads).await;
         sent.stopped = ended.unwrap_or_else(|| Err("stopped by a signal".into())).err();
         sent
@@ -331,7 +337,8 @@ impl Arguments {
     /// One request after the other, so that what is said of one person arrives in order.
     async fn upload(
         &self,
-        (service, job): (&Service, &Job),
+        service: &Service,
+        job: &Job,
         mapping: &Mapping,
         roll: &mut Roll,
         rows: u64,

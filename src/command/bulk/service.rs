@@ -161,7 +161,7 @@ impl Service {
     pub async fn sign_in(&self) -> Result<(), String> {
         self.http.ready().await.map_err(|error| match error.kind {
             Kind::Unauthenticated => no_answer(&error),
-            _ => format!("{}: check --token-url", told(&error)),
+            _ => format!("{}; check --token-url", told(&error)),
         })
     }
 
