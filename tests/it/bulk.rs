@@ -455,6 +455,7 @@ fn the_readmes_file_is_sent_as_written() {
     let mut demo = Running::start(block("exec", "-- demo --listen"));
     assert!(demo.lines().any(|line| line.starts_with("Try next")));
     let sent = Sent::of(block("", "-- bulk").output().unwrap());
+    demo.end();
     sent.ends_with(0);
     assert_eq!(sent.last_line(), "5 people in 5 rows: 5 success");
     // What the README shows of it.
@@ -772,6 +773,7 @@ async fn what_was_taken_in_before_a_failure_is_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_look_at_the_log_goes_on_for_ever() {
+    type Endless = fn() -> Option<HttpResponse>;
     let patience = || {
         let mut answer = HttpResponse::TooManyRequests();
         Some(answer.insert_header(("Retry-After", "500")).finish())
@@ -780,7 +782,7 @@ async fn no_look_at_the_log_goes_on_for_ever() {
         let link = "/gate/v1.0/auditLogs/provisioning?$skiptoken=x";
         Some(HttpResponse::Ok().json(json!({ "value": [], "@odata.nextLink": link })))
     };
-    let answers: [(fn() -> Option<HttpResponse>, &str); 2] = [
+    let answers: [(Endless, &str); 2] = [
         (patience, "there is no time left to wait for 500 seconds"),
         (circle, "leads from the log's last page to an earlier one"),
     ];

@@ -61,7 +61,7 @@ impl Running {
     }
 
     /// As whoever has seen enough does.
-    fn end(&mut self) {
+    pub fn end(&mut self) {
         let id = self.0.id().to_string();
         assert!(
             Command::new("kill")

@@ -46,7 +46,7 @@ struct Words {
 }
 
 /// How to say what words mean.
-pub const WORDS: &str = r#"write { "column": …, "equals": [what means true], "false": [what means false] } in it, or "otherwise": false for all others"#;
+pub const WORDS: &str = r#"write { "column": …, "equals": [what means true], "false": [what means false] }, or "otherwise": false for all others, in a --mapping in the shape of examples/bulk-mapping.json"#;
 
 impl Words {
     fn mean(&self, word: &str) -> Option<bool> {
