@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{bulk, check, demo, eval, lab, serve};
+use muster::command::{bulk, check, demo, eval, lab, schema, serve};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -23,6 +23,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Eval(eval::Arguments),
+    Schema(schema::Arguments),
     Lab(lab::Arguments),
     Bulk(Box<bulk::Arguments>),
 }
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments).await,
         Command::Lab(arguments) => lab::run(arguments).await,
         Command::Bulk(arguments) => bulk::run(*arguments).await,
     };

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, read_on, serve};
+use super::{Outcome, read_on, until_signalled};
 use crate::lab::directory;
 use crate::lab::entra::{self, Throttling};
 use crate::lab::faults::Fault;
@@ -76,13 +76,12 @@ struct Entra {
 }
 
 pub async fn run(arguments: Arguments) -> Outcome {
-    let stop = CancellationToken::new();
-    let stopped = tokio::spawn(serve::stop_on_signal(stop.clone()));
+    let stop = until_signalled()?;
     match arguments.system {
-        System::Directory(arguments) => directory(arguments, stop).await?,
-        System::Entra(arguments) => entra(arguments, stop)?,
+        System::Directory(arguments) => directory(arguments, stop.clone()).await?,
+        System::Entra(arguments) => entra(arguments, stop.clone())?,
     }
-    stopped.await.map_err(|error| error.to_string())?;
+    stop.cancelled().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -129,11 +128,10 @@ fn entra(arguments: Entra, stop: CancellationToken) -> Result<(), String> {
             },
             ..entra::Settings::default()
         },
+        faults: faults(common.faults.as_deref())?,
         ..entra::Options::default()
     };
-    let faults = faults(common.faults.as_deref())?;
     let system = entra::start(options, listener, stop).map_err(|error| error.to_string())?;
-    system.controls.faults.replace(faults);
     describe(&json!(system))
 }
 

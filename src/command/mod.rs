@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod eval;
 pub mod lab;
+pub mod schema;
 pub mod serve;
 
 use std::borrow::Cow;
@@ -34,9 +35,10 @@ fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Cancelled by Ctrl-C or SIGTERM, which from now on do nothing else.
-fn until_signalled() -> io::Result<CancellationToken> {
+fn until_signalled() -> Result<CancellationToken, String> {
+    let heard = |kind| signal(kind).map_err(|error| format!("signals cannot be heard: {error}"));
     let (mut interrupted, mut terminated) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        (heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?);
     let stop = CancellationToken::new();
     let signalled = stop.clone();
     tokio::spawn(async move {

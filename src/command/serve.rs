@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Outcome;
+use super::{Outcome, until_signalled};
 use crate::api::{self, Gateway};
 use crate::config::Config;
 use crate::engine::{Clock, Engine};
@@ -25,10 +24,9 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> Outcome {
     let config = Config::load(&arguments.config).map_err(|problems| problems.to_string())?;
-    let stop = CancellationToken::new();
+    let stop = until_signalled()?;
     let listener = TcpListener::bind(config.server.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
-    tokio::spawn(stop_on_signal(stop.clone()));
     serve(config, listener, Clock::system(), stop)
         .await
         .map_err(|error| error.to_string())?;
@@ -55,22 +53,8 @@ pub async fn serve(
         tracing::info!("listening on {scheme}://{address}");
     }
     let served = api::serve(gateway, listener, tls.as_ref(), stop.clone()).await;
+    tracing::info!("stopping: the change in hand is finished first");
     stop.cancel();
     tasks.wait().await;
     served
-}
-
-pub(super) async fn stop_on_signal(stop: CancellationToken) {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signals) => drop(signals.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    tracing::info!("stopping: the change in hand is finished first");
-    stop.cancel();
 }

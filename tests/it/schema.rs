@@ -289,3 +289,106 @@ async fn the_catalogues_hold_what_graphs_do() {
         .await;
     assert_eq!((status.as_u16(), &directory["name"]), (200, &json!("API")));
 }
+
+fn muster(folder: &std::path::Path, arguments: &[&str]) -> (bool, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_go_out_and_in_beside_a_running_gateway() {
+    let tenant = Tenant::unthrottled();
+    let setup = Setup::with_cloud(&tenant.target()).app("start = true");
+    let process = setup.spawn().await;
+    let folder = setup.dir.path();
+    process.caller.upload(&[person("1", "Ada Byron")]).await;
+    process.caller.settled().await;
+    let (good, text) = muster(
+        folder,
+        &[
+            "schema",
+            "export",
+            "--app",
+            crate::gateway::APP,
+            "-o",
+            "schema.json",
+        ],
+    );
+    assert!(good, "{text}");
+    let exported: Json = serde_json::from_slice(&std::fs::read(folder.join("schema.json")).unwrap()).unwrap();
+
+    let mut changed = exported.clone();
+    mapping(&mut changed, "jobTitle")["source"] = json!({ "expression": "\"Guide\"" });
+    // As PowerShell 5 saves it.
+    let utf16: Vec<u8> = format!("\u{feff}{changed}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(folder.join("utf16.json"), utf16).unwrap();
+    let (good, text) = muster(
+        folder,
+        &["schema", "import", "--app", crate::gateway::APP, "utf16.json"],
+    );
+    assert!(good, "{text}");
+    eventually("the running gateway takes it up", async || {
+        tenant.user("1")["jobTitle"] == "Guide"
+    })
+    .await;
+
+    let (good, text) = muster(
+        folder,
+        &["schema", "import", "--app", crate::gateway::APP, "schema.json"],
+    );
+    assert!(good, "{text}");
+    let (_, text) = muster(folder, &["schema", "export", "--app", crate::gateway::APP]);
+    assert!(
+        serde_json::from_str::<Json>(&text).unwrap() == exported,
+        "what goes in comes out"
+    );
+    let (good, text) = muster(folder, &["schema", "export", "--app", "nobody"]);
+    assert!(!good && text.contains("it has"), "{text}");
+}
+
+#[test]
+fn schemas_are_checked_and_their_mappings_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = muster::domain::schema::template("API2AAD")
+        .unwrap()
+        .document()
+        .unwrap();
+    let path = folder.path().join("schema.json");
+    std::fs::write(&path, template.json().to_string()).unwrap();
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/mapping-tests.json");
+    let check = |arguments: &[&str]| {
+        muster(
+            folder.path(),
+            &[&["schema", "check", "schema.json"], arguments].concat(),
+        )
+    };
+    assert_eq!(check(&[]), (true, "everything is in order\n".into()));
+    assert_eq!(check(&["--tests", tests]), (true, "2 of 2 tests passed\n".into()));
+
+    let mut schema = template.json().clone();
+    mapping(&mut schema, "mailNickname")["source"] = json!({ "expression": "[userName]" });
+    std::fs::write(&path, schema.to_string()).unwrap();
+    let (good, text) = check(&["--tests", tests, "--json"]);
+    let result: Json = serde_json::from_str(&text).unwrap();
+    assert!(!good);
+    assert_eq!(
+        result["tests"][0]["failures"],
+        json!(["mailNickname: [\"Zoë.Müller@hr.contoso.com\"] instead of \"Zoe.Muller\""])
+    );
+    mapping(&mut schema, "mailNickname")["source"] = json!({ "expression": "Nonsense([userName]" });
+    mapping(&mut schema, "city")["flowType"] = json!("Add");
+    std::fs::write(&path, schema.to_string()).unwrap();
+    let (good, text) = check(&[]);
+    assert!(
+        !good && text.contains("warning: ") && text.contains("attributeMappings[2].source.expression"),
+        "{text}"
+    );
+}

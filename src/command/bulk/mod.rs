@@ -149,7 +149,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
                 .map_err(|message| format!("{message}; or send without reading outcomes: --no-wait"))?,
         ),
     };
-    let stop = until_signalled().map_err(|error| format!("signals cannot be heard: {error}"))?;
+    let stop = until_signalled()?;
     let sent = arguments
         .send(&service, &job, &mapping, &mut roll, rows, &stop)
         .await;

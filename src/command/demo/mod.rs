@@ -17,7 +17,7 @@ use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, lab, read_on, serve};
+use super::{Outcome, lab, read_on, until_signalled};
 use crate::error::{Error, Result};
 use crate::lab::company::{Company, Event, Person};
 use hr::{Happened, Said};
@@ -48,8 +48,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> Outcome {
-    let stop = CancellationToken::new();
-    tokio::spawn(serve::stop_on_signal(stop.clone()));
+    let stop = until_signalled()?;
     let shown = tokio::select! {
         shown = show(&arguments, &stop) => shown.map_err(|error| error.to_string())?,
         () = stop.cancelled() => return Ok(ExitCode::FAILURE),
