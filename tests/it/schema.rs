@@ -357,7 +357,7 @@ async fn schemas_go_out_and_in_beside_a_running_gateway() {
 #[test]
 fn schemas_are_checked_and_their_mappings_tested() {
     let folder = tempfile::tempdir().unwrap();
-    let template = muster::domain::schema::template("API2AAD")
+    let template = muster::domain::schema::template("API2AD")
         .unwrap()
         .document()
         .unwrap();
@@ -374,17 +374,17 @@ fn schemas_are_checked_and_their_mappings_tested() {
     assert_eq!(check(&["--tests", tests]), (true, "2 of 2 tests passed\n".into()));
 
     let mut schema = template.json().clone();
-    mapping(&mut schema, "mailNickname")["source"] = json!({ "expression": "[userName]" });
+    mapping(&mut schema, "sAMAccountName")["source"] = json!({ "expression": "[userName]" });
     std::fs::write(&path, schema.to_string()).unwrap();
     let (good, text) = check(&["--tests", tests, "--json"]);
     let result: Json = serde_json::from_str(&text).unwrap();
     assert!(!good);
     assert_eq!(
         result["tests"][0]["failures"],
-        json!(["mailNickname: [\"Zoë.Müller@hr.contoso.com\"] instead of \"Zoe.Muller\""])
+        json!(["sAMAccountName: [\"Zoë.Müller@hr.contoso.com\"] instead of \"Zoë.Müller\""])
     );
-    mapping(&mut schema, "mailNickname")["source"] = json!({ "expression": "Nonsense([userName]" });
-    mapping(&mut schema, "city")["flowType"] = json!("Add");
+    mapping(&mut schema, "sAMAccountName")["source"] = json!({ "expression": "Nonsense([userName]" });
+    mapping(&mut schema, "l")["flowType"] = json!("Add");
     std::fs::write(&path, schema.to_string()).unwrap();
     let (good, text) = check(&[]);
     assert!(

@@ -115,7 +115,7 @@ impl Stage {
             scope: format!("{url}/.default"),
         };
         let service = Service::new(address_of(&url)?, credentials.clone(), None).map_err(Error::internal)?;
-        let stage = Stage {
+        let mut stage = Stage {
             service,
             http: Http::new(credentials, Duration::from_secs(30), None)?,
             known: Mutex::default(),
@@ -188,10 +188,16 @@ impl Stage {
         self.folder.join(FILE)
     }
 
-    async fn until_ready(&self) -> Result<()> {
+    async fn until_ready(&mut self) -> Result<()> {
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         for _ in 0..500 {
             ticks.tick().await;
+            if let Some(serving) = self.serving.take_if(|serving| serving.is_finished()) {
+                let ended = serving
+                    .await
+                    .map_err(|error| Error::internal(error.to_string()))?;
+                return ended.and(Err(Error::internal("the gateway ended at once")));
+            }
             let call = Call::get(address_of(&format!("{}/health/ready", self.url))?);
             if self
                 .http
@@ -281,6 +287,14 @@ fn write(folder: &std::path::Path, app: &App) -> Result<()> {
     let broken = || Error::internal(format!("the template {template} cannot be used"));
     let schema = schema::template(template).and_then(|template| template.schema().ok());
     let mut schema = schema.ok_or_else(broken)?;
+    let source = schema
+        .directories
+        .first_mut()
+        .and_then(|directory| directory.objects.first_mut());
+    source.ok_or_else(broken)?.attributes.push(schema::Attribute {
+        name: POST.into(),
+        ..schema::Attribute::default()
+    });
     let object = schema
         .synchronization_rules
         .first_mut()

@@ -28,7 +28,7 @@ impl Checked<'_> {
         self.objects(problems);
         for (at, mapping) in self.mappings {
             let path = format!("{}.attributeMappings[{at}]", self.path);
-            self.names(mapping, &path, problems);
+            self.names(*at, mapping, &path, problems);
             self.matching(mapping, &path, problems);
             self.default(mapping, &path, problems);
         }
@@ -46,7 +46,7 @@ impl Checked<'_> {
         }
     }
 
-    /// Both objects are defined, each with the one attribute that tells its objects apart for good.
+    /// Both objects are defined, each with an attribute that tells its objects apart for good.
     fn objects(&self, problems: &mut Vec<Problem>) {
         let sides = [
             (
@@ -75,28 +75,16 @@ impl Checked<'_> {
                 problems.push(Problem::warning(path, message));
                 continue;
             };
-            let anchors: Vec<&str> = object
-                .attributes
-                .iter()
-                .filter(|attribute| attribute.anchor)
-                .map(|attribute| attribute.name.as_str())
-                .collect();
-            match anchors.as_slice() {
-                [_] => {}
-                [] => problems.push(Problem::warning(
-                    path,
-                    format!("'{name}' has no anchor: mark the attribute that never changes"),
-                )),
-                several => problems.push(Problem::error(
-                    path,
-                    format!("'{name}' has several anchors: {}", several.join(", ")),
-                )),
+            // Real exports mark several.
+            if !object.attributes.iter().any(|attribute| attribute.anchor) {
+                let message = format!("'{name}' has no anchor: mark the attribute that never changes");
+                problems.push(Problem::warning(path, message));
             }
         }
     }
 
     /// Both sides' attributes exist, spelled like this.
-    fn names(&self, mapping: &Mapping, path: &str, problems: &mut Vec<Problem>) {
+    fn names(&self, at: usize, mapping: &Mapping, path: &str, problems: &mut Vec<Problem>) {
         if let (Some(expression), Some(source)) = (&mapping.expression, self.source) {
             for name in expression.attributes() {
                 if let Some(message) = unknown(source, name) {
@@ -106,7 +94,7 @@ impl Checked<'_> {
         }
         let ours = mapping.role != Role::Plain || mapping.target == OBJECT_FILTER;
         if let Some(target) = self.target.filter(|_| !ours)
-            && let Some(message) = unknown(target, &mapping.target)
+            && let Some(message) = unknown(target, &self.object.attribute_mappings[at].target_attribute_name)
         {
             problems.push(Problem::error(format!("{path}.targetAttributeName"), message));
         }
