@@ -25,6 +25,7 @@ mod full_cycle;
 #[expect(dead_code, reason = "the tests need more of it")]
 mod gateway;
 mod ingestion;
+mod mapping;
 mod report;
 mod running;
 #[path = "../../tests/it/support/mod.rs"]
@@ -34,6 +35,7 @@ mod support;
 use report::Report;
 
 const PARTS: &[&str] = &[
+    "mapping",
     "at-rest",
     "ingestion",
     "first-cycle",
@@ -51,6 +53,7 @@ async fn main() {
     for &part in PARTS.iter().filter(|part| !some_are_named || is_given(part)) {
         report.part(part);
         match part {
+            "mapping" => mapping::measure(&report),
             "at-rest" => at_rest::measure(&mut report).await,
             "ingestion" => ingestion::measure(&mut report).await,
             "first-cycle" => first_cycle::openldap(&mut report).await,

@@ -159,12 +159,23 @@ pub trait Session: Send + Sync {
     /// Asks for many accounts at once; `found[i]` answers `lookups[i]`.
     async fn find(&self, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>>;
 
+    /// Whether somebody holds these values where they have to be nobody's (B22): an address or a name to sign in with in
+    /// any of its forms, of an object of any kind. `taken[i]` answers `values[i]`.
+    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<bool>>;
+
     /// Every account that the matching search could find, in pages.
     fn list(&self) -> BoxStream<'_, Result<Vec<Account>>>;
 
     /// Applies changes, several at a time, and reports each as it ends, every one exactly once. A change that
     /// has not begun when `may_start` says no is refused as unavailable.
     fn apply(&self, changes: Vec<Change>, may_start: MayStart) -> BoxStream<'_, (ChangeId, Outcome)>;
+}
+
+/// A value that an account is to have and nobody else may.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UniqueValue {
+    pub attribute: String,
+    pub value: String,
 }
 
 /// Whether another write may be begun: somebody else may have taken over.

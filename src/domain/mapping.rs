@@ -59,6 +59,13 @@ pub enum Desired {
 }
 
 impl Mapping {
+    /// Its value is chosen among candidates, when the account is made.
+    pub fn chooses(&self) -> bool {
+        self.expression
+            .as_ref()
+            .is_some_and(|expression| expression.candidates().is_some())
+    }
+
     pub fn desired(&self, context: &Context<'_>) -> Result<Desired, EvaluationError> {
         let Some(expression) = &self.expression else {
             return Ok(Desired::Nothing);

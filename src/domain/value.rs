@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
@@ -165,6 +167,12 @@ fn time_text(instant: Timestamp) -> String {
         time.second(),
         half
     )
+}
+
+/// As directories compare names: without case, accents and other marks.
+pub fn folded(text: &str) -> String {
+    let plain = text.nfkd().filter(|character| !is_combining_mark(*character));
+    plain.collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::accounts::{self, Accounts};
 use super::apply::{self, Fate, Worked};
 use super::lease::Lease;
+use super::names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
 use super::{Context, controller, fold, log};
@@ -302,6 +303,7 @@ impl<'c> Cycle<'c> {
             &session.endpoint().0,
             moment.now,
         );
+        names::choose(self.cx, session, &mut page.subjects, &moment).await?;
         let runner = Arc::clone(&self.cx.runner);
         let page = tokio::task::spawn_blocking(move || {
             reconcile::plan_page(&runner, &mut page, &moment);

@@ -12,6 +12,7 @@ mod cycle;
 mod fold;
 mod lease;
 mod log;
+mod names;
 mod reconcile;
 mod record;
 mod retry;

@@ -46,6 +46,8 @@ pub struct Subject {
     pub earlier: Option<Receipt>,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
+    /// What was chosen among candidates, by attribute.
+    pub names: BTreeMap<String, String>,
     pub planned: Option<Planned>,
     pub held: Vec<Held>,
 }
@@ -166,6 +168,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
                 earlier: None,
                 found: Found::default(),
                 references: BTreeMap::new(),
+                names: BTreeMap::new(),
                 planned: None,
                 held: Vec::new(),
                 worker,
@@ -521,6 +524,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             link: subject.link.clone(),
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
+            names: std::mem::take(&mut subject.names),
             recoverable,
             resumed: subject
                 .earlier

@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod links;
 pub mod listed;
 pub mod logs;
+pub mod names;
 mod schema;
 pub mod schemas;
 pub mod settings;

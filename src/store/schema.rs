@@ -32,6 +32,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    names (namespace, folded) {
+        namespace -> Text,
+        folded -> Text,
+        owner -> Text,
+        attribute -> Text,
+        value -> Text,
+        reserved -> BigInt,
+    }
+}
+
+diesel::table! {
     schemas (app, version) {
         app -> Text,
         version -> BigInt,
@@ -216,5 +227,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     logs,
     listed,
     listed_keys,
+    names,
     settings
 );

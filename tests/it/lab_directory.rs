@@ -69,14 +69,6 @@ fn control(oid: &str, value: Option<&[u8]>) -> Vec<RawControl> {
     }]
 }
 
-/// How often an operation was answered, by result.
-async fn answers(lab: &Lab, operation: &str) -> Json {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let asked = http.get(format!("{}/lab/state", lab.directory.admin)).send();
-    let state: Json = asked.await.unwrap().json().await.unwrap();
-    state["answers"][operation].clone()
-}
-
 type Attributes<'a> = &'a [(&'a str, &'a [&'a str])];
 
 fn attributes(given: Attributes) -> Vec<(Vec<u8>, HashSet<Vec<u8>>)> {

@@ -358,6 +358,7 @@ impl World {
 
     fn plan(&self, now: Timestamp) -> Planned {
         let facts = Facts {
+            names: std::collections::BTreeMap::new(),
             link: self.link.clone(),
             found: Found {
                 by: self

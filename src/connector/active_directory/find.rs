@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use ldap3::Scope;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 use super::connection::{CONNECTIONS, Connection, Search};
 use super::errors::During;
@@ -14,6 +12,7 @@ use super::target::DirectorySession;
 use super::wire::{self, Entry, Filter};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor};
+use crate::domain::value;
 use crate::error::{Error, Kind, Result};
 
 /// Terms in one search. An unindexed attribute costs one walk through the domain a search, not a term.
@@ -214,11 +213,7 @@ async fn seen(session: &DirectorySession, entries: &[Entry]) -> Result<Vec<Accou
 /// As the directory compares: without case; without accents and other marks where it folds them.
 fn folded(value: &str, accents: bool) -> String {
     match accents {
-        true => value
-            .nfkd()
-            .filter(|it| !is_combining_mark(*it))
-            .collect::<String>()
-            .to_lowercase(),
+        true => value::folded(value),
         false => value.to_lowercase(),
     }
 }

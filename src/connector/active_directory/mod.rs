@@ -12,7 +12,8 @@
 //! the world has overtaken. A call that was sent and not answered is reported as unknown, never repeated.
 
 pub mod config;
-pub mod target;
+pub mod taken;
+mod target;
 
 mod apply;
 mod check;

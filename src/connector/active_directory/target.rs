@@ -16,7 +16,9 @@ use super::errors::During;
 use super::model::MODEL;
 use super::references::Known;
 use super::wire::{self, Filter, Mapped};
-use crate::connector::{Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target};
+use crate::connector::{
+    Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target, UniqueValue,
+};
 use crate::domain::account::{Account, Anchor, Protection};
 use crate::domain::dn::{self, Dn};
 use crate::domain::plan::{Change, ChangeId};
@@ -340,6 +342,10 @@ impl Session for DirectorySession {
 
     async fn find(&self, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
         super::find::find(self, lookups).await
+    }
+
+    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<bool>> {
+        super::taken::taken(self, values).await
     }
 
     fn list(&self) -> BoxStream<'_, Result<Vec<Account>>> {

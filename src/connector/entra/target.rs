@@ -13,7 +13,9 @@ use super::graph::Graph;
 use super::model::MODEL;
 use super::recent::Recent;
 use super::wire::Mapped;
-use crate::connector::{Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target};
+use crate::connector::{
+    Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target, UniqueValue,
+};
 use crate::domain::account::{Account, Anchor};
 use crate::domain::plan::{Change, ChangeId};
 use crate::error::{Kind, Result};
@@ -137,6 +139,10 @@ impl Session for EntraSession {
 
     async fn find(&self, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>> {
         super::find::find(self, lookups).await
+    }
+
+    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<bool>> {
+        super::find::taken(self, values).await
     }
 
     fn list(&self) -> BoxStream<'_, Result<Vec<Account>>> {

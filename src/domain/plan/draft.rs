@@ -468,6 +468,9 @@ impl<'a> Draft<'a> {
     }
 
     fn desired(&mut self, mapping: &Mapping) -> Option<Desired> {
+        if mapping.chooses() {
+            return self.chosen(mapping);
+        }
         match self.moment.desired(self.policy, self.worker, mapping) {
             Ok(desired) => Some(desired),
             Err(error) => {
@@ -478,6 +481,22 @@ impl<'a> Draft<'a> {
                 None
             }
         }
+    }
+
+    /// The candidate that this worker was given (B22).
+    fn chosen(&mut self, mapping: &Mapping) -> Option<Desired> {
+        if let Some(value) = self.facts.names.get(&mapping.target) {
+            return Some(Desired::Values(vec![value.clone()]));
+        }
+        self.finding(
+            Finding::new(
+                Weight::Failure,
+                "DuplicateTargetEntries",
+                "somebody else has every candidate of SelectUniqueValue: add one that always differs",
+            )
+            .on(mapping.target.clone()),
+        );
+        None
     }
 
     /// Without what finds and names an account, nobody makes one.

@@ -16,7 +16,7 @@ pub use change::{Change, ChangeId, Effect, Receipt, Recipe};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
-use super::expression::{Context, EvaluationError, Seed, tokens};
+use super::expression::{Context, EvaluationError, Expression, Outcome, Seed, tokens};
 use super::finding::{Finding, Weight};
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
@@ -32,6 +32,8 @@ pub struct Facts {
     pub found: Found,
     /// The accounts of the workers whom this one refers to, as far as this job has linked them.
     pub references: BTreeMap<String, Anchor>,
+    /// The values that were chosen for this worker among candidates, by attribute.
+    pub names: BTreeMap<String, String>,
     /// The account is our own, from a create that was interrupted before it was recorded (B26).
     pub resumed: bool,
     /// The target can bring a deleted account back.
@@ -83,6 +85,29 @@ pub fn references(policy: &Policy, worker: &Worker, moment: &Moment) -> Vec<Stri
             _ => None,
         })
         .collect()
+}
+
+/// What has to be unique were an account made for this worker: each such mapping with its candidates, best first. Nothing
+/// where none would be made.
+pub fn candidates<'p>(
+    policy: &'p Policy,
+    worker: &Worker,
+    moment: &Moment,
+) -> Vec<(&'p Mapping, Vec<String>)> {
+    let scope = &policy.schema.scope;
+    let is_made = policy.schema.flow_types.add
+        && worker.gone.is_none()
+        && scope.reads(worker).is_ok()
+        && scope.admits(worker).is_ok();
+    if !is_made {
+        return Vec::new();
+    }
+    let unique = policy.schema.mappings.iter().filter_map(|mapping| {
+        let candidates = mapping.expression.as_ref()?.candidates()?;
+        let value = |candidate: &Expression| moment.text(policy, worker, &mapping.target, candidate);
+        Some((mapping, candidates.iter().filter_map(value).collect()))
+    });
+    unique.collect()
 }
 
 /// Plans one worker.
@@ -224,6 +249,29 @@ fn disputed(by: &str, candidates: &[Anchor]) -> String {
 }
 
 impl Moment {
+    /// The one text that a candidate comes to; `None` for none, several, or what cannot be had.
+    fn text(&self, policy: &Policy, worker: &Worker, target: &str, candidate: &Expression) -> Option<String> {
+        let tokens = policy.settings.default_domain.as_deref().map(tokens);
+        let outcome = candidate.evaluate(&Context {
+            attributes: &worker.attributes,
+            now: self.now,
+            seed: Seed::new(self.plan, &worker.anchor, target),
+            taken: &|_| false,
+            default_domain: policy.settings.default_domain.as_deref(),
+            settings: tokens.as_ref().map_or(&[], |tokens| tokens.as_slice()),
+        });
+        match outcome {
+            Ok(Outcome::Value {
+                value,
+                redacted: false,
+            }) => value
+                .to_text()
+                .map(|text| text.into_owned())
+                .filter(|text| !text.is_empty()),
+            _ => None,
+        }
+    }
+
     /// What one mapping wants for one worker at this moment.
     pub fn desired(
         &self,

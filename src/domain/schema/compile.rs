@@ -156,14 +156,18 @@ impl Reader<'_> {
             && inputs.iter().all(|input| self.source_flows_null(input));
         Ok(Mapping {
             target: target.to_string(),
-            expression,
             default: mapping.default_value.clone().filter(|value| !value.is_empty()),
-            flow: flow(mapping.flow_type.as_deref()).map_err(|message| ("flowType", message))?,
+            flow: match &expression {
+                // A name is chosen once, whatever the flow type says.
+                Some(expression) if expression.candidates().is_some() => Flow::ObjectAddOnly,
+                _ => flow(mapping.flow_type.as_deref()).map_err(|message| ("flowType", message))?,
+            },
             matching: Some(mapping.matching_priority).filter(|priority| *priority > 0),
             role,
             multivalued: definition.is_some_and(|one| one.multivalued),
             case_exact: definition.is_none_or(|one| one.case_exact),
             clears,
+            expression,
         })
     }
 

@@ -209,7 +209,7 @@ async fn an_answer_that_is_lost_is_looked_up_and_not_repeated() {
         .await;
     assert_eq!(world.account("1").value("title"), Some("Countess"));
     assert_eq!(
-        answers(&world.lab, "add").await,
+        world.lab.answers("add").await,
         json!({ "none": 1 }),
         "sent once, and never answered"
     );

@@ -185,7 +185,7 @@ async fn faults_strike_as_told() {
         49
     );
     assert_eq!(
-        answers(&lab, "add").await,
+        lab.answers("add").await,
         json!({ "51": 1, "52": 1, "68": 1 }),
         "what was said, whatever was done"
     );

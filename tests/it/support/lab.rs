@@ -68,6 +68,14 @@ impl Lab {
         self.client_of(&self.directory.admin_user, &self.directory.admin_password)
     }
 
+    /// Requests of one operation that were answered, by result code; `none` for those that were cut.
+    pub async fn answers(&self, operation: &str) -> serde_json::Value {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let asked = http.get(format!("{}/lab/state", self.directory.admin)).send();
+        let state: serde_json::Value = asked.await.unwrap().json().await.unwrap();
+        state["answers"][operation].clone()
+    }
+
     pub fn client_of(&self, user: &str, password: &str) -> Client {
         Client {
             url: self.directory.url.clone(),

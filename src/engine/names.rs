@@ -1,0 +1,162 @@
+//! Choosing names for accounts that are about to be made (`SelectUniqueValue`, B22): the candidates of a whole page are
+//! asked of the target at once, then each worker is given the first that nobody has, in the order of their anchors.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::Context;
+use super::reconcile::Subject;
+use crate::connector::{Session, UniqueValue};
+use crate::domain::mapping::Role;
+use crate::domain::plan::{self, Effect, Moment};
+use crate::domain::value::folded;
+use crate::error::Result;
+use crate::store::jobs;
+use crate::store::names::{self, Name};
+
+/// One attribute of one worker's that is to be unique.
+#[derive(Clone)]
+struct Wish {
+    subject: usize,
+    namespace: String,
+    owner: String,
+    attribute: String,
+    /// Best first.
+    candidates: Vec<String>,
+}
+
+/// Gives names to everybody on the page who is about to get an account.
+pub async fn choose(
+    cx: &Context,
+    session: &dyn Session,
+    subjects: &mut [Subject],
+    moment: &Moment,
+) -> Result<()> {
+    let mut wishes = wishes(cx, subjects, moment);
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    remember(cx, &mut wishes).await?;
+    let taken = taken(session, &wishes).await?;
+    for wish in &mut wishes {
+        wish.candidates
+            .retain(|value| !taken.contains(&(wish.attribute.clone(), folded(value))));
+    }
+    wishes.sort_by(|one, other| one.owner.cmp(&other.owner));
+    let (id, token, now) = (cx.origin.job.clone(), cx.token, cx.clock.now());
+    let given = cx
+        .store
+        .write(move |conn| {
+            jobs::fence(conn, &id, token)?;
+            let mut given = Vec::with_capacity(wishes.len());
+            for wish in &wishes {
+                for value in &wish.candidates {
+                    if names::reserve(conn, &wish.name(value), now)? {
+                        given.push((wish.subject, wish.attribute.clone(), value.clone()));
+                        break;
+                    }
+                }
+            }
+            Ok(given)
+        })
+        .await?;
+    for (subject, attribute, value) in given {
+        subjects[subject].names.insert(attribute, value);
+    }
+    Ok(())
+}
+
+/// What would have to be unique, were these accounts made now. A create of unknown outcome keeps its names (B26).
+fn wishes(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Vec<Wish> {
+    let policy = &cx.runner.policy;
+    let mut wishes = Vec::new();
+    for (at, subject) in subjects.iter_mut().enumerate() {
+        subject.names.clear();
+        if subject.link.is_some() || !subject.found.accounts.is_empty() || subject.found.owner.is_some() {
+            continue;
+        }
+        let first = subject
+            .unknown
+            .iter()
+            .flat_map(|sent| &sent.change.effects)
+            .find_map(|effect| match effect {
+                Effect::Create { values, .. } => Some(values),
+                _ => None,
+            });
+        for (mapping, candidates) in plan::candidates(policy, &subject.worker, moment) {
+            if let Some(value) = first.and_then(|values| values.get(&mapping.target)?.first()) {
+                subject.names.insert(mapping.target.clone(), value.clone());
+                continue;
+            }
+            // A name inside a container is compared with such names; what people sign in and are written to by, with all.
+            let kind = if mapping.role == Role::Name {
+                "name"
+            } else {
+                "address"
+            };
+            wishes.push(Wish {
+                subject: at,
+                namespace: format!("{}/{kind}", cx.origin.target),
+                owner: format!("{}/{}", cx.origin.source, subject.worker.anchor),
+                attribute: mapping.target.clone(),
+                candidates,
+            });
+        }
+    }
+    wishes
+}
+
+/// Whoever was given a name before is given it again, if it is still nobody's in the target.
+async fn remember(cx: &Context, wishes: &mut [Wish]) -> Result<()> {
+    let owners: Vec<String> = wishes.iter().map(|wish| wish.owner.clone()).collect();
+    let kept = cx.store.read(move |conn| {
+        let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
+        names::of(conn, &owners)
+    });
+    let kept: HashMap<(String, String, String), String> = kept
+        .await?
+        .into_iter()
+        .map(|name| ((name.namespace, name.owner, name.attribute), name.value))
+        .collect();
+    for wish in wishes {
+        let key = (wish.namespace.clone(), wish.owner.clone(), wish.attribute.clone());
+        if let Some(value) = kept.get(&key) {
+            wish.candidates.retain(|candidate| candidate != value);
+            wish.candidates.insert(0, value.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Whatever of it somebody holds in the target, by attribute, folded.
+async fn taken(session: &dyn Session, wishes: &[Wish]) -> Result<HashSet<(String, String)>> {
+    let mut asked: BTreeMap<(String, String), UniqueValue> = BTreeMap::new();
+    for wish in wishes {
+        for value in &wish.candidates {
+            asked
+                .entry((wish.attribute.clone(), folded(value)))
+                .or_insert_with(|| UniqueValue {
+                    attribute: wish.attribute.clone(),
+                    value: value.clone(),
+                });
+        }
+    }
+    let (keys, values): (Vec<_>, Vec<UniqueValue>) = asked.into_iter().unzip();
+    let holders = session.taken(&values).await?;
+    Ok(keys
+        .into_iter()
+        .zip(holders)
+        .filter_map(|(key, is_taken)| is_taken.then_some(key))
+        .collect())
+}
+
+impl Wish {
+    fn name(&self, value: &str) -> Name {
+        Name {
+            namespace: self.namespace.clone(),
+            folded: folded(value),
+            owner: self.owner.clone(),
+            attribute: self.attribute.clone(),
+            value: value.to_string(),
+        }
+    }
+}
