@@ -233,7 +233,10 @@ fn report(error: &Error, request_id: &str, request: &HttpRequest) {
 fn tidy_path(request: &mut ServiceRequest) {
     let path = request.path();
     // Clients call functions without arguments with or without parentheses.
-    let mut tidy = path.trim_end_matches('/').trim_end_matches("()").to_string();
+    let mut tidy = path
+        .trim_end_matches('/')
+        .trim_end_matches("()")
+        .replace("/microsoft.graph.", "/");
     let quotes = ["('", "(%27"];
     while let Some((at, opening)) = quotes
         .iter()

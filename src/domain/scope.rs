@@ -2,7 +2,7 @@
 //!
 //! Groups are alternatives, the clauses of a group must all hold, and no filter means everybody. Clauses test
 //! source attributes before any mapping. A clause about an attribute without a value is false, negated ones
-//! included; only `IS NULL` is true of nothing.
+//! included; only `IS NULL` is true of nothing. Input filters differ in that: there nothing passes negated tests.
 
 use std::borrow::Cow;
 
@@ -116,14 +116,14 @@ impl Scope {
         }
     }
 
-    /// The attributes that decide who is in scope, each once.
-    pub fn attributes(&self) -> Vec<&str> {
-        let clauses = self
-            .groups
-            .iter()
-            .chain(&self.input)
-            .flat_map(|group| &group.clauses);
-        let mut names: Vec<&str> = clauses.map(|clause| clause.attribute.as_str()).collect();
+    /// The attributes that decide who is in scope, each once for input filters (`true`) and for groups.
+    pub fn attributes(&self) -> Vec<(&str, bool)> {
+        let lists = [(&self.groups, false), (&self.input, true)];
+        let clauses = lists.into_iter().flat_map(|(groups, is_input)| {
+            let clauses = groups.iter().flat_map(|group| &group.clauses);
+            clauses.map(move |clause| (clause.attribute.as_str(), is_input))
+        });
+        let mut names: Vec<(&str, bool)> = clauses.collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -132,17 +132,29 @@ impl Scope {
     /// `Ok` when the worker is looked at, otherwise the names of the filters that drop them: nothing is done to whoever
     /// is dropped, not even what leaving the scope would do.
     pub fn reads(&self, worker: &Worker) -> Result<(), String> {
-        any(&self.input, worker)
+        any(&self.input, worker, Nothing::PassesNegations)
     }
 
     /// `Ok` when the worker is in scope; otherwise the names of the filters that turned them away.
     pub fn admits(&self, worker: &Worker) -> Result<(), String> {
-        any(&self.groups, worker)
+        any(&self.groups, worker, Nothing::PassesNone)
     }
 }
 
-fn any(groups: &[Group], worker: &Worker) -> Result<(), String> {
-    if groups.is_empty() || groups.iter().any(|group| group.admits(&worker.attributes)) {
+/// What a comparison makes of an attribute without a value. Filters at the source let it pass negated tests, as the filters
+/// that ship with directory sources need; those of the scope let it pass none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nothing {
+    PassesNone,
+    PassesNegations,
+}
+
+fn any(groups: &[Group], worker: &Worker, nothing: Nothing) -> Result<(), String> {
+    if groups.is_empty()
+        || groups
+            .iter()
+            .any(|group| group.admits(&worker.attributes, nothing))
+    {
         return Ok(());
     }
     let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
@@ -170,23 +182,24 @@ fn group(written: &FilterGroup, problems: &mut Vec<String>) -> Group {
 }
 
 impl Group {
-    fn admits(&self, attributes: &Attributes) -> bool {
+    fn admits(&self, attributes: &Attributes, nothing: Nothing) -> bool {
         self.clauses
             .iter()
-            .all(|clause| clause.holds(attributes.get(&clause.attribute)))
+            .all(|clause| clause.holds(attributes.get(&clause.attribute), nothing))
     }
 }
 
 impl Clause {
-    fn holds(&self, value: Option<&Value>) -> bool {
+    fn holds(&self, value: Option<&Value>, nothing: Nothing) -> bool {
         match self.operator.form {
             Form::Unary(test) => test(value),
             Form::Any(test) => {
                 text(value).is_some_and(|text| self.operands.iter().any(|one| test(&text, one)))
             }
-            Form::NoneOf(test) => {
-                text(value).is_some_and(|text| !self.operands.iter().any(|one| test(&text, one)))
-            }
+            Form::NoneOf(test) => match text(value) {
+                Some(text) => !self.operands.iter().any(|one| test(&text, one)),
+                None => nothing == Nothing::PassesNegations,
+            },
         }
     }
 }
@@ -302,6 +315,34 @@ mod tests {
                 "{operator} {operand:?} {value:?}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_passes_negated_tests_of_input_filters_only() {
+        let clause = FilterClause {
+            operator_name: "NOT REGEX MATCH".into(),
+            source_operand_name: "adminDescription".into(),
+            target_operand: Some(TargetOperand {
+                values: vec!["^User_".into()],
+            }),
+        };
+        let group = FilterGroup {
+            name: None,
+            clauses: vec![clause],
+        };
+        let scope = Scope::compile(Some(&Filter {
+            groups: vec![group.clone()],
+            input_filter_groups: vec![group],
+            ..Filter::default()
+        }))
+        .unwrap();
+        let worker = Worker::new("1");
+        assert!(scope.reads(&worker).is_ok());
+        assert!(scope.admits(&worker).is_err());
+        assert_eq!(
+            scope.attributes(),
+            [("adminDescription", false), ("adminDescription", true)]
+        );
     }
 
     #[test]

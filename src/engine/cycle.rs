@@ -186,7 +186,9 @@ impl<'c> Cycle<'c> {
             .store
             .read(move |conn| Ok((jobs::find(conn, &id)?, has_to_hear(conn, &id, &source)?)))
             .await?;
-        let is_active = job.is_some_and(|job| job.state == State::Active);
+        // Under another schema the work goes on in another cycle.
+        let version = self.cx.runner.policy.version;
+        let is_active = job.is_some_and(|job| job.state == State::Active && job.schema_version == version);
         Ok(match (is_active && !self.stop.is_cancelled(), hears) {
             (false, _) => Orders::Stop,
             (true, false) => Orders::GoOn,
@@ -209,11 +211,15 @@ impl<'c> Cycle<'c> {
             self.cx.origin.source.clone(),
             self.cx.token,
         );
-        let now = self.cx.clock.now();
+        let (now, version) = (self.cx.clock.now(), self.cx.runner.policy.version);
         self.cx
             .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
+                // A schema that came meanwhile has everybody looked at by a cycle of its own.
+                if jobs::find(conn, &id)?.is_some_and(|job| job.schema_version != version) {
+                    return Ok(());
+                }
                 wakes::wake_all(conn, &id, &source, now)?;
                 jobs::update_status(conn, &id, |status| status.full_due = false)
             })

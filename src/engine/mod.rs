@@ -17,11 +17,11 @@ mod reconcile;
 mod record;
 mod retry;
 mod run;
-mod schemas;
+pub mod schemas;
 mod setup;
 
 pub use clock::Clock;
-pub use setup::compile;
+pub use setup::{compile, declared};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

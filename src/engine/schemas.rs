@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
+use jiff::Timestamp;
 
 use super::{Engine, Runner, setup};
-use crate::config::App;
+use crate::config::{App, Config};
 use crate::domain::schema::Document;
 use crate::error::{Error, Result};
 use crate::store::{Store, jobs, schemas};
@@ -14,12 +13,21 @@ use crate::store::{Store, jobs, schemas};
 impl Engine {
     /// The schema that runs, and its version.
     pub async fn schema(&self, app: &App) -> Result<(i64, Document)> {
-        newest(self.store(), app).await
+        let newest = newest(self.store(), app).await?;
+        newest.ok_or_else(|| Error::internal("the app has no schema"))
     }
 
-    /// Replaces the schema. Everybody is looked at again only if what it means is another thing than before.
-    pub async fn put_schema(&self, app: &App, json: Json) -> Result<()> {
-        let document = Document::read(json).map_err(|problems| setup::invalid(&problems))?;
+    /// Replaces the schema with this JSON, as clients and portals send it. Everybody is looked at again only if what it
+    /// means is another thing than before.
+    pub async fn put_schema(&self, app: &App, body: Vec<u8>) -> Result<()> {
+        let (config, app) = (self.config().clone(), app.clone());
+        let id = app.id;
+        let checked = tokio::task::spawn_blocking(move || checked(&config, &app, &body));
+        let document = checked
+            .await
+            .map_err(|error| Error::internal("checking the schema ended early").because(error))??;
+        let app = self.config().apps.iter().find(|app| app.id == id);
+        let app = app.ok_or_else(|| Error::internal("the app is gone"))?;
         self.replace(app, document, "api").await
     }
 
@@ -34,22 +42,10 @@ impl Engine {
 
     async fn replace(&self, app: &App, document: Document, origin: &'static str) -> Result<()> {
         let policy = setup::policy(self.config(), app, &document, 0)?;
-        let changes = self.current(&app.job).await?.policy.schema != policy.schema;
-        let body = document.json().to_string();
-        let (id, job, hash, now) = (
-            app.id.to_string(),
-            app.job.clone(),
-            digest(&body),
-            self.clock().now(),
-        );
-        self.store()
-            .write(move |conn| {
-                if changes {
-                    jobs::update_status(conn, &job, |status| status.full_due = true)?;
-                }
-                schemas::add(conn, &id, &body, &hash, origin, now)
-            })
-            .await?;
+        // One that cannot run any more is always replaced.
+        let before = self.current(&app.job).await;
+        let changes = before.map_or(true, |runner| runner.policy.schema != policy.schema);
+        keep(self.store(), app, &document, origin, changes, self.clock().now()).await?;
         self.wake(&app.job);
         Ok(())
     }
@@ -74,15 +70,59 @@ impl Engine {
     }
 }
 
-pub(super) async fn newest(store: &Store, app: &App) -> Result<(i64, Document)> {
-    let id = app.id.to_string();
-    let newest = store.read(move |conn| schemas::latest(conn, &id)).await?;
-    let newest = newest.ok_or_else(|| Error::internal("the app has no schema"))?;
-    let document = Document::decode(newest.body.as_bytes()).map_err(|problems| setup::invalid(&problems))?;
-    Ok((newest.version, document))
+/// Everything that could keep a schema from running is found before it is kept.
+pub fn checked(config: &Config, app: &App, body: &[u8]) -> Result<Document> {
+    let document = Document::decode(body).map_err(|problems| setup::invalid(&problems))?;
+    setup::connector(config, app, &setup::policy(config, app, &document, 0)?)?;
+    Ok(document)
 }
 
-pub(super) fn digest(body: &str) -> String {
-    let digest = Sha256::digest(body.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Replaces a schema beside a gateway that may be running, which takes it up by itself.
+pub async fn import(
+    config: &Config,
+    store: &Store,
+    app: &App,
+    document: &Document,
+    now: Timestamp,
+) -> Result<()> {
+    let policy = setup::policy(config, app, document, 0)?;
+    let before = newest(store, app).await.ok().flatten();
+    let before = before.and_then(|(_, document)| setup::policy(config, app, &document, 0).ok());
+    let changes = before.is_none_or(|before| before.schema != policy.schema);
+    keep(store, app, document, "api", changes, now).await
+}
+
+/// Makes a schema the newest version of its app's.
+pub async fn keep(
+    store: &Store,
+    app: &App,
+    document: &Document,
+    origin: &'static str,
+    has_all_looked_at: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let (id, job) = (app.id.to_string(), app.job.clone());
+    let (body, hash) = (document.json().to_string(), document.digest().to_string());
+    store
+        .write(move |conn| {
+            jobs::update_status(conn, &job, |status| status.full_due |= has_all_looked_at)?;
+            schemas::add(conn, &id, &body, &hash, origin, now)
+        })
+        .await
+        .map(drop)
+}
+
+/// The newest version, whoever put it there.
+pub async fn newest(store: &Store, app: &App) -> Result<Option<(i64, Document)>> {
+    let id = app.id.to_string();
+    let newest = store.read(move |conn| schemas::latest(conn, &id)).await?;
+    let read = |newest: schemas::SchemaVersion| {
+        let document = Document::decode(newest.body.as_bytes());
+        let document = document.map_err(|problems| {
+            Error::internal("the stored schema cannot be read: import another")
+                .because(setup::invalid(&problems))
+        })?;
+        Ok((newest.version, document))
+    };
+    newest.map(read).transpose()
 }

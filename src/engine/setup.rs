@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::{Clock, Runner};
 use crate::config::{App, Config};
+use crate::connector::Target;
 use crate::domain::account::Model;
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
@@ -23,7 +24,7 @@ pub(super) async fn runners(
     for app in &config.apps {
         // What cannot run is not taken in.
         compile(config, app)?;
-        take_in(app, store, clock).await?;
+        take_in(config, app, store, clock).await?;
         let runner = runner(config, store, app, Arc::new(Notify::new())).await?;
         runners.insert(app.job.clone(), Arc::new(runner));
     }
@@ -32,11 +33,20 @@ pub(super) async fn runners(
 
 /// A job as the newest version of its schema has it.
 pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<Notify>) -> Result<Runner> {
-    let (version, document) = super::schemas::newest(store, app).await?;
-    let policy = policy(config, app, &document, version)?;
+    let newest = super::schemas::newest(store, app).await?;
+    let (version, document) = newest.ok_or_else(|| Error::internal("the app has no schema"))?;
+    let policy = policy(config, app, &document, version).map_err(|error| {
+        let message = format!(
+            "the schema kept for this app, version {version}, cannot run: import another\n{}",
+            error.message
+        );
+        Error::new(error.kind, message)
+            .code(error.code.clone())
+            .at(format!("app {}", app.id))
+    })?;
     let system = target(config, app)?;
     Ok(Runner {
-        target: system.target(&policy.target_attributes(), app.never.as_deref())?,
+        target: connector(config, app, &policy)?,
         replication_delay: system.replication_delay(),
         call_timeout: system.call_timeout(),
         policy: Arc::new(policy),
@@ -45,9 +55,14 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<
     })
 }
 
+/// The connector that a policy asks for.
+pub(super) fn connector(config: &Config, app: &App, policy: &Policy) -> Result<Box<dyn Target>> {
+    target(config, app)?.target(&policy.target_attributes(), app.never.as_deref())
+}
+
 /// Compiles an app's schema as the config has it; the error lists every problem with its JSON path.
 pub fn compile(config: &Config, app: &App) -> Result<Policy> {
-    policy(config, app, &wanted_schema(app)?.0, 0)
+    policy(config, app, &declared(app)?, 0)
 }
 
 pub(super) fn policy(config: &Config, app: &App, document: &Document, version: i64) -> Result<Policy> {
@@ -83,22 +98,24 @@ pub(super) fn invalid(problems: &[Problem]) -> Error {
     Error::invalid(lines.join("\n")).code("SchemaInvalid")
 }
 
-fn wanted_schema(app: &App) -> Result<(Document, &'static str)> {
+/// The schema that the config declares: its file's, or the template's.
+pub fn declared(app: &App) -> Result<Document> {
     match &app.schema {
-        Some((_, document)) => Ok((document.clone(), "file")),
-        None => Ok((
-            app.template.document().map_err(|problems| invalid(&problems))?,
-            "template",
-        )),
+        Some((_, document)) => Ok(document.clone()),
+        None => app.template.document().map_err(|problems| invalid(&problems)),
     }
 }
 
 /// Makes the job known, and the schema a new version if it is not the one last taken from the same place. A new
 /// version has everybody looked at again.
-async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<()> {
-    let (document, origin) = wanted_schema(app)?;
-    let body = document.json().to_string();
-    let hash = super::schemas::digest(&body);
+async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -> Result<()> {
+    let document = declared(app)?;
+    let origin = if app.schema.is_some() { "file" } else { "template" };
+    let policy = policy(config, app, &document, 0)?;
+    let before = super::schemas::newest(store, app).await.ok().flatten();
+    let before = before.and_then(|(_, document)| self::policy(config, app, &document, 0).ok());
+    let changes = before.is_none_or(|before| before.schema != policy.schema);
+    let (body, hash) = (document.json().to_string(), document.digest().to_string());
     let (app, now) = (app.clone(), clock.now());
     store
         .write(move |conn| {
@@ -109,8 +126,15 @@ async fn take_in(app: &App, store: &Store, clock: &Clock) -> Result<()> {
                 links::clear(conn, &app.job)?;
             }
             let id = app.id.to_string();
-            let is_new = schemas::last_hash(conn, &id, origin)?.as_ref() != Some(&hash);
-            if is_new || matches!(taken, Taken::Source | Taken::Target) {
+            let is_new = match (schemas::latest(conn, &id)?, origin) {
+                (None, _) => true,
+                // A template that came with another release displaces nobody's own schema.
+                (Some(latest), "template") => {
+                    latest.origin == "file" || (latest.origin == origin && latest.hash != hash)
+                }
+                (Some(_), _) => schemas::last_hash(conn, &id, origin)?.as_ref() != Some(&hash),
+            };
+            if (is_new && changes) || matches!(taken, Taken::Source | Taken::Target) {
                 jobs::update_status(conn, &app.job, |status| status.full_due = true)?;
             }
             if is_new {

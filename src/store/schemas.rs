@@ -13,20 +13,23 @@ pub struct SchemaVersion {
     pub body: String,
     /// Where it came from: template, file or api.
     pub origin: String,
+    /// The digest of what was given there.
+    pub hash: String,
 }
 
 /// The newest version, whatever its origin.
 pub fn latest(conn: &mut Conn, app: &str) -> Result<Option<SchemaVersion>> {
-    let row: Option<(i64, String, String)> = schemas::table
+    let row: Option<(i64, String, String, String)> = schemas::table
         .filter(schemas::app.eq(app))
         .order(schemas::version.desc())
-        .select((schemas::version, schemas::body, schemas::origin))
+        .select((schemas::version, schemas::body, schemas::origin, schemas::hash))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(version, body, origin)| SchemaVersion {
+    Ok(row.map(|(version, body, origin, hash)| SchemaVersion {
         version,
         body,
         origin,
+        hash,
     }))
 }
 

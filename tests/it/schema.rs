@@ -95,7 +95,6 @@ async fn what_changes_nothing_has_nobody_looked_at() {
     let caller = &world.gateway.caller;
     caller.upload(&[person("1", "Ada Byron")]).await;
     caller.settled().await;
-    let before = world.last_cycle().await;
     let mut schema = world.schema().await;
     schema["directories"][0]["objects"][0]["attributes"]
         .as_array_mut()
@@ -104,10 +103,11 @@ async fn what_changes_nothing_has_nobody_looked_at() {
     assert_eq!(world.put(&schema).await.0, 204);
     caller.upload(&[person("2", "Bob Byron")]).await;
     caller.settled().await;
-    eventually("the cycle ended", async || world.last_cycle().await != before).await;
+    let cycle = caller.logs("sourceIdentity/id eq '2'").await[0]["cycleId"].clone();
+    eventually("the cycle ended", async || world.last_cycle().await == cycle).await;
     let job = caller.job().await;
     let seen = &job["status"]["lastExecution"]["countImported"];
-    assert_eq!(*seen, 2, "each of them once, since HR spoke of them");
+    assert_eq!(*seen, 1, "nobody but whom HR spoke of: {job}");
     let attributes = world.schema().await["directories"][0]["objects"][0]["attributes"].clone();
     let declared = attributes.as_array().unwrap().last().unwrap().clone();
     assert_eq!(
@@ -149,6 +149,19 @@ async fn a_schema_that_cannot_run_is_refused_with_everything_that_is_wrong() {
         assert!(message.contains(part), "{part} in {message}");
     }
     assert!(world.schema().await == before, "it is as it was");
+    // What could be kept and not be read again, or would keep a leaver's account.
+    let mut deep = before.clone();
+    mapping(&mut deep, "city")["source"] =
+        json!({ "expression": format!("{}[title]{}", "Trim(".repeat(50), ")".repeat(50)) });
+    let mut dropping = before.clone();
+    dropping["synchronizationRules"][0]["objectMappings"][0]["scope"] = json!({ "inputFilterGroups": [{ "name": "in", "clauses": [
+        { "sourceOperandName": "active", "operatorName": "IS TRUE" },
+    ] }] });
+    for (schema, part) in [(deep, "too deeply"), (dropping, "never disabled")] {
+        let (status, answer) = world.put(&schema).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(status == 400 && message.contains(part), "{part} in {answer}");
+    }
     for (body, part) in [
         (json!([]), "is no synchronization schema"),
         (
@@ -156,6 +169,10 @@ async fn a_schema_that_cannot_run_is_refused_with_everything_that_is_wrong() {
             "synchronizationRules: must be a list",
         ),
         (json!({}), "no enabled object mapping"),
+        (
+            json!({ "directories": [{ "objects": [{ "attributes": [{ "type": "String" }] }] }] }),
+            "directories[0].objects[0].attributes[0].name: is missing",
+        ),
     ] {
         let (status, answer) = world.put(&body).await;
         let message = answer["error"]["message"].as_str().unwrap_or_default();
@@ -391,4 +408,70 @@ fn schemas_are_checked_and_their_mappings_tested() {
         !good && text.contains("warning: ") && text.contains("attributeMappings[2].source.expression"),
         "{text}"
     );
+}
+
+/// As large as real exports are, as Windows saves them, with names in the case of other jobs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_another_job_is_taken_as_it_is() {
+    let world = World::new().await;
+    let caller = &world.gateway.caller;
+    caller.upload(&[person("1", "Ada Byron")]).await;
+    caller.settled().await;
+    let mut schema = world.schema().await;
+    let target = schema
+        .pointer_mut("/directories/1/objects/0/attributes")
+        .unwrap()
+        .as_array_mut()
+        .unwrap();
+    for attribute in target.iter_mut() {
+        if attribute["name"] == "displayName" {
+            attribute["name"] = json!("DisplayName");
+            attribute["caseExact"] = json!(true);
+        }
+    }
+    for number in 0..2500 {
+        let mut more = target[5].clone();
+        more["name"] = json!(format!("more{number}"));
+        target.push(more);
+    }
+    *mapping(&mut schema, "displayName") = json!({ "targetAttributeName": "DisplayName", "source": { "expression": "ToUpper([displayName], )" } });
+    let nested = format!("{}[title]{}", "Trim(".repeat(30), ")".repeat(30));
+    mapping(&mut schema, "jobTitle")["source"] = json!({ "expression": nested });
+    let body = format!("\u{feff}{schema}");
+    assert!(body.len() > 500_000);
+    let put = caller
+        .request("PUT", &world.path())
+        .bearer_auth(caller.token().await)
+        .body(body);
+    let answer = put.send().await.unwrap();
+    assert_eq!(answer.status(), 204, "{}", answer.text().await.unwrap());
+    eventually("a change of case alone is one", async || {
+        world.tenant.user("1")["displayName"] == "ADA BYRON"
+    })
+    .await;
+    let World { tenant, gateway } = world;
+    let gateway = gateway.stop().await.start().await;
+    let world = World { tenant, gateway };
+    assert_eq!(
+        mapping(&mut world.schema().await, "jobTitle")["source"]["expression"],
+        nested
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_whose_target_cannot_be_asked_is_refused_before_it_is_kept() {
+    let gateway = Setup::nowhere().app("start = true").start().await;
+    let path = format!("{}/schema", gateway.caller.job_path());
+    let (_, mut schema) = gateway.caller.send("GET", &path, None).await;
+    let attributes = schema
+        .pointer_mut("/directories/1/objects/0/attributes")
+        .unwrap()
+        .as_array_mut()
+        .unwrap();
+    attributes.push(json!({ "name": "x y", "type": "String" }));
+    mapping(&mut schema, "title")["targetAttributeName"] = json!("x y");
+    let (status, answer) = gateway.caller.send("PUT", &path, Some(schema)).await;
+    assert_eq!(status, 400, "{answer}");
+    let gateway = gateway.stop().await.start().await;
+    assert_eq!(gateway.caller.send("GET", &path, None).await.0, 200);
 }

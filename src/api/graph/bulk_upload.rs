@@ -74,7 +74,7 @@ fn is_scim(request: &HttpRequest) -> Result<()> {
 const FIRST_ROOM: usize = 64 << 10;
 
 /// Reads a body within the limits of one and of all that are in flight; the room is given back with the permit.
-async fn read(
+pub(super) async fn read(
     gateway: &Gateway,
     request: &HttpRequest,
     mut payload: web::Payload,
@@ -83,7 +83,7 @@ async fn read(
     let too_large = || {
         Error::new(
             Kind::TooLarge,
-            format!("The body is larger than {most} bytes: send fewer operations at a time"),
+            format!("The body is larger than {most} bytes: send less at a time"),
         )
     };
     let announced = request

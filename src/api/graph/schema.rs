@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::jobs::job_app;
-use super::version;
+use super::{bulk_upload, version};
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadJobs, WriteJobs};
 use crate::api::odata::Collection;
@@ -46,10 +46,12 @@ pub async fn put_schema(
     gateway: web::Data<Gateway>,
     caller: Caller<WriteJobs>,
     path: web::Path<(String, String)>,
-    body: web::Bytes,
+    payload: web::Payload,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    gateway.engine.put_schema(app, read(&body)?).await?;
+    let (body, _room) = bulk_upload::read(&gateway, &request, payload).await?;
+    gateway.engine.put_schema(app, body).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

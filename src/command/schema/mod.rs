@@ -13,7 +13,7 @@ use crate::config::{App, Config};
 use crate::connector::{active_directory, entra};
 use crate::domain::account::Model;
 use crate::domain::schema::{self, Compiled, Document, Problem, Severity};
-use crate::engine::{Clock, Engine};
+use crate::engine::{self, Clock};
 use crate::store::{Location, Store};
 
 /// Takes Graph's synchronization schemas in and out, and checks them.
@@ -92,8 +92,15 @@ pub async fn run(arguments: Arguments) -> Outcome {
 
 impl Export {
     async fn run(self) -> Outcome {
-        let (engine, app) = self.job.open().await?;
-        let (_, document) = engine.schema(&app).await.map_err(|error| error.to_string())?;
+        let (config, store) = self.job.open().await?;
+        let app = self.job.app(&config)?;
+        let newest = engine::schemas::newest(&store, app)
+            .await
+            .map_err(|error| error.to_string())?;
+        let document = match newest {
+            Some((_, document)) => document,
+            None => engine::declared(app).map_err(|error| error.to_string())?,
+        };
         let text = format!("{:#}\n", document.json());
         match &self.output {
             None => print!("{text}"),
@@ -106,23 +113,29 @@ impl Export {
 
 impl Import {
     async fn run(self) -> Outcome {
-        let document = read(&self.file)?;
-        let (engine, app) = self.job.open().await?;
-        let problems = document.warnings().to_vec();
-        engine
-            .put_schema(&app, document.json().clone())
+        let (config, store) = self.job.open().await?;
+        let app = self.job.app(&config)?;
+        let wrong = |error: crate::error::Error| format!("{}:\n{}", self.file.display(), error.message);
+        let document = engine::schemas::checked(&config, app, &bytes(&self.file)?).map_err(wrong)?;
+        engine::schemas::import(&config, &store, app, &document, Clock::system().now())
             .await
-            .map_err(|error| format!("{}:\n{error}", self.file.display()))?;
-        print(&problems, &[], false);
+            .map_err(|error| error.to_string())?;
+        print(document.warnings(), &[], false);
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Job {
-    /// The gateway's own view of the app, beside a gateway that may be running.
-    async fn open(&self) -> Result<(Engine, App), String> {
+    /// The config and the database, beside a gateway that may be running.
+    async fn open(&self) -> Result<(Config, Store), String> {
         let config = Config::load(&self.config).map_err(|problems| problems.to_string())?;
-        let app = config.app(&self.app).cloned().ok_or_else(|| {
+        let location = Location::parse(&config.store.url).map_err(|error| error.to_string())?;
+        let store = Store::open(location).await.map_err(|error| error.to_string())?;
+        Ok((config, store))
+    }
+
+    fn app<'c>(&self, config: &'c Config) -> Result<&'c App, String> {
+        config.app(&self.app).ok_or_else(|| {
             let known: Vec<String> = config
                 .apps
                 .iter()
@@ -134,12 +147,7 @@ impl Job {
                 self.app,
                 known.join(", ")
             )
-        })?;
-        let opened = async {
-            let store = Store::open(Location::parse(&config.store.url)?).await?;
-            Engine::prepare(config, store, Clock::system()).await
-        };
-        Ok((opened.await.map_err(|error| error.to_string())?, app))
+        })
     }
 }
 
@@ -201,13 +209,6 @@ impl Check {
 fn run_trials(path: &Path, compiled: &Compiled) -> Result<Vec<trials::Result>, String> {
     let wrong = |error: String| format!("{}: {error}", path.display());
     trials::run(&bytes(path)?, compiled).map_err(wrong)
-}
-
-fn read(path: &Path) -> Result<Document, String> {
-    Document::decode(&bytes(path)?).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        format!("{}:\n{}", path.display(), lines.join("\n"))
-    })
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {

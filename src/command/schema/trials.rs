@@ -62,6 +62,9 @@ pub struct Result {
 pub fn run(bytes: &[u8], compiled: &Compiled) -> std::result::Result<Vec<Result>, String> {
     let (text, _, _) = encoding_rs::UTF_8.decode(bytes);
     let file: File = serde_json::from_str(&text).map_err(|error| format!("is no file of tests: {error}"))?;
+    if file.tests.is_empty() {
+        return Err("holds no tests".into());
+    }
     let judge = |trial: &Trial| {
         let failures = trial.judge(&file, compiled);
         let failures = failures.map_err(|error| format!("test '{}': {error}", trial.name))?;
@@ -77,6 +80,9 @@ impl Trial {
     fn judge(&self, file: &File, compiled: &Compiled) -> std::result::Result<Vec<String>, String> {
         let now = instant(self.now.as_deref().or(file.now.as_deref()))?;
         let worker = self.worker(now)?;
+        if self.expect.is_empty() && self.in_scope.is_none() {
+            return Err("expects nothing: give expect or inScope".into());
+        }
         let mut failures = Vec::new();
         if let Some(expected) = self.in_scope {
             let actual = compiled.scope.reads(&worker).is_ok() && compiled.scope.admits(&worker).is_ok();
@@ -86,7 +92,11 @@ impl Trial {
             }
         }
         for (target, expected) in &self.expect {
-            let Some(mapping) = compiled.mappings.iter().find(|mapping| mapping.target == *target) else {
+            let Some(mapping) = compiled
+                .mappings
+                .iter()
+                .find(|mapping| mapping.target.eq_ignore_ascii_case(target))
+            else {
                 failures.push(format!("{target} is not mapped"));
                 continue;
             };

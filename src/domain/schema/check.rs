@@ -33,6 +33,7 @@ impl Checked<'_> {
             self.default(mapping, &path, problems);
         }
         self.twice(problems);
+        self.needed(problems);
         self.scope(problems);
         let found = self
             .mappings
@@ -152,6 +153,23 @@ impl Checked<'_> {
         }
     }
 
+    /// Without these nobody is made, or nobody is disabled.
+    fn needed(&self, problems: &mut Vec<Problem>) {
+        let path = format!("{}.attributeMappings", self.path);
+        let is_mapped = |name: &str| self.mappings.iter().any(|(_, mapping)| mapping.target == name);
+        let state = self.model.state.name;
+        if !is_mapped(state) {
+            let message = format!("{state} is not mapped: leavers are not disabled");
+            problems.push(Problem::warning(path.clone(), message));
+        }
+        for name in self.model.required.iter().filter(|name| !is_mapped(name)) {
+            problems.push(Problem::warning(
+                path.clone(),
+                format!("{name} is not mapped: no account can be made without it"),
+            ));
+        }
+    }
+
     /// B14: whoever leaves the scope in the moment of leaving the company may keep the account.
     fn scope(&self, problems: &mut Vec<Problem>) {
         let path = format!("{}.scope", self.path);
@@ -163,9 +181,14 @@ impl Checked<'_> {
         let feeds = feeds
             .map(|expression| expression.attributes())
             .unwrap_or_default();
-        for name in self.scope.attributes() {
+        for (name, is_input) in self.scope.attributes() {
             if let Some(message) = self.source.and_then(|source| unknown(source, name)) {
                 problems.push(Problem::error(path.clone(), message));
+            } else if feeds.contains(&name) && is_input {
+                let message = format!(
+                    "{name} also decides whether the account is enabled: whoever leaves would be dropped by this input filter, and never disabled; write it in groups"
+                );
+                problems.push(Problem::error(format!("{path}.inputFilterGroups"), message));
             } else if feeds.contains(&name) {
                 let message = format!(
                     "{name} also decides whether the account is enabled: whoever leaves is disabled all the same, and is then no longer looked after"

@@ -89,6 +89,7 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
         path: &path,
     };
     checked.problems(&mut problems);
+    others(schema, &path, &mut problems);
     if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
@@ -117,6 +118,19 @@ fn first_enabled(schema: &Schema) -> Option<(&Rule, &ObjectMapping, String)> {
     })
 }
 
+/// What is enabled besides, and is not carried out.
+fn others(schema: &Schema, running: &str, problems: &mut Vec<Problem>) {
+    for (rule_at, rule) in schema.synchronization_rules.iter().enumerate() {
+        for (at, object) in rule.object_mappings.iter().enumerate() {
+            let path = format!("synchronizationRules[{rule_at}].objectMappings[{at}]");
+            if path != running && object.enabled != Some(false) {
+                let message = "is not carried out: one object mapping runs, the first that is enabled";
+                problems.push(Problem::warning(path, message));
+            }
+        }
+    }
+}
+
 /// Reads one mapping in the light of both sides' attribute definitions.
 struct Reader<'a> {
     model: Model,
@@ -139,7 +153,7 @@ impl Reader<'_> {
             .map_err(|message| ("source.expression", message))?;
         let definition = self
             .target
-            .and_then(|object| object.attributes.iter().find(|one| one.name == target));
+            .and_then(|object| object.attributes.iter().find(|one| one.name == written));
         let role = self.role(target, definition.and_then(|one| one.kind.as_deref()));
         if role == Role::Password && expression.as_ref().is_some_and(|one| one.recipe().is_none()) {
             return Err((

@@ -10,8 +10,14 @@ use super::{Problem, Severity};
 enum Kind {
     /// A text, or null where there is none.
     Text,
+    /// A text that has to be there.
+    Name,
     Flag(bool),
     Number(i32),
+    /// A whole number from 0.
+    Rank,
+    /// A flag, left out where it is.
+    NewerFlag,
     /// One of these, in any case; the first where it is missing.
     Word(&'static [&'static str]),
     /// One of these, in any case, or nothing.
@@ -22,6 +28,8 @@ enum Kind {
         missing: &'static str,
     },
     Object(&'static Shape),
+    /// An object that has to be there.
+    Required(&'static Shape),
     List(&'static Shape),
     /// A list of texts.
     Texts,
@@ -69,14 +77,14 @@ static OBJECT_MAPPING: Shape = &[
 
 #[rustfmt::skip]
 static ATTRIBUTE_MAPPING: Shape = &[
-    ("targetAttributeName",     Kind::Text),
+    ("targetAttributeName",     Kind::Name),
     ("source",                  Kind::Object(&SOURCE)),
     ("defaultValue",            Kind::Text),
     ("flowType",                Kind::Word(&["Always", "ObjectAddOnly", "MultiValueAddOnly", "ValueAddOnly", "AttributeAddOnly"])),
     ("flowBehavior",            Kind::Word(&["FlowWhenChanged", "FlowAlways"])),
-    ("matchingPriority",        Kind::Number(0)),
+    ("matchingPriority",        Kind::Rank),
     ("exportMissingReferences", Kind::Flag(false)),
-    ("flowNullValues",          Kind::Newer),
+    ("flowNullValues",          Kind::NewerFlag),
 ];
 
 #[rustfmt::skip]
@@ -87,7 +95,7 @@ static SOURCE: Shape = &[
     ("parameters",            Kind::List(&PARAMETER)),
 ];
 
-static PARAMETER: Shape = &[("key", Kind::Text), ("value", Kind::Object(&SOURCE))];
+static PARAMETER: Shape = &[("key", Kind::Name), ("value", Kind::Required(&SOURCE))];
 
 #[rustfmt::skip]
 static FILTER: Shape = &[
@@ -100,8 +108,8 @@ static FILTER_GROUP: Shape = &[("name", Kind::Text), ("clauses", Kind::List(&CLA
 
 #[rustfmt::skip]
 static CLAUSE: Shape = &[
-    ("operatorName",          Kind::Text),
-    ("sourceOperandName",     Kind::Text),
+    ("operatorName",          Kind::Name),
+    ("sourceOperandName",     Kind::Name),
     ("targetOperand",         Kind::Object(&OPERAND)),
 ];
 
@@ -131,14 +139,14 @@ static OBJECT: Shape = &[
 
 #[rustfmt::skip]
 static ATTRIBUTE: Shape = &[
-    ("name",                  Kind::Text),
+    ("name",                  Kind::Name),
     ("type",                  Kind::Word(&["String", "Integer", "Reference", "Binary", "Boolean", "DateTime"])),
     ("anchor",                Kind::Flag(false)),
     ("required",              Kind::Flag(false)),
     ("multivalued",           Kind::Flag(false)),
     ("caseExact",             Kind::Flag(false)),
     ("mutability",            Kind::Word(&["ReadWrite", "ReadOnly", "Immutable", "WriteOnly"])),
-    ("flowNullValues",        Kind::Newer),
+    ("flowNullValues",        Kind::NewerFlag),
     ("defaultValue",          Kind::Text),
     ("apiExpressions",        Kind::List(&PAIR)),
     ("metadata",              Kind::List(&PAIR)),
@@ -153,7 +161,7 @@ static REFERENCED: Shape = &[
 static PAIR: Shape = &[("key", Kind::Text), ("value", Kind::Any)];
 
 /// Nothing that Graph means is deeper; a parse tree may be, and ends where expressions end.
-const DEEPEST: usize = 200;
+const DEEPEST: usize = 110;
 
 /// Makes a schema whole: every member that Graph's answers carry is there, words are spelled as Graph spells them. Every
 /// member of a wrong type is named; one that is only misspelled is a warning, and read as if it were not there.
@@ -183,6 +191,9 @@ impl Walk {
         for (name, kind) in shape {
             self.path.push((*name).to_string());
             match members.get_mut(*name) {
+                None | Some(Json::Null) if matches!(kind, Kind::Name | Kind::Required(_)) => {
+                    self.error("is missing");
+                }
                 None | Some(Json::Null) => {
                     if let Some(value) = missing(kind, members.contains_key(*name)) {
                         members.insert((*name).to_string(), value);
@@ -196,10 +207,13 @@ impl Walk {
 
     fn member(&mut self, value: &mut Json, kind: &Kind) {
         match (kind, &mut *value) {
-            (Kind::Text, Json::String(_)) | (Kind::Flag(_), Json::Bool(_)) | (Kind::Any | Kind::Newer, _) => {
-            }
+            (Kind::Text | Kind::Name, Json::String(_))
+            | (Kind::Flag(_) | Kind::NewerFlag, Json::Bool(_))
+            | (Kind::Any | Kind::Newer, _) => {}
             (Kind::Number(_), Json::Number(number))
                 if number.as_i64().is_some_and(|it| i32::try_from(it).is_ok()) => {}
+            (Kind::Rank, Json::Number(number))
+                if number.as_u64().is_some_and(|it| u32::try_from(it).is_ok()) => {}
             (Kind::Word(words), Json::String(text)) => match spelling(words, text) {
                 Some(word) => *text = word.to_string(),
                 None => {
@@ -226,7 +240,9 @@ impl Walk {
                     Err(flag) => self.error(format!("there is no '{flag}': use {}", words.join(", "))),
                 }
             }
-            (Kind::Object(shape), Json::Object(members)) => self.object(members, shape),
+            (Kind::Object(shape) | Kind::Required(shape), Json::Object(members)) => {
+                self.object(members, shape)
+            }
             (Kind::List(shape), Json::Array(items)) => {
                 for (at, item) in items.iter_mut().enumerate() {
                     self.path.push(format!("[{at}]"));
@@ -267,10 +283,11 @@ fn spelling(words: &[&'static str], text: &str) -> Option<&'static str> {
 /// What stands for a member that is not there, or null where it may not be.
 fn missing(kind: &Kind, is_null: bool) -> Option<Json> {
     match kind {
-        Kind::Newer => None,
+        Kind::Newer | Kind::NewerFlag | Kind::Name | Kind::Required(_) => None,
         Kind::Text | Kind::Choice(_) | Kind::Any | Kind::Object(_) => (!is_null).then_some(Json::Null),
         Kind::Flag(value) => Some(json!(value)),
         Kind::Number(value) => Some(json!(value)),
+        Kind::Rank => Some(json!(0)),
         Kind::Word(words) => Some(json!(words[0])),
         Kind::Flags { missing, .. } => Some(json!(missing)),
         Kind::List(_) | Kind::Texts => Some(json!([])),
@@ -279,12 +296,13 @@ fn missing(kind: &Kind, is_null: bool) -> Option<Json> {
 
 fn described(kind: &Kind) -> String {
     match kind {
-        Kind::Text => "a text".into(),
-        Kind::Flag(_) => "true or false".into(),
+        Kind::Text | Kind::Name => "a text".into(),
+        Kind::Flag(_) | Kind::NewerFlag => "true or false".into(),
         Kind::Number(_) => "a whole number".into(),
+        Kind::Rank => "a whole number from 0".into(),
         Kind::Word(words) | Kind::Choice(words) => format!("one of {}", words.join(", ")),
         Kind::Flags { words, .. } => format!("a text of {}, parted by commas", words.join(", ")),
-        Kind::Object(_) => "an object".into(),
+        Kind::Object(_) | Kind::Required(_) => "an object".into(),
         Kind::List(_) => "a list".into(),
         Kind::Texts => "a list of texts".into(),
         Kind::Any | Kind::Newer => "anything".into(),
@@ -328,8 +346,8 @@ mod tests {
     #[test]
     fn every_wrong_member_is_named() {
         let mut schema = json!({
-            "directories": [{ "objects": [{ "attributes": [{ "anchor": "yes" }, 7] }] }],
-            "synchronizationRules": [{ "priority": "1", "objectMappings": [{ "flowTypes": "Fly", "attributeMappings": [{ "flowType": "Add" }] }] }],
+            "directories": [{ "objects": [{ "attributes": [{ "name": "a", "anchor": "yes" }, 7] }] }],
+            "synchronizationRules": [{ "priority": "1", "objectMappings": [{ "flowTypes": "Fly", "attributeMappings": [{ "targetAttributeName": "x", "flowType": "Add" }] }] }],
         });
         let problems = complete(&mut schema);
         let told: Vec<(Severity, &str)> = problems
