@@ -475,3 +475,60 @@ async fn a_schema_whose_target_cannot_be_asked_is_refused_before_it_is_kept() {
     let gateway = gateway.stop().await.start().await;
     assert_eq!(gateway.caller.send("GET", &path, None).await.0, 200);
 }
+
+/// Every place in a document, as a JSON pointer.
+fn places(json: &Json, here: &str, found: &mut Vec<String>) {
+    found.push(here.to_string());
+    let mut below = |name: &str, value| {
+        places(
+            value,
+            &format!("{here}/{}", name.replace('~', "~0").replace('/', "~1")),
+            found,
+        )
+    };
+    match json {
+        Json::Object(members) => members.iter().for_each(|(name, value)| below(name, value)),
+        Json::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(at, value)| below(&at.to_string(), value)),
+        _ => {}
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 400, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever stands in a schema is taken or refused with the place it stands at, and what is taken is read again as it is.
+    #[test]
+    fn any_schema_is_taken_or_refused_with_reasons(
+        is_cloud in proptest::bool::ANY,
+        changes in proptest::collection::vec((0..100_000usize, 0..12usize), 1..4),
+    ) {
+        let (template, model) = match is_cloud {
+            true => ("API2AAD", muster::connector::entra::MODEL),
+            false => ("API2AD", muster::connector::active_directory::MODEL),
+        };
+        let odd = [
+            Json::Null, json!(true), json!(-1), json!(7.5), json!(u64::MAX), json!(""), json!("x"), json!("[a"), json!([]),
+            json!({}), json!([[[]]]), json!({ "expression": "Trim(Trim([title]" }),
+        ];
+        let mut json = muster::domain::schema::template(template).unwrap().document().unwrap().json().clone();
+        for (place, value) in changes {
+            let mut found = Vec::new();
+            places(&json, "", &mut found);
+            let place = &found[place % found.len()];
+            *json.pointer_mut(place).unwrap() = odd[value].clone();
+        }
+        match muster::domain::schema::Document::read(json) {
+            Err(problems) => proptest::prop_assert!(problems.iter().any(|one| one.is_error() && !one.message.starts_with("invalid type")), "{problems:?}"),
+            Ok(document) => {
+                let again = muster::domain::schema::Document::decode(document.json().to_string().as_bytes()).unwrap();
+                proptest::prop_assert_eq!(again.json(), document.json());
+                if let Err(problems) = muster::domain::schema::compile(document.schema(), muster::domain::schema::Options { model }) {
+                    proptest::prop_assert!(problems.iter().all(|one| !one.path.is_empty()), "{:?}", problems);
+                }
+            }
+        }
+    }
+}

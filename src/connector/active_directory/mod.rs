@@ -3,7 +3,7 @@
 //!
 //! Reading order, one change's way down: [`config`] says where the directory is; `connection` keeps a few
 //! bound connections to each controller; `dialect` tells from the root DSE what kind of server answers;
-//! [`target`] opens a session on one controller; `find` asks for accounts, `apply` writes changes, and
+//! [`target`] opens a session on one controller; `find` asks for accounts, `taken` for names, `apply` writes changes, and
 //! `references` turns the anchors of managers into DNs and back. `wire` translates values, `errors` turns
 //! a refusal into words and a log code, `model` holds the rules a value must meet before it is sent.
 //!
@@ -12,8 +12,7 @@
 //! the world has overtaken. A call that was sent and not answered is reported as unknown, never repeated.
 
 pub mod config;
-pub mod taken;
-mod target;
+pub mod target;
 
 mod apply;
 mod check;
@@ -25,6 +24,7 @@ mod find;
 mod model;
 mod modify;
 mod references;
+mod taken;
 mod wire;
 
 pub use config::{Config, File};
