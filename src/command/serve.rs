@@ -43,7 +43,7 @@ pub async fn serve(
     let store = Store::open(Location::parse(&config.store.url)?).await?;
     let _claim = store.claim().await?;
     let tls = config.server.tls.clone();
-    let engine = Engine::prepare(config, store, clock).await?;
+    let engine = Engine::prepare(config, store.clone(), clock).await?;
     let gateway = Gateway::new(engine.clone()).await?;
     let tasks = TaskTracker::new();
     engine.start(&tasks, &stop);
@@ -56,5 +56,6 @@ pub async fn serve(
     tracing::info!("stopping: the change in hand is finished first");
     stop.cancel();
     tasks.wait().await;
+    store.tidy().await?;
     served
 }

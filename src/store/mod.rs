@@ -23,7 +23,7 @@ pub mod workers;
 
 mod sqlite;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::r2d2;
@@ -174,6 +174,19 @@ impl Store {
             .await
     }
 
+    /// Brings everything into the database's own file, so that the file is whole by itself.
+    pub async fn tidy(&self) -> Result<()> {
+        if self.file().is_none() {
+            return Ok(());
+        }
+        self.read(|conn| {
+            Ok(diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(conn)
+                .map(drop)?)
+        })
+        .await
+    }
+
     /// The file of an embedded database; its secrets lie beside it.
     pub fn file(&self) -> Option<&PathBuf> {
         match &self.location {
@@ -233,6 +246,7 @@ fn pool_size(location: &Location) -> u32 {
 fn connect(location: &Location) -> Result<Conn> {
     match location {
         Location::Sqlite(path) => {
+            keep_private(path)?;
             let mut connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| {
                 Error::invalid(format!("cannot open the database {}: {error}", path.display()))
             })?;
@@ -246,6 +260,18 @@ fn connect(location: &Location) -> Result<Conn> {
             .map(Conn::Postgres)
             .map_err(|error| Error::unavailable(format!("cannot reach PostgreSQL: {error}"))),
     }
+}
+
+/// People's records are for this account's eyes only. SQLite makes the files beside the database as private as it is.
+fn keep_private(path: &Path) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map(drop)
+        .map_err(|error| Error::invalid(format!("cannot open the database {}: {error}", path.display())))
 }
 
 fn migrate(connection: &mut Conn) -> Result<()> {

@@ -620,3 +620,27 @@ async fn one_units_error_is_its_own_in_a_commit_that_many_share() {
     })
     .await;
 }
+
+/// What HR says of people is nobody else's to read, and in one file once the gateway has stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedded_database_is_private_and_whole_in_its_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("muster.db");
+    let url = format!("sqlite:{}", path.display());
+    let location = muster::store::Location::parse(&url.into()).unwrap();
+    let store = Store::open(location).await.unwrap();
+    write(&store, |conn| {
+        settings::keep_first(conn, "key", "a word to look for")
+    })
+    .await;
+    let beside = |end: &str| folder.path().join(format!("muster.db{end}"));
+    for file in ["", "-wal", "-shm"] {
+        let mode = std::fs::metadata(beside(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "muster.db{file}");
+    }
+    store.tidy().await.unwrap();
+    assert_eq!(std::fs::metadata(beside("-wal")).unwrap().len(), 0);
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.windows(18).any(|window| window == b"a word to look for"));
+}

@@ -84,7 +84,11 @@ async fn show(arguments: &Arguments, stop: &CancellationToken) -> Result<Shown> 
     let failed = first.iter().chain(&second).any(Happened::failed);
     let told = match arguments.json {
         true => document(&first, &second),
-        false => screen::everything(&stage, &company, &first, &second, &mut io::stdout().lock()),
+        false => screen::both_days(&first, &second, &mut io::stdout().lock()),
+    };
+    let told = match arguments.json || arguments.exit {
+        true => told,
+        false => told.and_then(|()| screen::what_next(&stage, &company, &mut io::stdout().lock())),
     };
     read_on(told).map_err(Error::internal)?;
     let code = if failed {

@@ -101,17 +101,10 @@ impl Bars {
     }
 }
 
-/// What happened on both days, and what to do now.
-pub fn everything(
-    stage: &Stage,
-    company: &Company,
-    first: &[Happened],
-    second: &[Happened],
-    out: &mut impl Write,
-) -> io::Result<()> {
+/// What happened on both days.
+pub fn both_days(first: &[Happened], second: &[Happened], out: &mut impl Write) -> io::Result<()> {
     first_day(first, out)?;
     second_day(second, out)?;
-    what_next(stage, company, out)?;
     out.flush()
 }
 
@@ -165,7 +158,7 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// Lines that work when pasted into another terminal.
-fn what_next(stage: &Stage, company: &Company, out: &mut impl Write) -> io::Result<()> {
+pub fn what_next(stage: &Stage, company: &Company, out: &mut impl Write) -> io::Result<()> {
     let somebody = |post: Post| {
         company
             .people

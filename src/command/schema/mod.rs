@@ -120,7 +120,13 @@ impl Import {
         engine::schemas::import(&config, &store, app, &document, Clock::system().now())
             .await
             .map_err(|error| error.to_string())?;
-        print(document.warnings(), &[], false);
+        for warning in document.warnings() {
+            println!("warning: {warning}");
+        }
+        println!(
+            "imported for {}: a running gateway takes it up by itself",
+            app.name
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
