@@ -1,7 +1,10 @@
 //! What is wrong with an object mapping that can be read: names that nothing has, accounts that could not be found,
 //! values that would reach the wrong people.
 
-use super::{Object, ObjectMapping, Problem, Rule};
+use std::collections::HashSet;
+
+use super::compile::Defined;
+use super::{ObjectMapping, Problem, Rule};
 use crate::domain::account::Model;
 use crate::domain::mapping::{Mapping, Role};
 use crate::domain::scope::Scope;
@@ -14,8 +17,8 @@ pub(super) struct Checked<'a> {
     pub model: &'a Model,
     pub rule: &'a Rule,
     pub object: &'a ObjectMapping,
-    pub source: Option<&'a Object>,
-    pub target: Option<&'a Object>,
+    pub source: Option<&'a Defined<'a>>,
+    pub target: Option<&'a Defined<'a>>,
     /// Each with its place among the object's mappings.
     pub mappings: &'a [(usize, Mapping)],
     pub scope: &'a Scope,
@@ -77,7 +80,7 @@ impl Checked<'_> {
                 continue;
             };
             // Real exports mark several.
-            if !object.attributes.iter().any(|attribute| attribute.anchor) {
+            if !object.object.attributes.iter().any(|attribute| attribute.anchor) {
                 let message = format!("'{name}' has no anchor: mark the attribute that never changes");
                 problems.push(Problem::warning(path, message));
             }
@@ -142,9 +145,9 @@ impl Checked<'_> {
     }
 
     fn twice(&self, problems: &mut Vec<Problem>) {
-        for (count, (at, mapping)) in self.mappings.iter().enumerate() {
-            let same = |(_, other): &(usize, Mapping)| other.target.eq_ignore_ascii_case(&mapping.target);
-            if self.mappings[..count].iter().any(same) {
+        let mut seen = HashSet::new();
+        for (at, mapping) in self.mappings {
+            if !seen.insert(mapping.target.to_ascii_lowercase()) {
                 problems.push(Problem::error(
                     format!("{}.attributeMappings[{at}].targetAttributeName", self.path),
                     format!("{} is mapped more than once", mapping.target),
@@ -212,15 +215,13 @@ impl Checked<'_> {
 }
 
 /// What to do about a name that the object does not have.
-fn unknown(object: &Object, name: &str) -> Option<String> {
-    let attributes = &object.attributes;
-    if attributes.iter().any(|attribute| attribute.name == name) {
+fn unknown(defined: &Defined<'_>, name: &str) -> Option<String> {
+    if defined.attribute(name).is_some() {
         return None;
     }
-    let other_case = attributes
-        .iter()
-        .find(|attribute| attribute.name.eq_ignore_ascii_case(name));
-    let object = object.name.as_deref().unwrap_or_default();
+    let mut attributes = defined.object.attributes.iter();
+    let other_case = attributes.find(|attribute| attribute.name.eq_ignore_ascii_case(name));
+    let object = defined.object.name.as_deref().unwrap_or_default();
     Some(match other_case {
         Some(attribute) => format!(
             "'{object}' has no attribute '{name}': it is spelled '{}'",

@@ -1,7 +1,9 @@
 //! From Graph's JSON to a mapping that planning can run: expressions parsed, flags read, filters compiled.
 
+use std::collections::HashMap;
+
 use super::check::Checked;
-use super::{AttributeMapping, Object, ObjectMapping, Problem, Rule, Schema, Source};
+use super::{Attribute, AttributeMapping, Object, ObjectMapping, Problem, Rule, Schema, Source};
 use crate::domain::account::Model;
 use crate::domain::expression::Expression;
 use crate::domain::expression::tree::Tree;
@@ -48,10 +50,12 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
     let target_directory = rule.target_directory_name.clone().unwrap_or_default();
     let source_object = object.source_object_name.clone().unwrap_or_default();
     let target_object = object.target_object_name.clone().unwrap_or_default();
+    let source = find_object(schema, &source_directory, &source_object).map(Defined::new);
+    let target = find_object(schema, &target_directory, &target_object).map(Defined::new);
     let reader = Reader {
         model: options.model,
-        source: find_object(schema, &source_directory, &source_object),
-        target: find_object(schema, &target_directory, &target_object),
+        source: source.as_ref(),
+        target: target.as_ref(),
     };
     let mut mappings = Vec::with_capacity(object.attribute_mappings.len());
     for (at, mapping) in object.attribute_mappings.iter().enumerate() {
@@ -134,8 +138,28 @@ fn others(schema: &Schema, running: &str, problems: &mut Vec<Problem>) {
 /// Reads one mapping in the light of both sides' attribute definitions.
 struct Reader<'a> {
     model: Model,
-    source: Option<&'a Object>,
-    target: Option<&'a Object>,
+    source: Option<&'a Defined<'a>>,
+    target: Option<&'a Defined<'a>>,
+}
+
+/// An object's definition, asked by attribute.
+pub(super) struct Defined<'a> {
+    pub object: &'a Object,
+    attributes: HashMap<&'a str, &'a Attribute>,
+}
+
+impl<'a> Defined<'a> {
+    fn new(object: &'a Object) -> Defined<'a> {
+        let attributes = object.attributes.iter().map(|one| (one.name.as_str(), one));
+        Defined {
+            object,
+            attributes: attributes.collect(),
+        }
+    }
+
+    pub fn attribute(&self, name: &str) -> Option<&'a Attribute> {
+        self.attributes.get(name).copied()
+    }
 }
 
 impl Reader<'_> {
@@ -151,9 +175,7 @@ impl Reader<'_> {
             .map(expression)
             .transpose()
             .map_err(|message| ("source.expression", message))?;
-        let definition = self
-            .target
-            .and_then(|object| object.attributes.iter().find(|one| one.name == written));
+        let definition = self.target.and_then(|object| object.attribute(written));
         let role = self.role(target, definition.and_then(|one| one.kind.as_deref()));
         if role == Role::Password && expression.as_ref().is_some_and(|one| one.recipe().is_none()) {
             return Err((
@@ -203,9 +225,7 @@ impl Reader<'_> {
     }
 
     fn source_flows_null(&self, input: &str) -> bool {
-        let definition = self
-            .source
-            .and_then(|object| object.attributes.iter().find(|one| one.name == input));
+        let definition = self.source.and_then(|object| object.attribute(input));
         definition.is_some_and(|one| one.flow_null_values)
     }
 }
