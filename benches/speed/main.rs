@@ -32,7 +32,12 @@ mod running;
 #[expect(dead_code, reason = "the tests need more of it")]
 mod support;
 
+use mimalloc::MiMalloc;
 use report::Report;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const PARTS: &[&str] = &[
     "mapping",

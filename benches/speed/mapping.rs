@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use muster::connector::{active_directory, bulk};
-use muster::domain::expression::{Context, Seed, tokens};
+use muster::domain::expression::{Context, Seed};
 use muster::domain::schema::{self, Compiled, Document, Options};
 use muster::domain::worker::Worker;
 use serde_json::{Value as Json, json};
@@ -74,7 +74,6 @@ pub fn measure(report: &Report) {
 }
 
 fn evaluate(compiled: &Compiled, worker: &Worker) {
-    let settings = tokens("contoso.com");
     for mapping in &compiled.mappings {
         let desired = mapping.desired(&Context {
             attributes: &worker.attributes,
@@ -82,7 +81,7 @@ fn evaluate(compiled: &Compiled, worker: &Worker) {
             seed: Seed::new(Uuid::nil(), &worker.anchor, &mapping.target),
             taken: &|_| false,
             default_domain: Some("contoso.com"),
-            settings: &settings,
+            directory_domain: Some("contoso.com"),
         });
         std::hint::black_box(desired.unwrap());
     }

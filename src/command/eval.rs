@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::Outcome;
 use crate::domain::expression::functions::{FUNCTIONS, Repeats};
 use crate::domain::expression::moment::Moment;
-use crate::domain::expression::{Context, Expression, Outcome as Evaluated, Seed, tokens};
+use crate::domain::expression::{Context, Expression, Outcome as Evaluated, Seed};
 use crate::domain::value::Value;
 use crate::engine::Clock;
 
@@ -114,14 +114,13 @@ impl Trial<'_> {
                 return json!({ "error": { "code": "parse", "message": error.message, "at": error.at } });
             }
         };
-        let tokens = self.domain.map(tokens);
         let context = Context {
             attributes: &self.attributes,
             now: self.now,
             seed: Seed::new(Uuid::from_u64_pair(0, self.seed), "", ""),
             taken: &|value| self.taken.iter().any(|taken| taken.eq_ignore_ascii_case(value)),
             default_domain: self.domain,
-            settings: tokens.as_ref().map_or(&[], |tokens| tokens.as_slice()),
+            directory_domain: self.domain,
         };
         match expression.evaluate(&context) {
             Ok(Evaluated::IgnoreAttribute) => json!({ "ignore": "attribute" }),

@@ -42,7 +42,7 @@ fn evaluated(text: &str) -> Result<SecretString> {
         seed: Seed::new(Uuid::new_v4(), "", ""),
         taken: &|_| false,
         default_domain: None,
-        settings: &[],
+        directory_domain: None,
     };
     match expression
         .evaluate(&context)

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::expression::{Context, EvaluationError, Expression, Outcome};
 use super::value::Value;
 use super::worker::Worker;
@@ -46,10 +48,14 @@ pub enum Role {
     Password,
 }
 
+/// Values as texts, none of them empty or there twice. Most attributes have one, and what the worker's record already holds
+/// is borrowed from it.
+pub type Texts<'a> = SmallVec<[Cow<'a, str>; 1]>;
+
 /// What an evaluated mapping asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Desired {
-    Values(Vec<String>),
+pub enum Desired<'a> {
+    Values(Texts<'a>),
     /// The source has nothing to say here.
     Nothing,
     /// The expression took the attribute out of this change.
@@ -66,7 +72,7 @@ impl Mapping {
             .is_some_and(|expression| expression.candidates().is_some())
     }
 
-    pub fn desired(&self, context: &Context<'_>) -> Result<Desired, EvaluationError> {
+    pub fn desired<'a>(&'a self, context: &Context<'a>) -> Result<Desired<'a>, EvaluationError> {
         let Some(expression) = &self.expression else {
             return Ok(Desired::Nothing);
         };
@@ -104,33 +110,50 @@ impl Mapping {
     }
 
     /// Whether the target already holds what is wanted, as the target compares.
-    pub fn agrees(&self, held: &[String], wanted: &[String]) -> bool {
-        let same = |left: &String, right: &String| match self.case_exact {
-            true => left == right,
-            false => left == right || left.to_lowercase() == right.to_lowercase(),
+    pub fn agrees(&self, held: &[String], wanted: &[impl AsRef<str>]) -> bool {
+        let same = |held: &String, wanted: &str| {
+            held == wanted || (!self.case_exact && held.to_lowercase() == wanted.to_lowercase())
         };
         match (held, wanted) {
-            ([held], [wanted]) => same(held, wanted),
+            ([held], [wanted]) => same(held, wanted.as_ref()),
             _ => {
                 held.len() == wanted.len()
-                    && wanted.iter().all(|one| held.iter().any(|other| same(one, other)))
+                    && wanted
+                        .iter()
+                        .all(|wanted| held.iter().any(|held| same(held, wanted.as_ref())))
             }
         }
     }
 }
 
-/// Empty texts are no values: a directory refuses them, and HR means nothing by them. Nor is a value there twice.
-fn texts(value: Cow<'_, Value>) -> Vec<String> {
+/// Empty texts are no values: a directory refuses them, and HR means nothing by them.
+fn texts(value: Cow<'_, Value>) -> Texts<'_> {
+    let mut texts = Texts::new();
     match value {
-        Cow::Owned(Value::Text(text)) if !text.is_empty() => vec![text],
-        value => {
-            let mut texts: Vec<String> = Vec::new();
-            for text in value.to_texts() {
-                if !text.is_empty() && !texts.contains(&text) {
-                    texts.push(text);
-                }
-            }
-            texts
+        Cow::Borrowed(value) => gather(value, &mut texts),
+        Cow::Owned(Value::Text(text)) => add(Cow::Owned(text), &mut texts),
+        Cow::Owned(value) => {
+            let mut made = Texts::new();
+            gather(&value, &mut made);
+            texts.extend(made.into_iter().map(|text| Cow::Owned(text.into_owned())));
         }
+    }
+    texts
+}
+
+fn gather<'v>(value: &'v Value, texts: &mut Texts<'v>) {
+    match value {
+        Value::List(items) => items.iter().for_each(|item| gather(item, texts)),
+        single => {
+            if let Some(text) = single.to_text() {
+                add(text, texts);
+            }
+        }
+    }
+}
+
+fn add<'v>(text: Cow<'v, str>, texts: &mut Texts<'v>) {
+    if !text.is_empty() && !texts.contains(&text) {
+        texts.push(text);
     }
 }

@@ -22,7 +22,7 @@ pub fn keys<'p>(policy: &'p Policy, worker: &Worker, moment: &Moment) -> Vec<(&'
     policy
         .matching()
         .filter_map(|mapping| match moment.desired(policy, worker, mapping) {
-            Ok(Desired::Values(values)) => values.into_iter().next().map(|value| (mapping, value)),
+            Ok(Desired::Values(values)) => Some((mapping, values.into_iter().next()?.into_owned())),
             _ => None,
         })
         .collect()

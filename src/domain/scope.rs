@@ -2,12 +2,10 @@
 //!
 //! Groups are alternatives, the clauses of a group must all hold, and no filter means everybody. Clauses test
 //! source attributes before any mapping. A clause about an attribute without a value is false, negated ones
-//! included; only `IS NULL` is true of nothing. Input filters differ in that: there nothing passes negated tests.
-
-use std::borrow::Cow;
+//! included; only `IS NULL` is true of nothing. Of several values one is enough, and a negated clause is true if none is. Input filters differ in that: there nothing passes negated tests.
 
 use super::expression::pattern::Pattern;
-use super::schema::{Filter, FilterGroup};
+use super::schema::{Filter, FilterClause, FilterGroup};
 use super::value::Value;
 use super::worker::{Attributes, Worker};
 
@@ -95,19 +93,19 @@ pub fn operators() -> impl Iterator<Item = (&'static str, bool, &'static [&'stat
 }
 
 impl Scope {
-    /// Compiles a schema's filter; every clause that cannot be understood is named.
-    pub fn compile(filter: Option<&Filter>) -> Result<Scope, Vec<String>> {
+    /// Compiles a schema's filter. Every clause that cannot be understood is named: where it stands in the filter
+    /// (`groups[0].clauses[1].operatorName`), and what is wrong with it.
+    pub fn compile(filter: Option<&Filter>) -> Result<Scope, Vec<(String, String)>> {
         let mut problems = Vec::new();
-        let mut groups = |list: fn(&Filter) -> &[FilterGroup]| -> Vec<Group> {
-            let written = filter.map(list).unwrap_or_default();
+        let mut groups = |member: &str, list: fn(&Filter) -> &[FilterGroup]| -> Vec<Group> {
+            let written = filter.map(list).unwrap_or_default().iter().enumerate();
             written
-                .iter()
-                .map(|group| self::group(group, &mut problems))
+                .map(|(at, group)| self::group(group, &format!("{member}[{at}]"), &mut problems))
                 .collect()
         };
         let scope = Scope {
-            input: groups(|filter| &filter.input_filter_groups),
-            groups: groups(|filter| &filter.groups),
+            input: groups("inputFilterGroups", |filter| &filter.input_filter_groups),
+            groups: groups("groups", |filter| &filter.groups),
         };
         if problems.is_empty() {
             Ok(scope)
@@ -161,19 +159,11 @@ fn any(groups: &[Group], worker: &Worker, nothing: Nothing) -> Result<(), String
     Err(names.join(", "))
 }
 
-fn group(written: &FilterGroup, problems: &mut Vec<String>) -> Group {
-    let clauses = written.clauses.iter().filter_map(|clause| {
-        let operands = clause
-            .target_operand
-            .as_ref()
-            .map(|operand| operand.values.as_slice());
-        compile(
-            &clause.operator_name,
-            &clause.source_operand_name,
-            operands.unwrap_or_default(),
-        )
-        .map_err(|problem| problems.push(problem))
-        .ok()
+fn group(written: &FilterGroup, path: &str, problems: &mut Vec<(String, String)>) -> Group {
+    let clauses = written.clauses.iter().enumerate().filter_map(|(at, clause)| {
+        self::clause(clause)
+            .map_err(|(member, problem)| problems.push((format!("{path}.clauses[{at}].{member}"), problem)))
+            .ok()
     });
     Group {
         clauses: clauses.collect(),
@@ -193,13 +183,25 @@ impl Clause {
     fn holds(&self, value: Option<&Value>, nothing: Nothing) -> bool {
         match self.operator.form {
             Form::Unary(test) => test(value),
-            Form::Any(test) => {
-                text(value).is_some_and(|text| self.operands.iter().any(|one| test(&text, one)))
-            }
-            Form::NoneOf(test) => match text(value) {
-                Some(text) => !self.operands.iter().any(|one| test(&text, one)),
+            Form::Any(test) => self.finds(value, test) == Some(true),
+            Form::NoneOf(test) => match self.finds(value, test) {
+                Some(is_found) => !is_found,
                 None => nothing == Nothing::PassesNegations,
             },
+        }
+    }
+}
+
+impl Clause {
+    /// Whether any of the attribute's values passes with any operand; `None` where it has no value.
+    fn finds(&self, value: Option<&Value>, test: fn(&str, &Operand) -> bool) -> Option<bool> {
+        let passes = |text: &str| self.operands.iter().any(|one| test(text, one));
+        match value.filter(|value| !value.is_empty())? {
+            Value::List(items) => items
+                .iter()
+                .filter_map(|item| self.finds(Some(item), test))
+                .reduce(|one, other| one || other),
+            single => single.to_text().map(|text| passes(&text)),
         }
     }
 }
@@ -213,37 +215,39 @@ impl Operand {
     }
 }
 
-fn compile(operator: &str, attribute: &str, values: &[String]) -> Result<Clause, String> {
-    let wanted = operator.replace('_', " ").to_uppercase();
-    let operator = OPERATORS
-        .iter()
-        .find(|row| row.name == wanted)
-        .ok_or_else(|| format!("there is no scoping operator '{operator}'"))?;
+/// A clause that cannot be understood is named by its member.
+fn clause(written: &FilterClause) -> Result<Clause, (&'static str, String)> {
+    let wanted = written.operator_name.replace('_', " ").to_uppercase();
+    let attribute = &written.source_operand_name;
+    let operator = OPERATORS.iter().find(|row| row.name == wanted).ok_or_else(|| {
+        let names: Vec<&str> = OPERATORS.iter().map(|row| row.wire).collect();
+        let message = format!(
+            "there is no operator '{}': use one of {}",
+            written.operator_name,
+            names.join(", ")
+        );
+        ("operatorName", message)
+    })?;
     let takes_pattern = operator.name.ends_with("REGEX MATCH");
+    let values = written.target_operand.iter().flat_map(|operand| &operand.values);
     let operands = values
-        .iter()
         .map(|value| match takes_pattern {
             true => Pattern::compile(value)
                 .map(|pattern| Operand::Pattern(Box::new(pattern)))
                 .map_err(|error| format!("the pattern '{value}' on {attribute} does not compile: {error}")),
             false => Ok(Operand::Text(value.clone())),
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|problem| ("targetOperand.values", problem))?;
     if !matches!(operator.form, Form::Unary(_)) && operands.is_empty() {
-        return Err(format!(
-            "{} on {attribute} needs a value to compare with",
-            operator.name
-        ));
+        let message = format!("{} on {attribute} needs a value to compare with", operator.name);
+        return Err(("targetOperand", message));
     }
     Ok(Clause {
-        attribute: attribute.to_string(),
+        attribute: attribute.clone(),
         operator,
         operands,
     })
-}
-
-fn text(value: Option<&Value>) -> Option<Cow<'_, str>> {
-    value.filter(|value| !value.is_empty()).and_then(Value::to_text)
 }
 
 fn equals(left: &str, right: &Operand) -> bool {
@@ -262,7 +266,7 @@ fn integers(left: &str, right: &Operand) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::schema::{FilterClause, TargetOperand};
+    use crate::domain::schema::TargetOperand;
 
     fn admitted(operator: &str, operand: Option<&str>, value: Option<Value>) -> bool {
         let clause = FilterClause {
@@ -306,6 +310,24 @@ mod tests {
             ("GREATER_THAN_OR_EQUALS", Some("5"), Some("5".into()), true),
             ("Includes", Some("ell"), Some("Hello".into()), true),
             ("ENDS_WITH", Some("lo"), Some("Hello".into()), true),
+            (
+                "EQUALS",
+                Some("b"),
+                Some(Value::List(vec!["a".into(), "b".into()])),
+                true,
+            ),
+            (
+                "NOT EQUALS",
+                Some("b"),
+                Some(Value::List(vec!["a".into(), "b".into()])),
+                false,
+            ),
+            (
+                "NOT EQUALS",
+                Some("c"),
+                Some(Value::List(vec!["a".into(), "b".into()])),
+                true,
+            ),
             ("&", Some("6"), Some("2".into()), true),
             ("!&", Some("6"), Some("8".into()), true),
         ] {

@@ -274,9 +274,9 @@ async fn a_container_that_does_not_exist_is_one_failed_entry() {
     let world = World::new(r#"managed = ["OU=Staff,DC=example,DC=test"]"#).await;
     let schema = muster::domain::schema::template("API2AD")
         .unwrap()
-        .schema()
+        .document()
         .unwrap();
-    let mut schema = serde_json::to_value(&schema).unwrap();
+    let mut schema = schema.json().clone();
     let place = r#"Switch([userType], "OU=Staff,DC=example,DC=test", "Lost", "OU=Nowhere,OU=Staff,DC=example,DC=test")"#;
     schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"]
         .as_array_mut()

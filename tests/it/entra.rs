@@ -194,12 +194,7 @@ async fn b11_a_deleted_user_is_restored_only_when_hr_turned() {
 async fn b15_what_we_deleted_comes_back_with_its_person() {
     let tenant = Tenant::unthrottled();
     let setup = Setup::with_cloud(&tenant.target()).app("start = true\ndelete_after = \"0\"");
-    let schema = with_delete(
-        &muster::domain::schema::template("API2AAD")
-            .unwrap()
-            .schema()
-            .unwrap(),
-    );
+    let schema = with_delete(template());
     std::fs::write(setup.dir.path().join("schema.json"), schema.to_string()).unwrap();
     let gateway = setup.app("schema = \"schema.json\"").start().await;
     let world = World { tenant, gateway };
@@ -256,8 +251,12 @@ async fn one_user_who_cannot_be_read_holds_up_nobody_else() {
     assert_eq!(world.outcome("r003").await.1, "failure");
 }
 
-fn with_delete(schema: &muster::domain::schema::Schema) -> Json {
-    let mut schema = serde_json::to_value(schema).unwrap();
+fn template() -> Json {
+    let template = muster::domain::schema::template("API2AAD").unwrap();
+    template.document().unwrap().json().clone()
+}
+
+fn with_delete(mut schema: Json) -> Json {
     schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = json!("Add, Update, Delete");
     schema
 }
@@ -586,13 +585,7 @@ async fn what_the_tenant_would_refuse_is_found_before_it_is_sent() {
 async fn one_property_that_cannot_be_written_does_not_hold_the_others() {
     let tenant = Tenant::unthrottled();
     let setup = Setup::with_cloud(&tenant.target()).app("start = true\nschema = \"schema.json\"");
-    let mut schema = serde_json::to_value(
-        muster::domain::schema::template("API2AAD")
-            .unwrap()
-            .schema()
-            .unwrap(),
-    )
-    .unwrap();
+    let mut schema = template();
     let mappings = &mut schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
     let mut mail = mappings[5].clone();
     mail["targetAttributeName"] = json!("mail");

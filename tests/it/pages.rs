@@ -12,7 +12,7 @@ const PEOPLE: usize = 700;
 /// API2AD, but matched by employee number, which two workers may share.
 fn schema() -> Json {
     let template = muster::domain::schema::template("API2AD").unwrap();
-    let mut schema = serde_json::to_value(template.schema().unwrap()).unwrap();
+    let mut schema = template.document().unwrap().json().clone();
     let mappings = &mut schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
     let matching = mappings
         .as_array_mut()

@@ -425,49 +425,51 @@ fn policy(life: &Life, kind: Kind) -> Policy {
         Kind::Entra => ("API2AAD", entra::MODEL),
         _ => ("API2AD", active_directory::MODEL),
     };
-    let mut schema = schema::template(template).unwrap().schema().unwrap();
-    let object = &mut schema.synchronization_rules[0].object_mappings[0];
+    let mut schema = schema::template(template)
+        .unwrap()
+        .document()
+        .unwrap()
+        .json()
+        .clone();
+    let object = &mut schema["synchronizationRules"][0]["objectMappings"][0];
     if let Some(types) = &life.switch.flow_types {
-        object.flow_types = Some(types.clone());
-    }
-    for (target, expression) in &life.mapping {
-        let target = &grounds::named(kind, target);
-        object
-            .attribute_mappings
-            .retain(|mapping| mapping.target_attribute_name != *target);
-        object.attribute_mappings.push(
-            serde_json::from_value(json!({
-                "targetAttributeName": target, "source": { "expression": expression }, "flowType": "Always",
-            }))
-            .unwrap(),
-        );
-    }
-    for mapping in &mut object.attribute_mappings {
-        let clears = |name: &String| grounds::named(kind, name) == mapping.target_attribute_name;
-        if life.switch.clears.iter().any(clears) {
-            mapping.flow_null_values = Some(true);
-        }
+        object["flowTypes"] = json!(types);
     }
     if let Some([attribute, operator, value]) = &life.scope {
-        object.scope = Some(
-            serde_json::from_value(json!({ "groups": [{ "name": "scope", "clauses": [{
+        object["scope"] = json!({ "groups": [{ "name": "scope", "clauses": [{
             "sourceOperandName": attribute, "operatorName": operator, "targetOperand": { "values": [value] },
-        }] }] }))
-            .unwrap(),
-        );
+        }] }] });
     }
-    if !life.switch.clears.is_empty() {
-        for attribute in &mut schema.directories[0].objects[0].attributes {
-            attribute.flow_null_values = true;
+    let mappings = object["attributeMappings"].as_array_mut().unwrap();
+    for (target, expression) in &life.mapping {
+        let target = grounds::named(kind, target);
+        mappings.retain(|mapping| mapping["targetAttributeName"] != target);
+        mappings.push(json!({
+            "targetAttributeName": target, "source": { "expression": expression }, "flowType": "Always",
+        }));
+    }
+    for mapping in mappings {
+        let clears = |name: &String| mapping["targetAttributeName"] == grounds::named(kind, name);
+        if life.switch.clears.iter().any(clears) {
+            mapping["flowNullValues"] = json!(true);
         }
     }
+    if !life.switch.clears.is_empty() {
+        let attributes = schema["directories"][0]["objects"][0]["attributes"]
+            .as_array_mut()
+            .unwrap();
+        for attribute in attributes {
+            attribute["flowNullValues"] = json!(true);
+        }
+    }
+    let document = schema::Document::read(schema).unwrap();
     let managed = match life.switch.managed.as_slice() {
         [] => vec![STAFF.to_string()],
         several => several.to_vec(),
     };
     Policy {
         version: 1,
-        schema: schema::compile(&schema, schema::Options { model }).unwrap(),
+        schema: schema::compile(document.schema(), schema::Options { model }).unwrap(),
         model,
         settings: Settings {
             container: model.container.map(|_| STAFF.into()),

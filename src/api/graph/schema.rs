@@ -16,7 +16,7 @@ use crate::api::odata::Collection;
 use crate::api::problem::{Envelope, Problem};
 use crate::config::App;
 use crate::domain::expression::functions::{FUNCTIONS, Function, Kind, Repeats};
-use crate::domain::expression::{Context, Expression, Outcome, Seed, tokens};
+use crate::domain::expression::{Context, Expression, Outcome, Seed};
 use crate::domain::scope;
 use crate::domain::value::Value;
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -166,14 +166,13 @@ pub async fn parse_expression(
     let inputs = trial.test_input_object.and_then(|input| input.properties);
     let inputs = attributes(inputs.unwrap_or_default())?;
     let domain = app.settings.default_domain.as_deref();
-    let settings = domain.map(tokens);
     let context = Context {
         attributes: &inputs,
         now: gateway.engine.clock().now(),
         seed: Seed::new(Uuid::now_v7(), "", ""),
         taken: &|_| false,
         default_domain: domain,
-        settings: settings.as_ref().map_or(&[], |settings| settings.as_slice()),
+        directory_domain: domain,
     };
     match expression.evaluate(&context) {
         Ok(outcome) => {

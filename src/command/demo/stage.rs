@@ -285,29 +285,22 @@ fn clock(ahead: Arc<AtomicI64>) -> Clock {
 fn write(folder: &std::path::Path, app: &App) -> Result<()> {
     let template = app.job.split('.').next().unwrap_or_default();
     let broken = || Error::internal(format!("the template {template} cannot be used"));
-    let schema = schema::template(template).and_then(|template| template.schema().ok());
-    let mut schema = schema.ok_or_else(broken)?;
-    let source = schema
-        .directories
-        .first_mut()
-        .and_then(|directory| directory.objects.first_mut());
-    source.ok_or_else(broken)?.attributes.push(schema::Attribute {
-        name: POST.into(),
-        ..schema::Attribute::default()
-    });
-    let object = schema
-        .synchronization_rules
-        .first_mut()
-        .and_then(|rule| rule.object_mappings.first_mut())
-        .ok_or_else(broken)?;
-    object.scope = serde_json::from_value(app.scope()).map_err(|_| broken())?;
-    for mapping in &mut object.attribute_mappings {
-        if let ("cn", Some(source)) = (mapping.target_attribute_name.as_str(), &mut mapping.source) {
-            source.expression = Some(r#"Join(" ", Mid([displayName], 1, 50), [externalId])"#.into());
+    let document = schema::template(template).and_then(|template| template.document().ok());
+    let mut schema = document.ok_or_else(broken)?.json().clone();
+    let attributes = schema
+        .pointer_mut("/directories/0/objects/0/attributes")
+        .and_then(Json::as_array_mut);
+    attributes.ok_or_else(broken)?.push(json!({ "name": POST }));
+    let object = schema.pointer_mut("/synchronizationRules/0/objectMappings/0");
+    let object = object.ok_or_else(broken)?;
+    object["scope"] = app.scope();
+    for mapping in object["attributeMappings"].as_array_mut().into_iter().flatten() {
+        if mapping["targetAttributeName"] == "cn" {
+            mapping["source"] =
+                json!({ "expression": r#"Join(" ", Mid([displayName], 1, 50), [externalId])"# });
         }
     }
-    let text = serde_json::to_string_pretty(&schema).map_err(|_| broken())?;
-    std::fs::write(folder.join(format!("{}.json", app.post)), text)
+    std::fs::write(folder.join(format!("{}.json", app.post)), format!("{schema:#}"))
         .map_err(|error| Error::internal(format!("cannot write a schema: {error}")))
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::connector::bulk;
 use crate::domain::expression::moment::Moment;
-use crate::domain::expression::{Context, Seed, tokens};
+use crate::domain::expression::{Context, Seed};
 use crate::domain::mapping::{Desired, Mapping};
 use crate::domain::schema::Compiled;
 use crate::domain::value::Value;
@@ -132,17 +132,17 @@ impl Trial {
     }
 
     fn actual(&self, mapping: &Mapping, worker: &Worker, now: Timestamp, domain: Option<&str>) -> Json {
-        let settings = domain.map(tokens);
+        let taken = |value: &str| self.taken.iter().any(|taken| taken.eq_ignore_ascii_case(value));
         let desired = mapping.desired(&Context {
             attributes: &worker.attributes,
             now,
             seed: Seed::new(Uuid::nil(), &worker.anchor, &mapping.target),
-            taken: &|value| self.taken.iter().any(|taken| taken.eq_ignore_ascii_case(value)),
+            taken: &taken,
             default_domain: domain,
-            settings: settings.as_ref().map_or(&[], |settings| settings.as_slice()),
+            directory_domain: domain,
         });
         match desired {
-            Ok(Desired::Values(values)) => json!(values),
+            Ok(Desired::Values(values)) => json!(values.as_slice()),
             Ok(Desired::Nothing) => Json::Null,
             Ok(Desired::AttributeIgnored) => json!({ "ignored": "attribute" }),
             Ok(Desired::ObjectIgnored) => json!({ "ignored": "object" }),

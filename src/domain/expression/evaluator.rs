@@ -81,8 +81,9 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     fn setting(&self, name: &str) -> Evaluated<'a> {
-        match self.context.settings.iter().find(|(setting, _)| *setting == name) {
-            Some((_, value)) => Ok(Cow::Owned(Value::text(*value))),
+        let known = matches!(name, "Domain" | "DomainFQDN");
+        match self.context.directory_domain.filter(|_| known) {
+            Some(domain) => Ok(Cow::Owned(Value::text(domain))),
             None => Err(Stop::Failed(EvaluationError {
                 message: format!("the job's settings say nothing about %{name}%"),
                 at: None,
@@ -309,7 +310,7 @@ impl<'a> Arguments<'_, 'a> {
 
     /// Random numbers of this call's own: the same for the same seed, whatever else is evaluated.
     pub fn random(&self) -> ChaCha20Rng {
-        let mut random = ChaCha20Rng::from_seed(self.evaluation.context.seed.0);
+        let mut random = ChaCha20Rng::from_seed(self.evaluation.context.seed.bytes());
         random.set_stream(self.call.ordinal);
         random
     }

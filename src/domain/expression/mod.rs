@@ -202,17 +202,12 @@ pub struct Context<'a> {
     pub attributes: &'a dyn Attributes,
     pub now: Timestamp,
     /// Feeds the random functions. Every worker and mapping has its own.
-    pub seed: Seed,
+    pub seed: Seed<'a>,
     /// Whether a candidate of `SelectUniqueValue` already belongs to someone else.
     pub taken: &'a dyn Fn(&str) -> bool,
     pub default_domain: Option<&'a str>,
-    /// Settings of the job by name, `("DomainFQDN", "corp.example")` for `%DomainFQDN%`.
-    pub settings: &'a [(&'a str, &'a str)],
-}
-
-/// What the job's domain is called in expressions, for [`Context::settings`].
-pub fn tokens(domain: &str) -> [(&str, &str); 2] {
-    [("Domain", domain), ("DomainFQDN", domain)]
+    /// What `%Domain%` and `%DomainFQDN%` stand for.
+    pub directory_domain: Option<&'a str>,
 }
 
 /// A source's values by name. `None` means that the source never said anything about the attribute.
@@ -229,21 +224,34 @@ impl Attributes for BTreeMap<String, Value> {
 /// Where random values come from: the same seed gives the same values. It is as secret as a password drawn
 /// from it, and therefore never printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Seed([u8; 32]);
+pub struct Seed<'a> {
+    plan: Uuid,
+    worker: &'a str,
+    mapping: &'a str,
+}
 
-impl Seed {
+impl<'a> Seed<'a> {
     /// One worker's seed for one mapping of a plan: planning again draws the same values.
-    pub fn new(plan: Uuid, worker: &str, mapping: &str) -> Seed {
-        let mut hash = Sha256::new_with_prefix(plan);
-        for part in [worker, mapping] {
+    pub fn new(plan: Uuid, worker: &'a str, mapping: &'a str) -> Seed<'a> {
+        Seed {
+            plan,
+            worker,
+            mapping,
+        }
+    }
+
+    /// Few expressions draw anything, so it is worked out for those that do.
+    fn bytes(&self) -> [u8; 32] {
+        let mut hash = Sha256::new_with_prefix(self.plan);
+        for part in [self.worker, self.mapping] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Seed(hash.finalize().into())
+        hash.finalize().into()
     }
 }
 
-impl Debug for Seed {
+impl Debug for Seed<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         out.write_str("Seed(..)")
     }

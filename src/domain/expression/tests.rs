@@ -46,7 +46,7 @@ impl World {
             seed: Seed::new(Uuid::nil(), "worker", "mapping"),
             taken: &taken,
             default_domain: Some("contoso.com"),
-            settings: &[("DomainFQDN", "contoso.local"), ("DomainNetBios", "CONTOSO")],
+            directory_domain: Some("contoso.local"),
         }))
     }
 }

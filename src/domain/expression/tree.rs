@@ -64,12 +64,21 @@ impl Expression {
     /// The text is what people edit, so it wins over a tree that says something else. Only where the text
     /// merely lacks the settings that the service leaves out does the tree know more.
     pub fn from_tree(tree: &Tree) -> Result<Expression, ParseError> {
+        if tree.expression.is_none() && tree.name.is_none() {
+            return Err(ParseError::new(
+                "the source has neither an expression nor a name",
+                0,
+            ));
+        }
         let Some(written) = tree.expression.as_deref().filter(|text| !text.trim().is_empty()) else {
             return Expression::parse(&text(tree, Kind::Any)?);
         };
         let expression = Expression::parse(written)?;
-        if tree.has_settings() && tree.says(&expression.tree()) {
-            return Expression::parse(&text(tree, Kind::Any)?);
+        if tree.has_settings() {
+            let told = expression.tree();
+            if !told.has_settings() && tree.agrees(&told) {
+                return Expression::parse(&text(tree, Kind::Any)?);
+            }
         }
         Ok(expression)
     }
@@ -141,38 +150,20 @@ fn parameters(call: &Call) -> Vec<TreeParameter> {
 impl Tree {
     /// Whether both are the same but for settings, which the service leaves out of texts. Texts are not looked at.
     pub fn agrees(&self, other: &Tree) -> bool {
-        self.without_settings() == other.without_settings()
+        let same = |(one, other): (&TreeParameter, &TreeParameter)| {
+            one.key == other.key && one.value.agrees(&other.value)
+        };
+        self.r#type == other.r#type
+            && self.name == other.name
+            && self.settled().count() == other.settled().count()
+            && self.settled().zip(other.settled()).all(same)
     }
 
-    /// Whether the other tree is this one without its settings. Texts are not looked at.
-    fn says(&self, other: &Tree) -> bool {
-        self.without_settings() == other.without_texts()
-    }
-
-    fn without_settings(&self) -> Tree {
-        let mut tree = self.without_texts();
-        tree.drop_settings();
-        tree
-    }
-
-    fn without_texts(&self) -> Tree {
-        let parameters = self.parameters.iter().map(|parameter| TreeParameter {
-            key: parameter.key.clone(),
-            value: parameter.value.without_texts(),
-        });
-        Tree {
-            expression: None,
-            parameters: parameters.collect(),
-            name: self.name.clone(),
-            r#type: self.r#type,
-        }
-    }
-
-    fn drop_settings(&mut self) {
-        self.parameters.retain(|parameter| !parameter.value.is_setting());
-        for parameter in &mut self.parameters {
-            parameter.value.drop_settings();
-        }
+    /// Its parameters but for settings.
+    fn settled(&self) -> impl Iterator<Item = &TreeParameter> {
+        self.parameters
+            .iter()
+            .filter(|parameter| !parameter.value.is_setting())
     }
 
     fn has_settings(&self) -> bool {

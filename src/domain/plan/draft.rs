@@ -1,6 +1,9 @@
 //! A change in the making: every mapping of a policy held against what the account has now.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
+use smallvec::smallvec;
 use uuid::Uuid;
 
 use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
@@ -8,8 +11,9 @@ use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::link::Situation;
-use crate::domain::mapping::{Desired, Flow, Mapping, Role};
+use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
 use crate::domain::policy::Policy;
+use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 
 pub struct Draft<'a> {
@@ -61,7 +65,7 @@ impl<'a> Draft<'a> {
         let Desired::Values(values) = self.desired(mapping)? else {
             return None;
         };
-        let value = crate::domain::value::Value::text(values.first()?.as_str()).to_bool();
+        let value = Value::text(values.first()?.as_ref()).to_bool();
         match value {
             Some(flag) => Some(flag == self.policy.model.state.enabled),
             None => {
@@ -98,14 +102,14 @@ impl<'a> Draft<'a> {
                 (_, Some(Desired::ObjectIgnored)) => return self.ignore_object(),
                 (_, Some(Desired::Values(values))) => values,
                 (_, Some(Desired::Nothing | Desired::AttributeIgnored)) => {
-                    mapping.default.iter().cloned().collect()
+                    mapping.default.iter().map(Cow::from).collect()
                 }
-                (_, None) => Vec::new(),
+                (_, None) => Texts::new(),
             };
             match mapping.role {
                 Role::State | Role::Password => {}
                 Role::Reference => references.extend(self.reference(mapping, None, wanted)),
-                Role::Container => container = wanted.into_iter().next().or(container),
+                Role::Container => container = first(wanted).or(container),
                 Role::Plain | Role::Name => {
                     if let Some(wanted) = self.checked(mapping, wanted)
                         && !wanted.is_empty()
@@ -285,7 +289,7 @@ impl<'a> Draft<'a> {
         &mut self,
         account: &Account,
         mapping: &Mapping,
-        wanted: Vec<String>,
+        wanted: Texts<'_>,
         renaming: &mut Vec<Effect>,
     ) {
         let held = account
@@ -317,6 +321,7 @@ impl<'a> Draft<'a> {
                     });
                 }
             }
+            Role::Plain if mapping.agrees(held, &wanted) => {}
             Role::Plain => {
                 let Some(mut wanted) = self.checked(mapping, wanted) else {
                     return;
@@ -359,13 +364,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Points a reference at the account of the worker it names; pending while that worker has none.
-    fn reference(
-        &mut self,
-        mapping: &Mapping,
-        before: Option<Anchor>,
-        wanted: Vec<String>,
-    ) -> Option<Effect> {
-        let to = wanted.into_iter().next()?;
+    fn reference(&mut self, mapping: &Mapping, before: Option<Anchor>, wanted: Texts<'_>) -> Option<Effect> {
+        let to = first(wanted)?;
         let attribute = mapping.target.clone();
         match self.facts.references.get(&to) {
             Some(anchor) if before.as_ref() == Some(anchor) => None,
@@ -385,10 +385,10 @@ impl<'a> Draft<'a> {
         &mut self,
         account: &Account,
         held: &[String],
-        wanted: Vec<String>,
+        wanted: Texts<'_>,
         renaming: &mut Vec<Effect>,
     ) {
-        let (Some(before), Some(after)) = (held.first(), wanted.into_iter().next()) else {
+        let (Some(before), Some(after)) = (held.first(), first(wanted)) else {
             return;
         };
         let stays = self.effects.contains(&Effect::Disable) || account.enabled == Some(false);
@@ -431,16 +431,13 @@ impl<'a> Draft<'a> {
     }
 
     /// The values, if the target would take them; a violation holds this attribute and nothing else.
-    fn checked(&mut self, mapping: &Mapping, values: Vec<String>) -> Option<Vec<String>> {
-        let values = if mapping.multivalued {
-            values
-        } else {
-            values.into_iter().take(1).collect()
-        };
+    fn checked(&mut self, mapping: &Mapping, values: Texts<'_>) -> Option<Vec<String>> {
+        let most = if mapping.multivalued { usize::MAX } else { 1 };
         let canonical = self.policy.model.canonical;
         let values: Vec<String> = values
             .into_iter()
-            .map(|value| canonical(&mapping.target, value))
+            .take(most)
+            .map(|value| canonical(&mapping.target, value.into_owned()))
             .collect();
         let violation = values
             .iter()
@@ -467,7 +464,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn desired(&mut self, mapping: &Mapping) -> Option<Desired> {
+    fn desired(&mut self, mapping: &'a Mapping) -> Option<Desired<'a>> {
         if mapping.chooses() {
             return self.chosen(mapping);
         }
@@ -484,9 +481,9 @@ impl<'a> Draft<'a> {
     }
 
     /// The candidate that this worker was given (B22).
-    fn chosen(&mut self, mapping: &Mapping) -> Option<Desired> {
+    fn chosen(&mut self, mapping: &Mapping) -> Option<Desired<'a>> {
         if let Some(value) = self.facts.names.get(&mapping.target) {
-            return Some(Desired::Values(vec![value.clone()]));
+            return Some(Desired::Values(smallvec![Cow::from(value)]));
         }
         self.finding(
             Finding::new(
@@ -513,4 +510,8 @@ impl<'a> Draft<'a> {
     fn revisit_by(&mut self, at: Timestamp) {
         self.revisit = Some(self.revisit.map_or(at, |earlier| earlier.min(at)));
     }
+}
+
+fn first(wanted: Texts<'_>) -> Option<String> {
+    wanted.into_iter().next().map(Cow::into_owned)
 }

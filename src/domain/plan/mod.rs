@@ -7,6 +7,7 @@
 mod change;
 mod draft;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, TimestampRound, Unit};
@@ -16,7 +17,7 @@ pub use change::{Change, ChangeId, Effect, Receipt, Recipe};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
-use super::expression::{Context, EvaluationError, Expression, Outcome, Seed, tokens};
+use super::expression::{Context, EvaluationError, Expression, Outcome, Seed};
 use super::finding::{Finding, Weight};
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
@@ -81,7 +82,7 @@ pub fn references(policy: &Policy, worker: &Worker, moment: &Moment) -> Vec<Stri
         .filter(|mapping| mapping.role == Role::Reference);
     references
         .filter_map(|mapping| match moment.desired(policy, worker, mapping) {
-            Ok(Desired::Values(values)) => values.into_iter().next(),
+            Ok(Desired::Values(values)) => values.into_iter().next().map(Cow::into_owned),
             _ => None,
         })
         .collect()
@@ -251,14 +252,13 @@ fn disputed(by: &str, candidates: &[Anchor]) -> String {
 impl Moment {
     /// The one text that a candidate comes to; `None` for none, several, or what cannot be had.
     fn text(&self, policy: &Policy, worker: &Worker, target: &str, candidate: &Expression) -> Option<String> {
-        let tokens = policy.settings.default_domain.as_deref().map(tokens);
         let outcome = candidate.evaluate(&Context {
             attributes: &worker.attributes,
             now: self.now,
             seed: Seed::new(self.plan, &worker.anchor, target),
             taken: &|_| false,
             default_domain: policy.settings.default_domain.as_deref(),
-            settings: tokens.as_ref().map_or(&[], |tokens| tokens.as_slice()),
+            directory_domain: policy.settings.default_domain.as_deref(),
         });
         match outcome {
             Ok(Outcome::Value {
@@ -273,20 +273,19 @@ impl Moment {
     }
 
     /// What one mapping wants for one worker at this moment.
-    pub fn desired(
+    pub fn desired<'a>(
         &self,
-        policy: &Policy,
-        worker: &Worker,
-        mapping: &Mapping,
-    ) -> Result<Desired, EvaluationError> {
-        let tokens = policy.settings.default_domain.as_deref().map(tokens);
+        policy: &'a Policy,
+        worker: &'a Worker,
+        mapping: &'a Mapping,
+    ) -> Result<Desired<'a>, EvaluationError> {
         mapping.desired(&Context {
             attributes: &worker.attributes,
             now: self.now,
             seed: Seed::new(self.plan, &worker.anchor, &mapping.target),
             taken: &|_| false,
             default_domain: policy.settings.default_domain.as_deref(),
-            settings: tokens.as_ref().map_or(&[], |tokens| tokens.as_slice()),
+            directory_domain: policy.settings.default_domain.as_deref(),
         })
     }
 

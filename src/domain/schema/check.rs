@@ -199,15 +199,8 @@ impl Checked<'_> {
                 problems.push(Problem::warning(path.clone(), message));
             }
         }
-        let categories = self
-            .object
-            .scope
-            .as_ref()
-            .and_then(|scope| scope.other.get("categoryFilterGroups"));
-        if categories
-            .and_then(serde_json::Value::as_array)
-            .is_some_and(|groups| !groups.is_empty())
-        {
+        let written = self.object.scope.as_ref();
+        if written.is_some_and(|scope| !scope.category_filter_groups.is_empty()) {
             let message = "these filters are kept and not evaluated: express them in groups";
             problems.push(Problem::warning(format!("{path}.categoryFilterGroups"), message));
         }

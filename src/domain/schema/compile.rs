@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use super::check::Checked;
-use super::{Attribute, AttributeMapping, Object, ObjectMapping, Problem, Rule, Schema, Source};
+use super::{Attribute, AttributeMapping, Object, ObjectMapping, Problem, Rule, Schema};
 use crate::domain::account::Model;
-use crate::domain::expression::Expression;
-use crate::domain::expression::tree::Tree;
+use crate::domain::expression::{Expression, ParseError};
 use crate::domain::mapping::{Flow, Mapping, Role};
 use crate::domain::scope::Scope;
 
@@ -77,9 +76,9 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
             delete: false,
         }
     });
-    let scope = Scope::compile(object.scope.as_ref()).unwrap_or_else(|messages| {
-        let at = |message| Problem::error(format!("{path}.scope"), message);
-        problems.extend(messages.into_iter().map(at));
+    let scope = Scope::compile(object.scope.as_ref()).unwrap_or_else(|found| {
+        let at = |(place, message)| Problem::error(format!("{path}.scope.{place}"), message);
+        problems.extend(found.into_iter().map(at));
         Scope::default()
     });
     let checked = Checked {
@@ -169,12 +168,8 @@ impl Reader<'_> {
         if target.is_empty() {
             return Err(("targetAttributeName", "the target attribute has no name".into()));
         }
-        let expression = mapping
-            .source
-            .as_ref()
-            .map(expression)
-            .transpose()
-            .map_err(|message| ("source.expression", message))?;
+        let expression = mapping.expression.clone().transpose();
+        let expression = expression.map_err(|error| ("source.expression", unreadable(mapping, &error)))?;
         let definition = self.target.and_then(|object| object.attribute(written));
         let role = self.role(target, definition.and_then(|one| one.kind.as_deref()));
         if role == Role::Password && expression.as_ref().is_some_and(|one| one.recipe().is_none()) {
@@ -230,17 +225,15 @@ impl Reader<'_> {
     }
 }
 
-/// The text is what people edit, so it wins over the stored tree.
-fn expression(source: &Source) -> Result<Expression, String> {
-    let tree = serde_json::to_value(source).and_then(serde_json::from_value::<Tree>);
-    let tree = tree.map_err(|error| format!("the stored tree cannot be read: {error}"))?;
-    if tree.expression.is_none() && tree.name.is_none() {
-        return Err("the source has neither an expression nor a name".into());
-    }
-    Expression::from_tree(&tree).map_err(|error| match &tree.expression {
+fn unreadable(mapping: &AttributeMapping, error: &ParseError) -> String {
+    let text = mapping
+        .source
+        .as_ref()
+        .and_then(|source| source.expression.as_ref());
+    match text {
         Some(text) => format!("{} (at character {} of {text})", error.message, error.at),
-        None => error.message,
-    })
+        None => error.message.clone(),
+    }
 }
 
 #[rustfmt::skip]

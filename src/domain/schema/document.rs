@@ -1,5 +1,8 @@
 //! A schema as it is kept: Graph's JSON, made whole, with everything in it that Muster does not know.
 
+use std::io::BufWriter;
+
+use serde::Deserialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -19,18 +22,19 @@ impl Document {
     /// Takes in what a client sent or a file holds: sparse objects are made whole, and of a text and its stored tree
     /// whichever is missing is made from the other. The error names every member that cannot be read.
     pub fn read(mut json: Json) -> Result<Document, Vec<Problem>> {
-        let digest = digest(&json);
+        let wrong = |error: serde_json::Error| vec![Problem::error("", error.to_string())];
+        let digest = digest(&json).map_err(wrong)?;
         let mut problems = shape::complete(&mut json);
         if problems.iter().any(Problem::is_error) {
             return Err(problems);
         }
-        let wrong = |error: serde_json::Error| vec![Problem::error("", error.to_string())];
-        sources(&mut json, &mut problems).map_err(wrong)?;
+        let mut schema = Schema::deserialize(&json).map_err(wrong)?;
+        sources(&mut schema, &mut json, &mut problems).map_err(wrong)?;
         if problems.iter().any(Problem::is_error) {
             return Err(problems);
         }
         Ok(Document {
-            schema: serde_json::from_value(json.clone()).map_err(wrong)?,
+            schema,
             warnings: problems,
             digest,
             json,
@@ -67,43 +71,51 @@ impl Document {
     }
 }
 
-fn digest(json: &Json) -> String {
-    let digest = Sha256::digest(json.to_string().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest(json: &Json) -> serde_json::Result<String> {
+    let mut writer = BufWriter::with_capacity(1 << 16, Sha256::new());
+    serde_json::to_writer(&mut writer, json)?;
+    let hash = writer
+        .into_inner()
+        .map_err(|error| serde_json::Error::io(error.into_error()))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Calls in one another of which a tree can be kept: JSON is read 128 levels deep at most, and each call takes three.
 const DEEPEST_TREE: usize = 36;
 
-/// Every mapping has its text and its tree. One that cannot be read stays as it is: compiling says what is wrong.
-fn sources(schema: &mut Json, problems: &mut Vec<Problem>) -> serde_json::Result<()> {
-    for (rule_at, rule) in items(schema, "synchronizationRules").enumerate() {
-        for (object_at, object) in items(rule, "objectMappings").enumerate() {
-            for (at, mapping) in items(object, "attributeMappings").enumerate() {
-                let source = &mut mapping["source"];
-                let wrong = if source.is_null() { None } else { agree(source)? };
-                problems.extend(wrong.map(|(severity, message)| Problem {
-                    severity,
-                    path: format!("synchronizationRules[{rule_at}].objectMappings[{object_at}].attributeMappings[{at}].source"),
-                    message: message.to_string(),
-                }));
+/// Every mapping has its text, its tree and its expression. One that cannot be read stays as it is: compiling says what is
+/// wrong.
+fn sources(schema: &mut Schema, json: &mut Json, problems: &mut Vec<Problem>) -> serde_json::Result<()> {
+    for (rule_at, rule) in schema.synchronization_rules.iter_mut().enumerate() {
+        let json = &mut json["synchronizationRules"][rule_at];
+        for (object_at, object) in rule.object_mappings.iter_mut().enumerate() {
+            let json = &mut json["objectMappings"][object_at]["attributeMappings"];
+            for (at, mapping) in object.attribute_mappings.iter_mut().enumerate() {
+                let Some(tree) = &mapping.source else { continue };
+                let expression = Expression::from_tree(tree);
+                if let Ok(expression) = &expression
+                    && let Some((severity, message)) = agree(expression, tree, &mut json[at]["source"])?
+                {
+                    problems.push(Problem {
+                        severity,
+                        path: format!("synchronizationRules[{rule_at}].objectMappings[{object_at}].attributeMappings[{at}].source"),
+                        message: message.to_string(),
+                    });
+                }
+                mapping.expression = Some(expression);
             }
         }
     }
     Ok(())
 }
 
-fn items<'j>(json: &'j mut Json, member: &str) -> impl Iterator<Item = &'j mut Json> {
-    json[member].as_array_mut().into_iter().flatten()
-}
-
 /// Makes the text from the tree where it is missing, and the tree from the text, which is what counts where both are there.
 /// What is wrong with them, if anything.
-fn agree(source: &mut Json) -> serde_json::Result<Option<(Severity, &'static str)>> {
-    let written: Tree = serde_json::from_value(source.clone())?;
-    let Ok(expression) = Expression::from_tree(&written) else {
-        return Ok(None);
-    };
+fn agree(
+    expression: &Expression,
+    written: &Tree,
+    source: &mut Json,
+) -> serde_json::Result<Option<(Severity, &'static str)>> {
     let whole = expression.tree();
     if depth(&whole) > DEEPEST_TREE {
         return Ok(Some((

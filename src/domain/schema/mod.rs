@@ -1,8 +1,8 @@
 //! Microsoft Graph's synchronizationSchema: which directories there are, and how one's attributes become the
 //! other's.
 //!
-//! The JSON is kept whole: members Muster does not know survive a round trip, since people move schemas
-//! between services. [`compile`] turns it into the checked mapping that planning uses.
+//! A [`Document`] keeps the JSON whole: members Muster does not know survive a round trip, since people move schemas
+//! between services. [`compile`] turns what planning reads of it ([`Schema`]) into the checked mapping that planning runs.
 
 mod check;
 mod compile;
@@ -16,8 +16,10 @@ pub use template::{TEMPLATES, Template, template};
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer};
+
+use super::expression::tree::Tree;
+use super::expression::{Expression, ParseError};
 
 /// Something wrong with a schema, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,22 +68,17 @@ impl fmt::Display for Problem {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What planning reads of a schema. The whole of it is its [`Document`].
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Schema {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub synchronization_rules: Vec<Rule>,
     #[serde(deserialize_with = "or_default")]
     pub directories: Vec<Directory>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rule {
     pub id: Option<String>,
@@ -93,11 +90,9 @@ pub struct Rule {
     pub target_directory_name: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub object_mappings: Vec<ObjectMapping>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectMapping {
     pub name: Option<String>,
@@ -109,15 +104,16 @@ pub struct ObjectMapping {
     pub scope: Option<Filter>,
     #[serde(deserialize_with = "or_default")]
     pub attribute_mappings: Vec<AttributeMapping>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AttributeMapping {
     pub target_attribute_name: String,
-    pub source: Option<Source>,
+    pub source: Option<Tree>,
+    /// The source, parsed once for whoever compiles the schema.
+    #[serde(skip)]
+    pub expression: Option<Result<Expression, ParseError>>,
     pub default_value: Option<String>,
     /// `Always`, `ObjectAddOnly`, `MultiValueAddOnly`, `ValueAddOnly` or `AttributeAddOnly`.
     pub flow_type: Option<String>,
@@ -125,25 +121,10 @@ pub struct AttributeMapping {
     #[serde(deserialize_with = "or_default")]
     pub matching_priority: u32,
     /// The mapping's half of the two gates that let a null clear the target (B3).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_null_values: Option<bool>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Source {
-    pub expression: Option<String>,
-    pub name: Option<String>,
-    /// `Attribute`, `Constant` or `Function`.
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Filter {
     #[serde(deserialize_with = "or_default")]
@@ -151,11 +132,12 @@ pub struct Filter {
     /// Whom none of these lets through is not looked at.
     #[serde(deserialize_with = "or_default")]
     pub input_filter_groups: Vec<FilterGroup>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
+    /// Kept, and not evaluated.
+    #[serde(deserialize_with = "or_default")]
+    pub category_filter_groups: Vec<FilterGroup>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FilterGroup {
     pub name: Option<String>,
@@ -163,7 +145,7 @@ pub struct FilterGroup {
     pub clauses: Vec<FilterClause>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FilterClause {
     pub operator_name: String,
@@ -171,35 +153,31 @@ pub struct FilterClause {
     pub target_operand: Option<TargetOperand>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct TargetOperand {
     #[serde(deserialize_with = "or_default")]
     pub values: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Directory {
     pub id: Option<String>,
     pub name: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub objects: Vec<Object>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Object {
     pub name: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub attributes: Vec<Attribute>,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Attribute {
     pub name: String,
@@ -217,8 +195,6 @@ pub struct Attribute {
     pub case_exact: bool,
     #[serde(deserialize_with = "or_default")]
     pub flow_null_values: bool,
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 /// Clients send `null` for an empty list or a false flag.

@@ -179,8 +179,13 @@ pub fn complete(schema: &mut Json) -> Vec<Problem> {
 }
 
 struct Walk {
-    path: Vec<String>,
+    path: Vec<Step>,
     problems: Vec<Problem>,
+}
+
+enum Step {
+    Member(&'static str),
+    Item(usize),
 }
 
 impl Walk {
@@ -189,7 +194,7 @@ impl Walk {
             return self.error("is nested too deeply");
         }
         for (name, kind) in shape {
-            self.path.push((*name).to_string());
+            self.path.push(Step::Member(name));
             match members.get_mut(*name) {
                 None | Some(Json::Null) if matches!(kind, Kind::Name | Kind::Required(_)) => {
                     self.error("is missing");
@@ -245,7 +250,7 @@ impl Walk {
             }
             (Kind::List(shape), Json::Array(items)) => {
                 for (at, item) in items.iter_mut().enumerate() {
-                    self.path.push(format!("[{at}]"));
+                    self.path.push(Step::Item(at));
                     match item {
                         Json::Object(members) => self.object(members, shape),
                         _ => self.error("must be an object"),
@@ -267,7 +272,14 @@ impl Walk {
     }
 
     fn note(&mut self, severity: Severity, message: String) {
-        let path = self.path.join(".").replace(".[", "[");
+        let mut path = String::new();
+        for step in &self.path {
+            match step {
+                Step::Member(name) if path.is_empty() => path.push_str(name),
+                Step::Member(name) => path.extend([".", name]),
+                Step::Item(at) => path.push_str(&format!("[{at}]")),
+            }
+        }
         self.problems.push(Problem {
             severity,
             path,

@@ -1,6 +1,6 @@
 //! The mappings that come with Muster, as the JSON that Graph would give.
 
-use super::{Document, Problem, Schema};
+use super::{Document, Problem};
 
 #[derive(Debug)]
 pub struct Template {
@@ -34,9 +34,5 @@ impl Template {
     /// The schema as it is kept.
     pub fn document(&self) -> Result<Document, Vec<Problem>> {
         Document::decode(self.json.as_bytes())
-    }
-
-    pub fn schema(&self) -> Result<Schema, serde_json::Error> {
-        serde_json::from_str(self.json)
     }
 }

@@ -31,9 +31,9 @@ impl World {
         );
         let schema = muster::domain::schema::template("API2AD")
             .unwrap()
-            .schema()
+            .document()
             .unwrap();
-        let mut schema = serde_json::to_value(&schema).unwrap();
+        let mut schema = schema.json().clone();
         let place = r#"Switch([userType], "OU=Staff,DC=example,DC=test", "Leaver", "OU=Leavers,OU=Staff,DC=example,DC=test")"#;
         schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"]
             .as_array_mut()

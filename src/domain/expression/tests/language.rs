@@ -374,7 +374,7 @@ fn every_worker_and_mapping_draws_other_values() {
             seed: Seed::new(plan, worker, mapping),
             taken: &|_| false,
             default_domain: None,
-            settings: &[],
+            directory_domain: None,
         };
         format!("{:?}", expression.evaluate(&context))
     };
