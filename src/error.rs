@@ -19,7 +19,16 @@ pub struct Error {
     pub target: Option<String>,
     /// When the other side asked for patience.
     pub retry_after: Option<Duration>,
+    /// What is wrong one by one, where the message sums several up.
+    pub details: Vec<Detail>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// One of several things that are wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    pub target: String,
+    pub message: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +90,7 @@ impl Error {
             message: message.into(),
             target: None,
             retry_after: None,
+            details: Vec::new(),
             source: None,
         }
     }
@@ -109,6 +119,11 @@ impl Error {
 
     pub fn retry_after(mut self, wait: Duration) -> Error {
         self.retry_after = Some(wait);
+        self
+    }
+
+    pub fn details(mut self, details: Vec<Detail>) -> Error {
+        self.details = details;
         self
     }
 

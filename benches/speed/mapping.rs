@@ -89,7 +89,7 @@ fn evaluate(compiled: &Compiled, worker: &Worker) {
 
 fn compile(document: &Document) -> Compiled {
     let model = active_directory::MODEL;
-    schema::compile(document.schema(), Options { model }).unwrap()
+    schema::compile(document.schema(), Options { model }).unwrap().0
 }
 
 fn template() -> Document {

@@ -28,7 +28,18 @@ pub struct Body {
     pub code: String,
     /// What is wrong, which member it is about, and what to do.
     pub message: String,
+    /// Each thing that is wrong by itself, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
     pub inner_error: Inner,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Detail {
+    pub code: String,
+    pub message: String,
+    /// The member it is about.
+    pub target: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -58,8 +69,14 @@ impl Problem {
             "InboxFull" => Kind::Internal.row().code.to_string(),
             code => code.to_string(),
         };
+        let details = self.0.details.iter().map(|one| Detail {
+            code: code.clone(),
+            message: one.message.clone(),
+            target: one.target.clone(),
+        });
         let envelope = Envelope {
             error: Body {
+                details: details.collect(),
                 code,
                 message,
                 inner_error: Inner {

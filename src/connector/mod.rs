@@ -59,6 +59,12 @@ impl System {
         self.model().is_some()
     }
 
+    /// A tenant of the cloud: what people sign in with there is the same name as in the directories that are synchronized
+    /// with it.
+    pub fn is_tenant(&self) -> bool {
+        matches!(self, System::Entra(_))
+    }
+
     /// What this kind of target calls things; `None` for what is no target.
     pub fn model(&self) -> Option<Model> {
         match self {
@@ -160,8 +166,9 @@ pub trait Session: Send + Sync {
     async fn find(&self, lookups: &[Lookup]) -> Result<Vec<Vec<Account>>>;
 
     /// Whether somebody holds these values where they have to be nobody's (B22): an address or a name to sign in with in
-    /// any of its forms, of an object of any kind. `taken[i]` answers `values[i]`.
-    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<bool>>;
+    /// any of its forms, of an object of any kind. `taken[i]` answers `values[i]`; a value that the target cannot compare
+    /// has an error of its own.
+    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<Result<bool>>>;
 
     /// Every account that the matching search could find, in pages.
     fn list(&self) -> BoxStream<'_, Result<Vec<Account>>>;

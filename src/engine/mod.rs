@@ -21,7 +21,7 @@ pub mod schemas;
 mod setup;
 
 pub use clock::Clock;
-pub use setup::{compile, declared};
+pub use setup::{compile, declared, invalid};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -62,6 +62,8 @@ struct Runner {
     app: App,
     policy: Arc<Policy>,
     target: Box<dyn Target>,
+    /// Where else a name has to be nobody's before it is given: tenants beside a directory (B22).
+    tenants: Vec<Box<dyn Target>>,
     replication_delay: Duration,
     call_timeout: Duration,
     /// The same for whatever replaces this one.

@@ -1,7 +1,7 @@
 //! Choosing names for accounts that are about to be made (`SelectUniqueValue`, B22): the candidates of a whole page are
 //! asked of the target at once, then each worker is given the first that nobody has, in the order of their anchors.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Context;
 use super::reconcile::Subject;
@@ -12,6 +12,9 @@ use crate::domain::value::folded;
 use crate::error::Result;
 use crate::store::jobs;
 use crate::store::names::{self, Name};
+
+/// What people sign in with, in a tenant.
+const SIGN_IN: &str = "userPrincipalName";
 
 /// One attribute of one worker's that is to be unique.
 #[derive(Clone)]
@@ -36,10 +39,13 @@ pub async fn choose(
         return Ok(());
     }
     remember(cx, &mut wishes).await?;
-    let taken = taken(session, &wishes).await?;
+    let mut answers = ask(session, &questions(&wishes)).await?;
+    elsewhere(cx, &wishes, &mut answers).await;
     for wish in &mut wishes {
-        wish.candidates
-            .retain(|value| !taken.contains(&(wish.attribute.clone(), folded(value))));
+        let unclear = wish.keep_free(&answers);
+        subjects[wish.subject]
+            .unclear
+            .extend(unclear.map(|why| (wish.attribute.clone(), why)));
     }
     wishes.sort_by(|one, other| one.owner.cmp(&other.owner));
     let (id, token, now) = (cx.origin.job.clone(), cx.token, cx.clock.now());
@@ -71,6 +77,7 @@ fn wishes(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Vec<Wish> 
     let mut wishes = Vec::new();
     for (at, subject) in subjects.iter_mut().enumerate() {
         subject.names.clear();
+        subject.unclear.clear();
         if subject.link.is_some() || !subject.found.accounts.is_empty() || subject.found.owner.is_some() {
             continue;
         }
@@ -127,29 +134,79 @@ async fn remember(cx: &Context, wishes: &mut [Wish]) -> Result<()> {
     Ok(())
 }
 
-/// Whatever of it somebody holds in the target, by attribute, folded.
-async fn taken(session: &dyn Session, wishes: &[Wish]) -> Result<HashSet<(String, String)>> {
-    let mut asked: BTreeMap<(String, String), UniqueValue> = BTreeMap::new();
+/// Whether somebody holds a value, by attribute and folded value, or why nobody knows.
+type Answers = HashMap<(String, String), Result<bool>>;
+
+/// Each candidate once.
+fn questions(wishes: &[Wish]) -> Vec<UniqueValue> {
+    let mut asked: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for wish in wishes {
         for value in &wish.candidates {
-            asked
-                .entry((wish.attribute.clone(), folded(value)))
-                .or_insert_with(|| UniqueValue {
-                    attribute: wish.attribute.clone(),
-                    value: value.clone(),
-                });
+            asked.entry((&wish.attribute, folded(value))).or_insert(value);
         }
     }
-    let (keys, values): (Vec<_>, Vec<UniqueValue>) = asked.into_iter().unzip();
-    let holders = session.taken(&values).await?;
-    Ok(keys
-        .into_iter()
-        .zip(holders)
-        .filter_map(|(key, is_taken)| is_taken.then_some(key))
-        .collect())
+    let value = |((attribute, _), value): ((&str, String), &str)| UniqueValue {
+        attribute: attribute.to_string(),
+        value: value.to_string(),
+    };
+    asked.into_iter().map(value).collect()
+}
+
+async fn ask(session: &dyn Session, values: &[UniqueValue]) -> Result<Answers> {
+    let answers = session.taken(values).await?;
+    Ok(values.iter().map(key).zip(answers).collect())
+}
+
+/// What people sign in with is asked of the tenants too. While one cannot be asked nobody is given such a name, and everything
+/// else goes on.
+async fn elsewhere(cx: &Context, wishes: &[Wish], answers: &mut Answers) {
+    let mut values = questions(wishes);
+    values.retain(|one| one.value.contains('@') && matches!(answers.get(&key(one)), Some(Ok(false))));
+    if values.is_empty() {
+        return;
+    }
+    let as_names: Vec<UniqueValue> = values
+        .iter()
+        .map(|one| UniqueValue {
+            attribute: SIGN_IN.to_string(),
+            value: one.value.clone(),
+        })
+        .collect();
+    for tenant in &cx.runner.tenants {
+        let found = match tenant.open(None).await {
+            Ok(session) => session.taken(&as_names).await,
+            Err(error) => Err(error),
+        };
+        let found = found.unwrap_or_else(|error| values.iter().map(|_| Err(error.shared())).collect());
+        for (one, found) in values.iter().zip(found) {
+            if !matches!(found, Ok(false)) {
+                answers.insert(key(one), found);
+            }
+        }
+    }
+}
+
+fn key(value: &UniqueValue) -> (String, String) {
+    (value.attribute.clone(), folded(&value.value))
 }
 
 impl Wish {
+    /// Leaves the candidates that are nobody's. Where none is left, and it was not known of one whether it is: why.
+    fn keep_free(&mut self, answers: &Answers) -> Option<String> {
+        let mut unclear = None;
+        let attribute = &self.attribute;
+        self.candidates
+            .retain(|value| match answers.get(&(attribute.clone(), folded(value))) {
+                Some(Ok(is_taken)) => !is_taken,
+                Some(Err(error)) => {
+                    unclear = Some(error.to_string());
+                    false
+                }
+                None => false,
+            });
+        unclear.filter(|_| self.candidates.is_empty())
+    }
+
     fn name(&self, value: &str) -> Name {
         Name {
             namespace: self.namespace.clone(),

@@ -48,6 +48,8 @@ pub struct Subject {
     pub references: BTreeMap<String, Anchor>,
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
+    /// Why nothing could be chosen, by attribute.
+    pub unclear: BTreeMap<String, String>,
     pub planned: Option<Planned>,
     pub held: Vec<Held>,
 }
@@ -169,6 +171,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
                 found: Found::default(),
                 references: BTreeMap::new(),
                 names: BTreeMap::new(),
+                unclear: BTreeMap::new(),
                 planned: None,
                 held: Vec::new(),
                 worker,
@@ -525,6 +528,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
             names: std::mem::take(&mut subject.names),
+            unclear: std::mem::take(&mut subject.unclear),
             recoverable,
             resumed: subject
                 .earlier

@@ -3,10 +3,11 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 use super::{Engine, Runner, setup};
 use crate::config::{App, Config};
-use crate::domain::schema::Document;
+use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Error, Result};
 use crate::store::{Store, jobs, schemas};
 
@@ -17,18 +18,19 @@ impl Engine {
         newest.ok_or_else(|| Error::internal("the app has no schema"))
     }
 
-    /// Replaces the schema with this JSON, as clients and portals send it. Everybody is looked at again only if what it
-    /// means is another thing than before.
-    pub async fn put_schema(&self, app: &App, body: Vec<u8>) -> Result<()> {
-        let (config, app) = (self.config().clone(), app.clone());
-        let id = app.id;
-        let checked = tokio::task::spawn_blocking(move || checked(&config, &app, &body));
-        let document = checked
+    /// Replaces the schema with what clients and portals send, or the members of it that they send. Everybody is looked at
+    /// again only if what it means is another thing than before.
+    pub async fn put_schema(&self, app: &App, revise: Revise, body: Vec<u8>) -> Result<()> {
+        let (_, before) = self.schema(app).await?;
+        let (config, cloned) = (self.config().clone(), app.clone());
+        let checked = tokio::task::spawn_blocking(move || {
+            let given = schema::json(&body).map_err(|problems| setup::invalid(&problems))?;
+            checked(&config, &cloned, revise(before.json(), given))
+        });
+        let (document, _) = checked
             .await
             .map_err(|error| Error::internal("checking the schema ended early").because(error))??;
-        let app = self.config().apps.iter().find(|app| app.id == id);
-        let app = app.ok_or_else(|| Error::internal("the app is gone"))?;
-        self.replace(app, document, "api").await
+        self.replace(app, &document, "api").await
     }
 
     /// Puts the template's schema back.
@@ -37,15 +39,12 @@ impl Engine {
             .template
             .document()
             .map_err(|problems| setup::invalid(&problems))?;
-        self.replace(app, document, "template").await
+        self.replace(app, &document, "template").await
     }
 
-    async fn replace(&self, app: &App, document: Document, origin: &'static str) -> Result<()> {
-        let policy = setup::policy(self.config(), app, &document, 0)?;
-        // One that cannot run any more is always replaced.
-        let before = self.current(&app.job).await;
-        let changes = before.map_or(true, |runner| runner.policy.schema != policy.schema);
-        keep(self.store(), app, &document, origin, changes, self.clock().now()).await?;
+    async fn replace(&self, app: &App, document: &Document, origin: &'static str) -> Result<()> {
+        let now = self.clock().now();
+        keep(self.config(), self.store(), app, document, origin, now).await?;
         self.wake(&app.job);
         Ok(())
     }
@@ -70,46 +69,46 @@ impl Engine {
     }
 }
 
-/// Everything that could keep a schema from running is found before it is kept.
-pub fn checked(config: &Config, app: &App, body: &[u8]) -> Result<Document> {
-    let document = Document::decode(body).map_err(|problems| setup::invalid(&problems))?;
-    setup::connector(config, app, &setup::policy(config, app, &document, 0)?)?;
-    Ok(document)
+/// What becomes of a schema, given what a client sent (see [`schema::revision`]).
+pub type Revise = fn(before: &Json, given: Json) -> Json;
+
+/// Everything that could keep a schema from running is found before it is kept; what may not do what was meant is told
+/// beside it.
+pub fn checked(config: &Config, app: &App, given: Json) -> Result<(Document, Vec<Problem>)> {
+    let document = Document::read(given).map_err(|problems| setup::invalid(&problems))?;
+    let (policy, warnings) = setup::policy(config, app, &document, 0)?;
+    setup::connector(config, app, &policy)?;
+    Ok((document, warnings))
 }
 
-/// Replaces a schema beside a gateway that may be running, which takes it up by itself.
-pub async fn import(
+/// Makes a schema the newest version of its app's; a gateway that runs beside takes it up by itself.
+pub async fn keep(
     config: &Config,
     store: &Store,
     app: &App,
     document: &Document,
-    now: Timestamp,
-) -> Result<()> {
-    let policy = setup::policy(config, app, document, 0)?;
-    let before = newest(store, app).await.ok().flatten();
-    let before = before.and_then(|(_, document)| setup::policy(config, app, &document, 0).ok());
-    let changes = before.is_none_or(|before| before.schema != policy.schema);
-    keep(store, app, document, "api", changes, now).await
-}
-
-/// Makes a schema the newest version of its app's.
-pub async fn keep(
-    store: &Store,
-    app: &App,
-    document: &Document,
     origin: &'static str,
-    has_all_looked_at: bool,
     now: Timestamp,
 ) -> Result<()> {
+    let changes = changes(config, store, app, document).await?;
     let (id, job) = (app.id.to_string(), app.job.clone());
     let (body, hash) = (document.json().to_string(), document.digest().to_string());
     store
         .write(move |conn| {
-            jobs::update_status(conn, &job, |status| status.full_due |= has_all_looked_at)?;
+            jobs::update_status(conn, &job, |status| status.full_due |= changes)?;
             schemas::add(conn, &id, &body, &hash, origin, now)
         })
         .await
         .map(drop)
+}
+
+/// Whether a schema means another thing than the newest version, so that everybody has to be looked at again. One that cannot
+/// run any more meant nothing.
+pub(super) async fn changes(config: &Config, store: &Store, app: &App, document: &Document) -> Result<bool> {
+    let (after, _) = setup::policy(config, app, document, 0)?;
+    let before = newest(store, app).await.ok().flatten();
+    let before = before.and_then(|(_, document)| setup::policy(config, app, &document, 0).ok());
+    Ok(before.is_none_or(|(before, _)| before.schema != after.schema))
 }
 
 /// The newest version, whoever put it there.

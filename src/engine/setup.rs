@@ -9,9 +9,10 @@ use super::{Clock, Runner};
 use crate::config::{App, Config};
 use crate::connector::Target;
 use crate::domain::account::Model;
+use crate::domain::mapping::Mapping;
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 use crate::store::jobs::{self, Job, State, Status, Taken};
 use crate::store::{Store, links, schemas, systems};
 
@@ -35,7 +36,7 @@ pub(super) async fn runners(
 pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<Notify>) -> Result<Runner> {
     let newest = super::schemas::newest(store, app).await?;
     let (version, document) = newest.ok_or_else(|| Error::internal("the app has no schema"))?;
-    let policy = policy(config, app, &document, version).map_err(|error| {
+    let (policy, _) = policy(config, app, &document, version).map_err(|error| {
         let message = format!(
             "the schema kept for this app, version {version}, cannot run: import another\n{}",
             error.message
@@ -47,12 +48,25 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<
     let system = target(config, app)?;
     Ok(Runner {
         target: connector(config, app, &policy)?,
+        tenants: tenants(config, app, &policy)?,
         replication_delay: system.replication_delay(),
         call_timeout: system.call_timeout(),
         policy: Arc::new(policy),
         app: app.clone(),
         wake,
     })
+}
+
+/// The other systems whose people sign in with the names that this one gives, if it chooses any (B22).
+fn tenants(config: &Config, app: &App, policy: &Policy) -> Result<Vec<Box<dyn Target>>> {
+    if !policy.schema.mappings.iter().any(Mapping::chooses) {
+        return Ok(Vec::new());
+    }
+    let others = config.systems.iter().filter(|(name, _)| **name != app.target);
+    others
+        .filter(|(_, system)| system.is_tenant())
+        .map(|(_, system)| system.target(&[], None))
+        .collect()
 }
 
 /// The connector that a policy asks for.
@@ -62,19 +76,29 @@ pub(super) fn connector(config: &Config, app: &App, policy: &Policy) -> Result<B
 
 /// Compiles an app's schema as the config has it; the error lists every problem with its JSON path.
 pub fn compile(config: &Config, app: &App) -> Result<Policy> {
-    policy(config, app, &declared(app)?, 0)
+    policy(config, app, &declared(app)?, 0).map(|(policy, _)| policy)
 }
 
-pub(super) fn policy(config: &Config, app: &App, document: &Document, version: i64) -> Result<Policy> {
+/// The schema compiled for this app, and what in it may not do what was meant.
+pub(super) fn policy(
+    config: &Config,
+    app: &App,
+    document: &Document,
+    version: i64,
+) -> Result<(Policy, Vec<Problem>)> {
     let model = model(config, app)?;
     let compiled = schema::compile(document.schema(), schema::Options { model });
-    let compiled = compiled.map_err(|problems| invalid(&problems).at(format!("app {}", app.id)))?;
-    Ok(Policy {
+    let (schema, warnings) = compiled.map_err(|problems| invalid(&problems).at(format!("app {}", app.id)))?;
+    let policy = Policy {
         version,
-        schema: compiled,
+        schema,
         model,
         settings: app.settings.clone(),
-    })
+    };
+    Ok((
+        policy,
+        document.warnings().iter().cloned().chain(warnings).collect(),
+    ))
 }
 
 fn target<'c>(config: &'c Config, app: &App) -> Result<&'c crate::connector::System> {
@@ -89,13 +113,16 @@ fn model(config: &Config, app: &App) -> Result<Model> {
 }
 
 /// A schema that cannot run, with everything that is wrong with it.
-pub(super) fn invalid(problems: &[Problem]) -> Error {
-    let lines: Vec<String> = problems
-        .iter()
-        .filter(|problem| problem.is_error())
-        .map(Problem::to_string)
-        .collect();
-    Error::invalid(lines.join("\n")).code("SchemaInvalid")
+pub fn invalid(problems: &[Problem]) -> Error {
+    let errors = problems.iter().filter(|problem| problem.is_error());
+    let lines: Vec<String> = errors.clone().map(Problem::to_string).collect();
+    let details = errors.map(|problem| Detail {
+        target: problem.path.clone(),
+        message: problem.message.clone(),
+    });
+    Error::invalid(lines.join("\n"))
+        .code("SchemaInvalid")
+        .details(details.collect())
 }
 
 /// The schema that the config declares: its file's, or the template's.
@@ -111,10 +138,7 @@ pub fn declared(app: &App) -> Result<Document> {
 async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -> Result<()> {
     let document = declared(app)?;
     let origin = if app.schema.is_some() { "file" } else { "template" };
-    let policy = policy(config, app, &document, 0)?;
-    let before = super::schemas::newest(store, app).await.ok().flatten();
-    let before = before.and_then(|(_, document)| self::policy(config, app, &document, 0).ok());
-    let changes = before.is_none_or(|before| before.schema != policy.schema);
+    let changes = super::schemas::changes(config, store, app, &document).await?;
     let (body, hash) = (document.json().to_string(), document.digest().to_string());
     let (app, now) = (app.clone(), clock.now());
     store

@@ -63,6 +63,7 @@ impl Directory {
             timeout: Duration::from_secs(20),
             page_size: 1000,
             replication_delay: Duration::from_secs(900),
+            global_catalog: Vec::new(),
         }
     }
 
@@ -299,6 +300,7 @@ stories!(samba:
         every_attribute_takes_its_old_value_for_a_condition,
         a_wrong_password_is_tried_once,
         a_missing_index_is_a_warning,
+        names_are_asked_of_the_whole_forest,
         encryption_is_verified,
     }
 );

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use muster::domain::expression::Expression;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{Gateway, Setup, eventually, person, with};
@@ -59,8 +60,14 @@ async fn gateway(setup: Setup, template: &str, choices: &[(&str, &str)]) -> Gate
 
 async fn in_directory() -> (Lab, Gateway) {
     let lab = tokio::task::block_in_place(directory);
+    let setup = Setup::with_target(&target(&lab));
+    let gateway = gateway(setup, "API2AD", DIRECTORY).await;
+    (lab, gateway)
+}
+
+fn target(lab: &Lab) -> String {
     let (server, upn) = (&lab.directory, &lab.upn);
-    let setup = Setup::with_target(&format!(
+    format!(
         r#"
         kind = "active-directory"
         urls = ["{}"]
@@ -73,9 +80,7 @@ async fn in_directory() -> (Lab, Gateway) {
         server.url,
         server.password,
         server.ca_file.display()
-    ));
-    let gateway = gateway(setup, "API2AD", DIRECTORY).await;
-    (lab, gateway)
+    )
 }
 
 fn namesakes(count: usize) -> Vec<Json> {
@@ -240,4 +245,86 @@ async fn a_name_that_was_given_is_given_again_after_a_refusal() {
         .await;
     gateway.caller.settled().await;
     assert_eq!(tenant.user("1")["userPrincipalName"], "Ada.Byron@example.test");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_somebody_in_the_bin_is_not_given() {
+    let tenant = Tenant::unthrottled();
+    tenant.alter(json!({ "set": {
+        "userPrincipalName": "left@example.test", "displayName": "Left", "mailNickname": "left", "employeeId": "0",
+        "userType": "Member", "proxyAddresses": ["SMTP:left@example.test", "smtp:ada.byron@example.test"],
+    } }));
+    let left = tenant.user("0")["id"].as_str().unwrap().to_string();
+    tenant.delete(&left).await;
+    let gateway = gateway(Setup::with_cloud(&tenant.target()), "API2AAD", CLOUD).await;
+    gateway.caller.upload(&[person("1", "Ada Byron")]).await;
+    gateway.caller.settled().await;
+    assert_eq!(tenant.user("1")["userPrincipalName"], "Ada.Byron.1@example.test");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_the_tenant_refuses_gives_nobody_a_name_and_holds_up_nobody_else() {
+    let tenant = Tenant::unthrottled();
+    // Graph compares offices in advanced queries only.
+    let office = r#"IIF(IsPresent([title]), SelectUniqueValue([title]), "")"#;
+    let refused = Expression::parse(office).unwrap_err();
+    assert!(refused.message.contains("SelectUniqueValue"), "{refused}");
+    let office = (
+        "physicalDeliveryOfficeName",
+        r#"SelectUniqueValue([title], [externalId])"#,
+    );
+    let gateway = gateway(
+        Setup::with_cloud(&tenant.target()),
+        "API2AAD",
+        &[CLOUD[0], office],
+    )
+    .await;
+    gateway
+        .caller
+        .upload(&[with(person("1", "Ada Byron"), json!({ "title": "Room 1" }))])
+        .await;
+    gateway.caller.settled().await;
+    let entry = gateway.caller.logs("sourceIdentity/id eq '1'").await.remove(0);
+    let text = entry.to_string();
+    assert!(text.contains("UniqueValueNotChosen"), "{text}");
+    let user = tenant.user("1");
+    assert_eq!(
+        (&user["userPrincipalName"], &user["officeLocation"]),
+        (&json!("Ada.Byron@example.test"), &Json::Null)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_gives_no_name_that_somebody_has_in_the_tenant() {
+    let tenant = Tenant::unthrottled();
+    tenant.alter(json!({ "set": {
+        "userPrincipalName": "ada.byron@example.test", "displayName": "Ada", "mailNickname": "ada", "userType": "Guest",
+    } }));
+    let lab = tokio::task::block_in_place(directory);
+    let cloud = format!("[system.cloud]\n{}\n", tenant.target());
+    let setup = Setup::with_target(&target(&lab)).clients(&cloud);
+    let gateway = gateway(setup, "API2AD", DIRECTORY).await;
+    gateway.caller.upload(&[person("1", "Ada Byron")]).await;
+    gateway.caller.settled().await;
+    let made = lab.admin().search("(employeeID=1)", &["*"]).unwrap();
+    assert_eq!(
+        made[0].value("userPrincipalName"),
+        Some("Ada.Byron.1@example.test")
+    );
+
+    // While the tenant cannot be asked nobody is given a name, and whoever has one goes on.
+    tenant.faults(json!([{ "on": "*", "do": { "answer": { "code": 403 } } }]));
+    gateway
+        .caller
+        .upload(&[
+            person("2", "Ada Byron"),
+            json!({ "externalId": "1", "title": "Countess" }),
+        ])
+        .await;
+    gateway.caller.settled().await;
+    assert!(lab.admin().search("(employeeID=2)", &["*"]).unwrap().is_empty());
+    let entry = gateway.caller.logs("sourceIdentity/id eq '2'").await.remove(0);
+    assert!(entry.to_string().contains("UniqueValueNotChosen"), "{entry}");
+    let first = lab.admin().search("(employeeID=1)", &["*"]).unwrap();
+    assert_eq!(first[0].value("title"), Some("Countess"));
 }

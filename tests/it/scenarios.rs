@@ -359,6 +359,7 @@ impl World {
     fn plan(&self, now: Timestamp) -> Planned {
         let facts = Facts {
             names: std::collections::BTreeMap::new(),
+            unclear: std::collections::BTreeMap::new(),
             link: self.link.clone(),
             found: Found {
                 by: self
@@ -469,7 +470,9 @@ fn policy(life: &Life, kind: Kind) -> Policy {
     };
     Policy {
         version: 1,
-        schema: schema::compile(document.schema(), schema::Options { model }).unwrap(),
+        schema: schema::compile(document.schema(), schema::Options { model })
+            .unwrap()
+            .0,
         model,
         settings: Settings {
             container: model.container.map(|_| STAFF.into()),

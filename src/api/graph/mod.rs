@@ -19,6 +19,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::restart_job)
         .service(schema::find_schema)
         .service(schema::put_schema)
+        .service(schema::patch_schema)
         .service(schema::delete_schema)
         .service(schema::list_directories)
         .service(schema::find_directory)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use crate::api::problem::{Envelope, Problem};
 use crate::config::App;
 use crate::domain::expression::functions::{FUNCTIONS, Function, Kind, Repeats};
 use crate::domain::expression::{Context, Expression, Outcome, Seed};
+use crate::domain::schema::revision;
 use crate::domain::scope;
 use crate::domain::value::Value;
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -51,7 +52,23 @@ pub async fn put_schema(
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
     let (body, _room) = bulk_upload::read(&gateway, &request, payload).await?;
-    gateway.engine.put_schema(app, body).await?;
+    gateway.engine.put_schema(app, revision::replaced, body).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Replaces members of a job's schema, each whole.
+#[utoipa::path(tag = "synchronization", params(("app" = String, Path), ("job" = String, Path)), request_body = Object, responses((status = 204), (status = 400, body = Envelope), (status = 404, body = Envelope)))]
+#[patch("/servicePrincipals/{app}/synchronization/jobs/{job}/schema")]
+pub async fn patch_schema(
+    gateway: web::Data<Gateway>,
+    caller: Caller<WriteJobs>,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let app = job_app(&gateway, &caller, &path)?;
+    let (body, _room) = bulk_upload::read(&gateway, &request, payload).await?;
+    gateway.engine.put_schema(app, revision::patched, body).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

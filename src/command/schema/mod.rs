@@ -116,11 +116,13 @@ impl Import {
         let (config, store) = self.job.open().await?;
         let app = self.job.app(&config)?;
         let wrong = |error: crate::error::Error| format!("{}:\n{}", self.file.display(), error.message);
-        let document = engine::schemas::checked(&config, app, &bytes(&self.file)?).map_err(wrong)?;
-        engine::schemas::import(&config, &store, app, &document, Clock::system().now())
+        let given = schema::json(&bytes(&self.file)?).map_err(|problems| engine::invalid(&problems));
+        let checked = given.and_then(|given| engine::schemas::checked(&config, app, given));
+        let (document, warnings) = checked.map_err(wrong)?;
+        engine::schemas::keep(&config, &store, app, &document, "api", Clock::system().now())
             .await
             .map_err(|error| error.to_string())?;
-        for warning in document.warnings() {
+        for warning in warnings {
             println!("warning: {warning}");
         }
         println!(
@@ -169,8 +171,8 @@ impl Check {
                         problems.extend(found);
                         (problems, None)
                     }
-                    Ok(compiled) => {
-                        problems.extend(compiled.warnings.iter().cloned());
+                    Ok((compiled, warnings)) => {
+                        problems.extend(warnings);
                         (problems, Some(compiled))
                     }
                 }

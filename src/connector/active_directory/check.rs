@@ -25,6 +25,9 @@ const MATCHED_BY: &[&str] = &[
     "extensionAttribute1",
 ];
 
+/// `systemFlags` of a partition that is a domain ([MS-ADTS] 6.1.1.2.1.1.5: FLAG_CR_NTDS_DOMAIN), tested bit by bit.
+const IS_DOMAIN: &str = "systemFlags:1.2.840.113556.1.4.803:";
+
 /// `searchFlags`: the attribute has an index ([MS-ADTS] 2.2.10).
 const INDEXED: u32 = 1;
 
@@ -44,7 +47,11 @@ pub(super) async fn check(target: &ActiveDirectory, containers: &[String]) -> Ve
         }
     }
     if let Some(session) = answering {
-        for found in [bases(&session, containers).await, attributes(&session).await] {
+        for found in [
+            bases(&session, containers).await,
+            attributes(&session).await,
+            forest(&session).await,
+        ] {
             match found {
                 Ok(mut found) => problems.append(&mut found),
                 Err(failed) => problems.push(error(failed.message)),
@@ -117,6 +124,36 @@ async fn attributes(session: &DirectorySession) -> Result<Vec<Problem>> {
         Some(_) => None,
     };
     Ok(mapped.filter_map(problem).collect())
+}
+
+/// Names have to be nobody's in the whole forest (B22).
+async fn forest(session: &DirectorySession) -> Result<Vec<Problem>> {
+    let Some(configuration) = session.server.configuration.as_deref() else {
+        return Ok(Vec::new());
+    };
+    if !session.catalogs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let partitions = format!("CN=Partitions,{configuration}");
+    let name = "dnsRoot".to_string();
+    let search = Search {
+        base: &partitions,
+        scope: Scope::OneLevel,
+        filter: Filter::equal(IS_DOMAIN, "2"),
+        attributes: std::slice::from_ref(&name),
+        controls: Vec::new(),
+        page_size: session.shared.page_size,
+    };
+    let found = session.connection().await?.search(&search).await;
+    let found = found.map_err(|failure| failure.into_error(During::Search))?;
+    let domains: Vec<&str> = found.iter().filter_map(|entry| entry.text(&name)).collect();
+    if domains.len() < 2 {
+        return Ok(Vec::new());
+    }
+    Ok(vec![warning(format!(
+        "the forest has several domains ({}), and names are looked for in this one alone: set `global_catalog`",
+        domains.join(", ")
+    ))])
 }
 
 enum Index {

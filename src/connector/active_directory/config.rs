@@ -38,6 +38,10 @@ pub struct File {
     pub search_base: Option<Written>,
     /// How long a write may take to reach the other controllers: `15m` unless said (B23).
     pub replication_delay: Option<Written>,
+    /// Global catalog servers, in order of preference, where the forest has more domains than this one: `ldaps://host:3269` or
+    /// `ldap://host:3268`. Whether a name is free is asked there (B22).
+    #[serde(default)]
+    pub global_catalog: Vec<Written>,
 }
 
 /// The table as meant: everything resolved and proved.
@@ -53,6 +57,7 @@ pub struct Config {
     pub timeout: Duration,
     pub page_size: u32,
     pub replication_delay: Duration,
+    pub global_catalog: Vec<String>,
 }
 
 impl Config {
@@ -74,11 +79,11 @@ impl File {
         if self.urls.is_empty() {
             return Err(Error::invalid("names no server: give at least one ldaps:// address").at("urls"));
         }
-        let urls = self
-            .urls
-            .iter()
-            .map(|url| server(&table.text("urls", url)?, self.starttls))
-            .collect::<Result<Vec<_>>>()?;
+        let servers = |key: &'static str, urls: &[Written]| {
+            let server = |url| server(key, &table.text(key, url)?, self.starttls);
+            urls.iter().map(server).collect::<Result<Vec<_>>>()
+        };
+        let urls = servers("urls", &self.urls)?;
         let base_dn = name("base_dn", table.text("base_dn", &self.base_dn)?)?;
         let search_base = match table.optional("search_base", &self.search_base)? {
             Some(written) => below(name("search_base", written)?, &base_dn)?,
@@ -104,13 +109,14 @@ impl File {
                 &self.replication_delay,
                 Duration::from_secs(15 * 60),
             )?,
+            global_catalog: servers("global_catalog", &self.global_catalog)?,
         })
     }
 }
 
 /// Proves one address. Credentials never travel in the clear, except to this very machine.
-fn server(url: &str, starttls: bool) -> Result<String> {
-    let wrong = |what: &str| Err(Error::invalid(format!("{url}: {what}")).at("urls"));
+fn server(key: &str, url: &str, starttls: bool) -> Result<String> {
+    let wrong = |what: &str| Err(Error::invalid(format!("{url}: {what}")).at(key));
     let Some((scheme, rest)) = url.split_once("://") else {
         return wrong("is no address: write ldaps://host or ldap://host with starttls = true");
     };
@@ -228,6 +234,7 @@ mod tests {
             ("timeout = \"-5s\"", "", "timeout"),
             ("page_size = 5000", "", "page_size"),
             ("starttls = true", "", "urls"),
+            ("global_catalog = [\"dc1:3269\"]", "", "global_catalog"),
         ] {
             assert_eq!(fault(extra, replaced).0.as_deref(), Some(key), "{extra}");
         }
@@ -235,8 +242,8 @@ mod tests {
 
     #[test]
     fn plain_ldap_is_for_this_machine_or_with_starttls() {
-        assert!(server("ldap://127.0.0.31:3899/", false).is_ok());
-        assert!(server("ldap://dc1.example.test", true).is_ok());
+        assert!(server("urls", "ldap://127.0.0.31:3899/", false).is_ok());
+        assert!(server("urls", "ldap://dc1.example.test", true).is_ok());
     }
 
     #[test]

@@ -48,6 +48,8 @@ const ROOT: &[&str] = &[
 pub struct ActiveDirectory {
     pub(super) shared: Arc<Shared>,
     pub(super) controllers: Vec<Arc<Controller>>,
+    /// Servers that know everybody in the forest, if the config names any.
+    catalogs: Arc<[Controller]>,
     dial: Arc<Dial>,
 }
 
@@ -99,6 +101,8 @@ impl ActiveDirectory {
             .iter()
             .map(|url| Arc::new(Controller::new(url, dial.clone())))
             .collect();
+        let catalogs = config.global_catalog.iter();
+        let catalogs = catalogs.map(|url| Controller::new(url, dial.clone())).collect();
         let shared = Shared {
             base_dn: config.base_dn,
             search_base: config.search_base,
@@ -113,6 +117,7 @@ impl ActiveDirectory {
         Ok(ActiveDirectory {
             shared: Arc::new(shared),
             controllers,
+            catalogs,
             dial,
         })
     }
@@ -123,6 +128,7 @@ impl ActiveDirectory {
         let mut session = DirectorySession {
             shared: self.shared.clone(),
             controller: controller.clone(),
+            catalogs: self.catalogs.clone(),
             server,
             fenced: HashMap::new(),
             asked,
@@ -210,6 +216,7 @@ async fn identify(controller: &Controller) -> Result<Server> {
 pub(super) struct DirectorySession {
     pub shared: Arc<Shared>,
     pub controller: Arc<Controller>,
+    pub catalogs: Arc<[Controller]>,
     pub server: Server,
     /// The accounts that are protected whatever they hold: our own, and those on the app's `never`.
     pub fenced: HashMap<Anchor, Protection>,
@@ -344,7 +351,7 @@ impl Session for DirectorySession {
         super::find::find(self, lookups).await
     }
 
-    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<bool>> {
+    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<Result<bool>>> {
         super::taken::taken(self, values).await
     }
 

@@ -11,7 +11,7 @@ use super::errors;
 use super::graph::{Graph, Part, Reply};
 use super::target::EntraSession;
 use super::wire::{self, place};
-use crate::connector::{Lookup, UniqueValue};
+use crate::connector::Lookup;
 use crate::domain::account::{Account, Protection};
 use crate::error::{Error, Result};
 
@@ -181,7 +181,7 @@ fn is_member_called(user: &Json, name: &str) -> bool {
 }
 
 /// The user of an answer; `None` where there is no such one.
-fn user(reply: &Reply, is_name: bool) -> Result<Option<&Json>> {
+pub(super) fn user(reply: &Reply, is_name: bool) -> Result<Option<&Json>> {
     match reply.status.as_u16() {
         200..300 => Ok(Some(&reply.body)),
         404 => Ok(None),
@@ -189,42 +189,6 @@ fn user(reply: &Reply, is_name: bool) -> Result<Option<&Json>> {
         400 if is_name => Ok(None),
         _ => Err(errors::refusal(reply, None)),
     }
-}
-
-/// Names that a user must not share with anybody, guests and shared mailboxes among them (B22).
-const NAMES: &[&str] = &["userPrincipalName", "mail", "mailNickname"];
-
-/// Whether somebody holds these values. A name to sign in with is also read by address, which does not lag behind.
-pub(super) async fn taken(session: &EntraSession, values: &[UniqueValue]) -> Result<Vec<bool>> {
-    let mut parts = Vec::new();
-    let mut asked = Vec::new();
-    for (at, one) in values.iter().enumerate() {
-        let value = wire::literal(&one.value);
-        let mut tests: Vec<String> = NAMES.iter().map(|name| format!("{name} eq {value}")).collect();
-        if !NAMES.iter().any(|name| name.eq_ignore_ascii_case(&one.attribute)) {
-            tests.push(format!("{} eq {value}", place(&one.attribute).path()));
-        }
-        let proxy = wire::literal(&format!("smtp:{}", one.value));
-        tests.push(format!("proxyAddresses/any(p:p eq {proxy})"));
-        parts.push(Part::get(format!(
-            "/users?$filter={}&$select=id&$top=1",
-            encoded(&tests.join(" or "))
-        )));
-        asked.push(at);
-        if one.value.contains('@') {
-            parts.push(Part::get(format!("/users/{}?$select=id", encoded(&one.value))));
-            asked.push(at);
-        }
-    }
-    let mut taken = vec![false; values.len()];
-    for (at, reply) in asked.into_iter().zip(session.shared.graph.ask_all(parts).await?) {
-        let found = match user(&reply, true)? {
-            Some(page) => page["value"].as_array().is_none_or(|users| !users.is_empty()),
-            None => false,
-        };
-        taken[at] |= found;
-    }
-    Ok(taken)
 }
 
 /// Every member of the tenant, in pages.

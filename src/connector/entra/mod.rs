@@ -17,6 +17,7 @@ mod graph;
 mod model;
 mod pace;
 mod recent;
+mod taken;
 mod target;
 mod wire;
 mod writing;

@@ -141,8 +141,8 @@ impl Session for EntraSession {
         super::find::find(self, lookups).await
     }
 
-    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<bool>> {
-        super::find::taken(self, values).await
+    async fn taken(&self, values: &[UniqueValue]) -> Result<Vec<Result<bool>>> {
+        super::taken::taken(self, values).await
     }
 
     fn list(&self) -> BoxStream<'_, Result<Vec<Account>>> {

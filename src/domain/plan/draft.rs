@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smallvec::smallvec;
 use uuid::Uuid;
 
@@ -15,6 +15,9 @@ use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
 use crate::domain::policy::Policy;
 use crate::domain::value::Value;
 use crate::domain::worker::Worker;
+
+/// When names are asked for again that nobody could be asked for.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 pub struct Draft<'a> {
     pub policy: &'a Policy,
@@ -484,6 +487,20 @@ impl<'a> Draft<'a> {
     fn chosen(&mut self, mapping: &Mapping) -> Option<Desired<'a>> {
         if let Some(value) = self.facts.names.get(&mapping.target) {
             return Some(Desired::Values(smallvec![Cow::from(value)]));
+        }
+        if let Some(why) = self.facts.unclear.get(&mapping.target) {
+            self.finding(
+                Finding::new(
+                    Weight::Failure,
+                    "UniqueValueNotChosen",
+                    format!("nobody can say whether the candidates of SelectUniqueValue are free: {why}"),
+                )
+                .on(mapping.target.clone()),
+            );
+            if let Ok(again) = self.moment.now.checked_add(ASK_AGAIN) {
+                self.revisit_by(again);
+            }
+            return None;
         }
         self.finding(
             Finding::new(

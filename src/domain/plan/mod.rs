@@ -35,6 +35,8 @@ pub struct Facts {
     pub references: BTreeMap<String, Anchor>,
     /// The values that were chosen for this worker among candidates, by attribute.
     pub names: BTreeMap<String, String>,
+    /// Why nothing could be chosen: what was said when somebody was asked who has the candidates.
+    pub unclear: BTreeMap<String, String>,
     /// The account is our own, from a create that was interrupted before it was recorded (B26).
     pub resumed: bool,
     /// The target can bring a deleted account back.

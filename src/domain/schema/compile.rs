@@ -20,8 +20,6 @@ pub struct Compiled {
     pub source_directory: String,
     pub target_object: String,
     pub target_directory: String,
-    /// What may not do what was meant.
-    pub warnings: Vec<Problem>,
 }
 
 /// Which actions a job may take on accounts at all (Graph's objectFlowTypes).
@@ -38,8 +36,9 @@ pub struct Options {
     pub model: Model,
 }
 
-/// Compiles the first enabled object mapping; reports every problem at once.
-pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Problem>> {
+/// Compiles the first enabled object mapping, and says beside it what may not do what was meant; or reports every problem at
+/// once.
+pub fn compile(schema: &Schema, options: Options) -> Result<(Compiled, Vec<Problem>), Vec<Problem>> {
     let Some((rule, object, path)) = first_enabled(schema) else {
         let message = "there is no enabled object mapping";
         return Err(vec![Problem::error("synchronizationRules", message)]);
@@ -97,7 +96,7 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
         return Err(problems);
     }
     mappings.sort_by_key(|(_, mapping)| mapping.matching.unwrap_or(u32::MAX));
-    Ok(Compiled {
+    let compiled = Compiled {
         flow_types,
         scope,
         mappings: mappings.into_iter().map(|(_, mapping)| mapping).collect(),
@@ -105,8 +104,8 @@ pub fn compile(schema: &Schema, options: Options) -> Result<Compiled, Vec<Proble
         source_directory,
         target_object,
         target_directory,
-        warnings: problems,
-    })
+    };
+    Ok((compiled, problems))
 }
 
 /// The object mapping that runs: of the rules with the highest priority (the lowest number), the first that is enabled.

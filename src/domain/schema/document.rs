@@ -41,15 +41,9 @@ impl Document {
         })
     }
 
-    /// Reads a file as portals and scripts save it: UTF-8, or UTF-16 with its mark.
+    /// Reads a file as portals and scripts save it.
     pub fn decode(bytes: &[u8]) -> Result<Document, Vec<Problem>> {
-        let wrong = |message: String| vec![Problem::error("", message)];
-        let (text, _, broken) = encoding_rs::UTF_8.decode(bytes);
-        if broken {
-            return Err(wrong("is neither UTF-8 nor UTF-16 with a byte order mark".into()));
-        }
-        let json = serde_json::from_str(&text).map_err(|error| wrong(format!("is no JSON: {error}")))?;
-        Document::read(json)
+        Document::read(json(bytes)?)
     }
 
     pub fn json(&self) -> &Json {
@@ -69,6 +63,16 @@ impl Document {
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
+}
+
+/// JSON in UTF-8, or in UTF-16 with its mark.
+pub fn json(bytes: &[u8]) -> Result<Json, Vec<Problem>> {
+    let wrong = |message: String| vec![Problem::error("", message)];
+    let (text, _, broken) = encoding_rs::UTF_8.decode(bytes);
+    if broken {
+        return Err(wrong("is neither UTF-8 nor UTF-16 with a byte order mark".into()));
+    }
+    serde_json::from_str(&text).map_err(|error| wrong(format!("is no JSON: {error}")))
 }
 
 fn digest(json: &Json) -> serde_json::Result<String> {

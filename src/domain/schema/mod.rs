@@ -7,11 +7,12 @@
 mod check;
 mod compile;
 mod document;
+pub mod revision;
 mod shape;
 mod template;
 
 pub use compile::{Compiled, Options, compile};
-pub use document::Document;
+pub use document::{Document, json};
 pub use template::{TEMPLATES, Template, template};
 
 use std::fmt;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use muster::connector::active_directory::ActiveDirectory;
-use muster::connector::{Outcome, Severity, Target};
+use muster::connector::{Outcome, Severity, Target, UniqueValue};
 use muster::domain::account::Protection;
 use muster::domain::plan::{Change, Effect, Recipe};
-use muster::error::Kind;
+use muster::error::{Kind, Result};
 
 use super::proxy::Proxy;
 use super::{Directory, Person, always, by, change, done, make, one, outcome, refused, set, target};
@@ -287,4 +287,33 @@ pub async fn a_hung_controller_is_waited_for_as_long_as_said(directory: &Directo
     let found = session.find(&lookups).await.unwrap();
     // What was in doubt may have been done, and is found; nothing else was.
     assert!(found.iter().flatten().count() <= 1, "{found:?}");
+}
+
+/// Whoever lives elsewhere in the forest is seen in its global catalog: here, beyond the base (B22).
+pub async fn names_are_asked_of_the_whole_forest(directory: &Directory) {
+    let person = Person::new();
+    make(&*directory.session().await, directory, &person).await;
+    let values = ["userPrincipalName", "sAMAccountName"].map(|attribute| UniqueValue {
+        attribute: attribute.to_string(),
+        value: person.values[attribute][0].clone(),
+    });
+    let mut config = directory.config();
+    config.base_dn = directory.containers[1].clone();
+    config.search_base = config.base_dn.clone();
+    let taken = async |config: muster::connector::active_directory::config::Config| {
+        let session = target(config).open(None).await.unwrap();
+        session.taken(&values).await
+    };
+    let answers =
+        |taken: Result<Vec<Result<bool>>>| taken.unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>();
+    assert_eq!(answers(taken(config.clone()).await), [false, false]);
+
+    config.global_catalog = vec!["ldap://127.0.0.1:9".to_string()];
+    for unknown in taken(config.clone()).await.unwrap() {
+        assert_eq!(unknown.unwrap_err().kind, Kind::Unavailable);
+    }
+
+    // The first does not answer, the second does. A sAMAccountName is the domain's own.
+    config.global_catalog.push(format!("{}:3269", directory.urls[0]));
+    assert_eq!(answers(taken(config).await), [true, false]);
 }
