@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use crate::domain::account::{Account, Anchor, Model};
 use crate::domain::plan::{Change, ChangeId, Receipt};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// A `[system.…]` table as written; `kind` says which connector reads it.
 #[derive(Clone, Debug, Deserialize)]
@@ -139,6 +139,50 @@ pub trait Target: Send + Sync {
     /// Everything wrong with the configuration as the system sees it: reachability, credentials, bases and
     /// `containers` that do not exist, attributes that do not.
     async fn check(&self, containers: &[String]) -> Vec<Problem>;
+
+    /// Everything that an account can hold, by the system's own description of itself.
+    async fn discover(&self) -> Result<Vec<Attribute>> {
+        Err(Error::new(
+            Kind::Unsupported,
+            "this kind of system does not describe itself",
+        ))
+    }
+}
+
+/// An attribute of accounts, as a system describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: String,
+    pub kind: AttributeType,
+    pub multivalued: bool,
+    /// The system keeps it itself.
+    pub read_only: bool,
+    /// No account can be made without it.
+    pub required: bool,
+}
+
+/// Graph's attributeType.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeType {
+    String,
+    Integer,
+    Reference,
+    Binary,
+    Boolean,
+    DateTime,
+}
+
+impl AttributeType {
+    pub fn name(self) -> &'static str {
+        match self {
+            AttributeType::String => "String",
+            AttributeType::Integer => "Integer",
+            AttributeType::Reference => "Reference",
+            AttributeType::Binary => "Binary",
+            AttributeType::Boolean => "Boolean",
+            AttributeType::DateTime => "DateTime",
+        }
+    }
 }
 
 /// Which controller answers, by URL.

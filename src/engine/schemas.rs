@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Engine, Runner, setup};
 use crate::config::{App, Config};
-use crate::domain::schema::{self, Document, Problem};
-use crate::error::{Error, Result};
+use crate::connector::{Attribute, AttributeType};
+use crate::domain::schema::{self, Document, Problem, revision};
+use crate::error::{Error, Kind, Result};
 use crate::store::{Store, jobs, schemas};
 
 impl Engine {
@@ -42,6 +43,34 @@ impl Engine {
         self.replace(app, &document, "template").await
     }
 
+    /// Asks the target what its accounts can hold, and keeps what the schema did not know. Nobody has to be looked at again
+    /// for it. Gives the directory as it is defined now.
+    pub async fn discover(&self, app: &App, directory: &str) -> Result<Json> {
+        let (_, before) = self.schema(app).await?;
+        let unknown = || {
+            let message = format!("Resource '{directory}' does not exist.");
+            Error::new(Kind::NotFound, message)
+        };
+        let mut schema = before.json().clone();
+        let definitions = schema["directories"].as_array_mut().ok_or_else(unknown)?;
+        let defined = definitions.iter_mut().find(|one| one["id"] == directory);
+        let defined = defined.ok_or_else(unknown)?;
+        if defined["discoverabilities"] == "None" {
+            let message =
+                "this directory is not discoverable: its definition is complete, or written by hand";
+            return Err(Error::invalid(message).at("discoverabilities"));
+        }
+        let runner = self.current(&app.job).await?;
+        let found = runner.target.discover().await?;
+        let object = &runner.policy.schema.target_object;
+        let attributes = found.iter().map(definition).collect();
+        revision::discovered(defined, object, attributes, self.clock().now());
+        let defined = defined.clone();
+        let (document, _) = checked(self.config(), app, schema)?;
+        self.replace(app, &document, "api").await?;
+        Ok(defined)
+    }
+
     async fn replace(&self, app: &App, document: &Document, origin: &'static str) -> Result<()> {
         let now = self.clock().now();
         keep(self.config(), self.store(), app, document, origin, now).await?;
@@ -67,6 +96,26 @@ impl Engine {
         runners.insert(job.to_string(), Arc::clone(&runner));
         Ok(runner)
     }
+}
+
+/// An attribute as schemas define it.
+fn definition(found: &Attribute) -> Json {
+    json!({
+        "name": found.name,
+        "type": found.kind.name(),
+        "multivalued": found.multivalued,
+        "required": found.required,
+        "mutability": if found.read_only { "ReadOnly" } else { "ReadWrite" },
+        "anchor": false,
+        "caseExact": false,
+        "defaultValue": null,
+        "apiExpressions": [],
+        "metadata": [],
+        "referencedObjects": match found.kind {
+            AttributeType::Reference => json!([{ "referencedObjectName": "user", "referencedProperty": null }]),
+            _ => json!([]),
+        },
+    })
 }
 
 /// What becomes of a schema, given what a client sent (see [`schema::revision`]).

@@ -289,6 +289,7 @@ stories!(samba:
         a_silent_server_leaves_doubt_and_no_hang,
         a_broken_connection_is_made_again,
         controllers_are_tried_in_order,
+        what_accounts_can_hold_is_discovered,
         the_check_finds_everything_at_once,
         pace,
     }
@@ -344,6 +345,7 @@ stories!(openldap:
         a_silent_server_leaves_doubt_and_no_hang,
         a_broken_connection_is_made_again,
         controllers_are_tried_in_order,
+        what_accounts_can_hold_is_discovered,
         the_check_finds_everything_at_once,
         pace,
     }

@@ -319,6 +319,47 @@ async fn a_container_that_does_not_exist_is_one_failed_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_directory_has_besides_is_added_to_the_schema_when_asked_for() {
+    let world = World::new("").await;
+    let caller = &world.gateway.caller;
+    let path = format!("{}/schema/directories", caller.job_path());
+    let directories = caller.send("GET", &path, None).await.1["value"].clone();
+    let [source, target] = [0, 1].map(|at| directories[at]["id"].as_str().unwrap().to_string());
+    let (status, refused) = caller
+        .send("POST", &format!("{path}/{source}/discover"), None)
+        .await;
+    assert_eq!(
+        (status.as_u16(), &refused["error"]["code"]),
+        (400, &json!("invalidRequest"))
+    );
+    let (status, _) = caller
+        .send("POST", &format!("{path}/nowhere/discover"), None)
+        .await;
+    assert_eq!(status, 404);
+
+    let known = directories[1]["objects"][0]["attributes"].as_array().unwrap();
+    assert!(!known.iter().any(|one| one["name"] == "carLicense"));
+    let (status, found) = caller
+        .send("POST", &format!("{path}/{target}/discover"), None)
+        .await;
+    assert_eq!(status, 200, "{found}");
+    let attributes = found["objects"][0]["attributes"].as_array().unwrap();
+    assert_eq!(
+        &attributes[..known.len()],
+        known.as_slice(),
+        "what was defined stays"
+    );
+    let plate = attributes.iter().find(|one| one["name"] == "carLicense").unwrap();
+    assert_eq!(
+        (&plate["type"], &plate["multivalued"], &plate["mutability"]),
+        (&json!("String"), &json!(true), &json!("ReadWrite"))
+    );
+    assert!(found["discoveryDateTime"].is_string());
+    let kept = caller.send("GET", &format!("{path}/{target}"), None).await.1;
+    assert!(kept["objects"] == found["objects"], "and is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_does_not_answer_loses_nobody() {
     let world = World::new("").await;
     world.says(&[person("1", "Ada Byron")]).await;

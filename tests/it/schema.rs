@@ -117,6 +117,33 @@ async fn what_changes_nothing_has_nobody_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_schema_replaces_that_part_and_flags_that_sdks_lose_stay() {
+    let world = World::new().await;
+    let before = world.schema().await;
+    let mut sent = before.clone();
+    // What Microsoft's Python SDK sends back of what it read.
+    sent["synchronizationRules"][0]["objectMappings"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("flowTypes");
+    for directory in sent["directories"].as_array_mut().unwrap() {
+        directory.as_object_mut().unwrap().remove("discoverabilities");
+    }
+    mapping(&mut sent, "department")["source"] = json!({ "expression": "[title]" });
+    let part = json!({ "synchronizationRules": sent["synchronizationRules"] });
+    for (method, body) in [("PATCH", &part), ("PATCH", &sent), ("PUT", &sent)] {
+        let caller = &world.gateway.caller;
+        let (status, answer) = caller.send(method, &world.path(), Some(body.clone())).await;
+        assert_eq!(status, 204, "{answer}");
+        let mut after = world.schema().await;
+        assert_eq!(mapping(&mut after, "department")["source"]["name"], "title");
+        let object = &after["synchronizationRules"][0]["objectMappings"][0];
+        assert_eq!(object["flowTypes"], "Add, Update");
+        assert!(after["directories"] == before["directories"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schema_that_cannot_run_is_refused_with_everything_that_is_wrong() {
     let world = World::new().await;
     let before = world.schema().await;
@@ -148,6 +175,13 @@ async fn a_schema_that_cannot_run_is_refused_with_everything_that_is_wrong() {
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
+    let details = answer["error"]["details"].as_array().unwrap();
+    assert_eq!(details.len(), message.lines().count());
+    let path = "synchronizationRules[0].objectMappings[0].attributeMappings[";
+    assert!(
+        details[0]["target"].as_str().unwrap().starts_with(path),
+        "{details:?}"
+    );
     assert!(world.schema().await == before, "it is as it was");
     // What could be kept and not be read again, or would keep a leaver's account.
     let mut deep = before.clone();
@@ -341,12 +375,7 @@ async fn schemas_go_out_and_in_beside_a_running_gateway() {
 
     let mut changed = exported.clone();
     mapping(&mut changed, "jobTitle")["source"] = json!({ "expression": "\"Guide\"" });
-    // As PowerShell 5 saves it.
-    let utf16: Vec<u8> = format!("\u{feff}{changed}")
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
-    std::fs::write(folder.join("utf16.json"), utf16).unwrap();
+    std::fs::write(folder.join("utf16.json"), encoding(&changed.to_string())).unwrap();
     let (good, text) = muster(
         folder,
         &["schema", "import", "--app", crate::gateway::APP, "utf16.json"],
@@ -369,6 +398,97 @@ async fn schemas_go_out_and_in_beside_a_running_gateway() {
     );
     let (good, text) = muster(folder, &["schema", "export", "--app", "nobody"]);
     assert!(!good && text.contains("it has"), "{text}");
+}
+
+/// What an administrator downloads from the portal ("Review your schema here"): everything of the service's own in it.
+fn portal_export() -> Json {
+    let template = muster::domain::schema::template("API2AAD").unwrap();
+    let mut schema = template.document().unwrap().json().clone();
+    let own = schema.as_object_mut().unwrap();
+    let context = "https://graph.microsoft.com/beta/$metadata#servicePrincipals('f7a4')/synchronization/jobs('API2AAD.f7a4.b1c2')/schema";
+    own.insert("@odata.context".into(), json!(format!("{context}/$entity")));
+    own.insert(
+        "directories@odata.context".into(),
+        json!(format!("{context}/directories")),
+    );
+    own.insert("id".into(), json!("API2AAD.f7a4.b1c2"));
+    own.insert("provisioningTaskIdentifier".into(), json!("API2AAD.f7a4.b1c2"));
+    own.insert(
+        "version".into(),
+        json!("Date:2026-04-30T13:58:46.0955403Z, ActivityId:6c409270"),
+    );
+    let rule = &mut schema["synchronizationRules"][0];
+    rule["metadata"] = json!([
+        { "key": "defaultSourceObjectMappings", "value": "{\"FlowTypes\":3,\"Internal\":false}" },
+        { "key": "supportsProvisionOnDemand", "value": "true" },
+    ]);
+    rule["objectMappings"].as_array_mut().unwrap().push(json!({
+        "name": null, "enabled": false, "flowTypes": "None", "sourceObjectName": "", "scope": null,
+        "targetObjectName": "SyncCredentialsChangeItem", "attributeMappings": [], "metadata": [],
+    }));
+    let object = &mut rule["objectMappings"][0];
+    object["metadata"] = json!([
+        { "key": "IsCustomerDefined", "value": "false" },
+        { "key": "Disposition", "value": "\"Normal\"" },
+        { "key": "OriginalJoiningProperty", "value": "employeeId" },
+    ]);
+    object["scope"] = json!({
+        "inputFilterGroups": [], "categoryFilterGroups": [],
+        "groups": [{ "name": "Not the interns", "clauses": [{
+            "operatorName": "NOT EQUALS", "sourceOperandName": "userType", "targetOperand": { "values": ["Intern"] },
+        }] }],
+    });
+    // As the service prints it, with the tree it keeps beside the text.
+    *mapping(&mut schema, "city") = json!({
+        "targetAttributeName": "city", "defaultValue": null, "flowType": "Always", "flowBehavior": "FlowWhenChanged",
+        "matchingPriority": 0, "exportMissingReferences": false,
+        "source": {
+            "expression": "ToUpper([addresses[type eq \"work\"].locality], )", "name": "ToUpper", "type": "Function",
+            "parameters": [{ "key": "source", "value": {
+                "expression": "[addresses[type eq \"work\"].locality]", "name": "addresses[type eq \"work\"].locality",
+                "type": "Attribute", "parameters": [],
+            } }],
+        },
+    });
+    schema["directories"][0]["objects"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "name": "?-AF5CEBF5-?", "attributes": [], "metadata": [], "supportedApis": [] }));
+    schema
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_runs_on_an_export_from_the_portal() {
+    let tenant = Tenant::unthrottled();
+    let setup = Setup::with_cloud(&tenant.target()).app("start = true\nschema = \"portal.json\"");
+    let export = portal_export();
+    let bytes = encoding(&format!("{export:#}"));
+    std::fs::write(setup.dir.path().join("portal.json"), bytes).unwrap();
+    let process = setup.spawn().await;
+    let people = [
+        with(
+            person("1", "Ada Byron"),
+            json!({ "userType": "Employee", "addresses": [{ "type": "work", "locality": "London" }] }),
+        ),
+        with(person("2", "Bob Byron"), json!({ "userType": "Intern" })),
+    ];
+    process.caller.upload(&people).await;
+    process.caller.settled().await;
+    assert_eq!(tenant.user("1")["city"], "LONDON");
+    assert!(tenant.holders("2").is_empty(), "out of scope");
+    assert_eq!(process.caller.outcome("2").await.1, "skipped");
+    let arguments = ["schema", "export", "--app", crate::gateway::APP];
+    let (_, text) = muster(setup.dir.path(), &arguments);
+    assert!(
+        serde_json::from_str::<Json>(&text).unwrap() == export,
+        "what goes in comes out"
+    );
+}
+
+/// UTF-16 with its mark, as PowerShell 5 saves files.
+fn encoding(text: &str) -> Vec<u8> {
+    let units = format!("\u{feff}{text}");
+    units.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
 #[test]

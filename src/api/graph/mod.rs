@@ -2,6 +2,8 @@
 
 mod apps;
 mod bulk_upload;
+mod directories;
+mod expressions;
 mod jobs;
 mod logs;
 mod schema;
@@ -21,11 +23,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(schema::put_schema)
         .service(schema::patch_schema)
         .service(schema::delete_schema)
-        .service(schema::list_directories)
-        .service(schema::find_directory)
-        .service(schema::parse_expression)
-        .service(schema::list_functions)
-        .service(schema::list_filter_operators)
+        .service(directories::list_directories)
+        .service(directories::find_directory)
+        .service(directories::discover_directory)
+        .service(expressions::parse_expression)
+        .service(expressions::list_functions)
+        .service(expressions::list_filter_operators)
         .service(bulk_upload::upload)
         .service(logs::list_entries)
         .service(logs::find_entry);

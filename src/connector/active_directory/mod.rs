@@ -19,6 +19,7 @@ mod check;
 mod connection;
 mod create;
 mod dialect;
+mod discover;
 mod errors;
 mod find;
 mod model;

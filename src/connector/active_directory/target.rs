@@ -17,7 +17,7 @@ use super::model::MODEL;
 use super::references::Known;
 use super::wire::{self, Filter, Mapped};
 use crate::connector::{
-    Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target, UniqueValue,
+    Attribute, Capability, Endpoint, Lookup, MayStart, Outcome, Problem, Session, Target, UniqueValue,
 };
 use crate::domain::account::{Account, Anchor, Protection};
 use crate::domain::dn::{self, Dn};
@@ -122,6 +122,23 @@ impl ActiveDirectory {
         })
     }
 
+    /// With the pinned controller if it answers, else with the first that does.
+    pub(super) async fn first_session(&self, pin: Option<&Endpoint>) -> Result<DirectorySession> {
+        let pinned = |controller: &&Arc<Controller>| Some(&controller.endpoint) == pin;
+        let first = self.controllers.iter().filter(pinned);
+        let others = self.controllers.iter().filter(|controller| !pinned(controller));
+        let mut causes = Vec::new();
+        for controller in first.chain(others) {
+            match self.session(controller).await {
+                Ok(session) => return Ok(session),
+                // The next controller would count another failed sign-in against the account (B25).
+                Err(error) if error.kind == Kind::Unauthenticated => return Err(error),
+                Err(error) => causes.push(error),
+            }
+        }
+        Err(no_controller(causes))
+    }
+
     pub(super) async fn session(&self, controller: &Arc<Controller>) -> Result<DirectorySession> {
         let server = identify(controller).await?;
         let asked = self.shared.mapped.asked(server.dialect);
@@ -153,19 +170,7 @@ impl Target for ActiveDirectory {
     }
 
     async fn open(&self, pin: Option<&Endpoint>) -> Result<Box<dyn Session>> {
-        let pinned = |controller: &&Arc<Controller>| Some(&controller.endpoint) == pin;
-        let first = self.controllers.iter().filter(pinned);
-        let others = self.controllers.iter().filter(|controller| !pinned(controller));
-        let mut causes = Vec::new();
-        for controller in first.chain(others) {
-            match self.session(controller).await {
-                Ok(session) => return Ok(Box::new(session)),
-                // The next controller would count another failed sign-in against the account (B25).
-                Err(error) if error.kind == Kind::Unauthenticated => return Err(error),
-                Err(error) => causes.push(error),
-            }
-        }
-        Err(no_controller(causes))
+        Ok(Box::new(self.first_session(pin).await?))
     }
 
     async fn forgive(&self) {
@@ -174,6 +179,10 @@ impl Target for ActiveDirectory {
 
     async fn check(&self, containers: &[String]) -> Vec<Problem> {
         super::check::check(self, containers).await
+    }
+
+    async fn discover(&self) -> Result<Vec<Attribute>> {
+        super::discover::discover(self).await
     }
 }
 

@@ -1,6 +1,10 @@
-//! Changing a schema that is there: clients send it back whole or in part, and not everything that they received.
+//! Changing a schema that is there: clients send it back whole or in part, and not everything that they received; systems say
+//! what else they have.
 
-use serde_json::Value as Json;
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
 
 /// What replaces a schema when a client sends it whole.
 ///
@@ -21,6 +25,26 @@ pub fn patched(before: &Json, given: Json) -> Json {
         whole[name] = value;
     }
     whole
+}
+
+/// A directory's definition with what its system was found to have: attributes that were defined stay as they are.
+pub fn discovered(directory: &mut Json, object: &str, attributes: Vec<Json>, at: Timestamp) {
+    let version = format!("Date:{at}");
+    directory["version"] = json!(version);
+    directory["discoveryDateTime"] = json!(at);
+    let Some(object) = items_mut(directory, "objects").find(|one| one["name"] == object) else {
+        return;
+    };
+    let Some(known) = object["attributes"].as_array_mut() else {
+        return;
+    };
+    let names: HashSet<String> = known.iter().filter_map(name).collect();
+    let is_new = |one: &Json| name(one).is_some_and(|name| !names.contains(&name));
+    known.extend(attributes.into_iter().filter(is_new));
+}
+
+fn name(attribute: &Json) -> Option<String> {
+    attribute["name"].as_str().map(str::to_lowercase)
 }
 
 fn keep_flags(given: &mut Json, before: &Json) {
@@ -80,7 +104,6 @@ fn items_mut<'j>(json: &'j mut Json, member: &str) -> impl Iterator<Item = &'j m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn schema(flow_types: Json) -> Json {
         json!({

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use muster::connector::active_directory::ActiveDirectory;
-use muster::connector::{Endpoint, Lookup, MayStart, Outcome, Target};
+use muster::connector::{AttributeType, Endpoint, Lookup, MayStart, Outcome, Target};
 use muster::domain::account::{Account, Anchor, Values};
 use muster::domain::dn;
 use muster::domain::plan::{Change, Effect};
@@ -436,6 +436,27 @@ pub async fn the_check_finds_everything_at_once(directory: &Directory) {
         );
     }
     assert_eq!(problems.len(), 4, "{problems:?}");
+}
+
+/// The directory says itself what accounts can hold.
+pub async fn what_accounts_can_hold_is_discovered(directory: &Directory) {
+    let found = directory.target().discover().await.unwrap();
+    let of = |name: &str| found.iter().find(|one| one.name == name).cloned();
+    let manager = of("manager").unwrap();
+    assert_eq!(
+        (manager.kind, manager.read_only),
+        (AttributeType::Reference, false)
+    );
+    let description = of("description").unwrap();
+    assert_eq!(
+        (description.kind, description.multivalued),
+        (AttributeType::String, true)
+    );
+    assert_eq!(of("userPassword").unwrap().kind, AttributeType::Binary);
+    assert!(of("dc").is_none(), "no attribute of people's");
+    let mut names: Vec<String> = found.iter().map(|one| one.name.to_lowercase()).collect();
+    names.dedup();
+    assert_eq!(names.len(), found.len());
 }
 
 /// How fast accounts are made, changed and found.
