@@ -80,11 +80,22 @@ impl Parser {
         if self.peek() != Some(&Token::Concatenation) {
             return Ok(first);
         }
+        // The operands stand inside the call that is kept.
+        if let Node::Call(call) = &first
+            && call.function.nature == Nature::Unique
+        {
+            return Err(not_outermost(call.function, at));
+        }
+        if self.depth + depth(&first) >= MAX_DEPTH {
+            return Err(too_deep(at));
+        }
         let mut arguments = vec![Some(Node::Constant(Constant::quoted(""))), Some(first)];
+        self.depth += 1;
         while self.peek() == Some(&Token::Concatenation) {
             self.next += 1;
             arguments.push(Some(self.operand(Kind::Any)?));
         }
+        self.depth -= 1;
         let function = &functions::text::JOIN;
         Ok(Node::Call(Call {
             function,
@@ -116,15 +127,10 @@ impl Parser {
     fn call(&mut self, name: &str, at: usize) -> Result<Node, ParseError> {
         let function = functions::find(name).ok_or_else(|| unknown_function(name, at))?;
         if function.nature == Nature::Unique && self.depth > 0 {
-            let message =
-                format!("{name} can only stand outermost: it decides the value of the whole mapping");
-            return Err(ParseError::new(message, at));
+            return Err(not_outermost(function, at));
         }
         if self.depth == MAX_DEPTH {
-            return Err(ParseError::new(
-                format!("calls are nested deeper than {MAX_DEPTH}"),
-                at,
-            ));
+            return Err(too_deep(at));
         }
         let ordinal = self.ordinal(function);
         self.next += 1;
@@ -220,6 +226,25 @@ fn word_node(word: String, kind: Kind, at: usize) -> Result<Node, ParseError> {
             Err(ParseError::new(message, at))
         }
     }
+}
+
+/// How deep calls are nested in a node.
+fn depth(node: &Node) -> usize {
+    match node {
+        Node::Call(call) => 1 + call.arguments.iter().flatten().map(depth).max().unwrap_or(0),
+        Node::Comparison(comparison) => depth(&comparison.left).max(depth(&comparison.right)),
+        Node::Attribute(_) | Node::Constant(_) | Node::Setting(_) | Node::Ignore(_) => 0,
+    }
+}
+
+fn too_deep(at: usize) -> ParseError {
+    ParseError::new(format!("calls are nested deeper than {MAX_DEPTH}"), at)
+}
+
+fn not_outermost(function: &Function, at: usize) -> ParseError {
+    let name = function.name;
+    let message = format!("{name} can only stand outermost: it decides the value of the whole mapping");
+    ParseError::new(message, at)
 }
 
 fn unknown_function(name: &str, at: usize) -> ParseError {

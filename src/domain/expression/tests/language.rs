@@ -52,6 +52,8 @@ fn what_is_no_expression_is_refused_where_and_why() {
             7,
             "can only stand outermost",
         ),
+        ("SelectUniqueValue([a], [b]) & [c]", 0, "can only stand outermost"),
+        ("[c] & SelectUniqueValue([a], [b])", 6, "can only stand outermost"),
         ("[a] = \"x\"", 4, "a comparison can only be the condition"),
         (
             "IIF([a] = \"x\" = \"y\", 1, 2)",
@@ -89,6 +91,10 @@ fn texts_without_end_are_refused_and_not_followed() {
     }
     let nested = |depth: usize| format!("{}[a]{}", "Trim(".repeat(depth), ")".repeat(depth));
     assert!(Expression::parse(&nested(MAX_DEPTH + 1)).is_err());
+    // What `&` is kept as counts too.
+    assert!(Expression::parse(&format!("{} & [b]", nested(MAX_DEPTH))).is_err());
+    assert!(Expression::parse(&format!("[b] & {}", nested(MAX_DEPTH))).is_err());
+    assert!(Expression::parse(&format!("[b] & {} & [b]", nested(MAX_DEPTH - 1))).is_ok());
     let deepest = parse(&nested(MAX_DEPTH));
     let small = std::thread::Builder::new().stack_size(512 * 1024);
     let answer = small
