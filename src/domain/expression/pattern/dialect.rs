@@ -18,6 +18,10 @@ use std::str::Chars;
 /// Deepest nesting of groups, and of differences in classes.
 const MAX_DEPTH: usize = 50;
 
+/// Characters inside a repetition, two numbers of 32 bits and a comma, and one that would be too many. Every `{`
+/// is looked behind, and one that is never closed must not have all the rest looked at.
+const LONGEST_REPETITION: usize = 22;
+
 /// What `$` means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LineEnd {
@@ -147,7 +151,8 @@ impl Translator<'_> {
 
     /// `{3}`, `{3,}` or `{3,5}`; nothing is taken if the bracket starts none.
     fn repetition(&mut self) -> Option<String> {
-        let inside: String = self.rest.clone().take_while(|char| *char != '}').collect();
+        let near = self.rest.clone().take(LONGEST_REPETITION);
+        let inside: String = near.take_while(|char| *char != '}').collect();
         let (least, most) = inside.split_once(',').unwrap_or((&inside, "0"));
         let is_number = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_digit());
         let closed = self.rest.clone().nth(inside.chars().count()) == Some('}');

@@ -25,10 +25,13 @@ use substitution::Substitution;
 
 /// Steps back per search, before it is given up.
 const MAX_STEPS: usize = 100_000;
-/// Matches replaced in one text.
-const MAX_MATCHES: usize = 10_000;
+/// Matches replaced in one text, times the bytes of that text: the search for each may go through all of it. In a text
+/// of 4,096 bytes everything may match.
+const MAX_WORK: usize = 1 << 24;
 /// Size of a compiled pattern, in bytes.
 const MAX_SIZE: usize = 1 << 23;
+/// Longest pattern, in bytes: what an expression can hold.
+const MAX_PATTERN: usize = 40_000;
 /// Longest text to search, in bytes.
 const MAX_TEXT: usize = 1 << 16;
 /// Longest text to make, in bytes.
@@ -51,6 +54,12 @@ impl PartialEq for Pattern {
 impl Pattern {
     /// Fails with the reason, in words for the author of the pattern.
     pub fn compile(written: &str) -> Result<Pattern, String> {
+        if written.len() > MAX_PATTERN {
+            return Err(format!(
+                "a pattern has at most {MAX_PATTERN} bytes, this one has {}",
+                written.len()
+            ));
+        }
         let plain = dialect::translate(written, LineEnd::Text)?;
         let regex = build(plain.regex.clone())?;
         let line_break = dialect::translate(written, LineEnd::BeforeLineBreak)?;
@@ -114,6 +123,7 @@ impl Pattern {
         let mut copied = 0;
         let mut from = Some(0);
         let mut matches = 0;
+        let most = MAX_WORK / text.len().max(1);
         while let Some(start) = from
             && let Some(captures) = self.captures(text, start)?
             && let Some(whole) = captures.get(0)
@@ -127,9 +137,9 @@ impl Pattern {
                 result.push_str(&written);
                 copied = found.end;
             }
-            if matches > MAX_MATCHES || result.len() > MAX_RESULT {
+            if matches > most || result.len() > MAX_RESULT {
                 return Err(format!(
-                    "the pattern matches more than {MAX_MATCHES} times or grows too large"
+                    "the pattern matches more than {most} times or grows too large"
                 ));
             }
             from = match whole.end() > whole.start() {

@@ -138,6 +138,7 @@ fn what_dotnet_or_the_engine_cannot_do_is_refused() {
         "(".repeat(5_000),
         "[a-".repeat(5_000),
         "(?:".repeat(5_000) + &")".repeat(5_000),
+        "a".repeat(MAX_PATTERN + 1),
     ] {
         assert!(Pattern::compile(&deep).is_err());
     }
@@ -147,16 +148,22 @@ fn what_dotnet_or_the_engine_cannot_do_is_refused() {
 fn a_search_that_runs_away_is_an_error() {
     let pattern = Pattern::compile(r"(?=(a+)+\1b)x").unwrap();
     assert!(pattern.is_match(&"a".repeat(5_000)).is_err());
-    assert!(
-        Pattern::compile("a")
-            .unwrap()
-            .replace(&"a".repeat(20_000), "b")
-            .is_err()
-    );
+    // Each of many searches may go through all the text.
+    let each = Pattern::compile("a").unwrap();
+    assert!(each.replace(&"a".repeat(4_096), "b").is_ok());
+    assert!(each.replace(&"a".repeat(5_000), "b").is_err());
+    assert!(each.replace(&format!("a{}", "b".repeat(60_000)), "b").is_ok());
     assert!(
         Pattern::compile("a")
             .unwrap()
             .is_match(&"a".repeat(MAX_TEXT + 1))
             .is_err()
     );
+}
+
+/// Each was once looked behind up to the end of the pattern, and this test would not end.
+#[test]
+fn brackets_that_repeat_nothing_are_read_quickly() {
+    let brackets = "{".repeat(MAX_PATTERN);
+    assert!(Pattern::compile(&brackets).unwrap().is_match(&brackets).unwrap());
 }
