@@ -32,6 +32,7 @@
 //! | `CDate` of null or `""` | an error | the guides always guard it |
 //! | `FormatDateTime`, `NumFromDate`, `DateFromNum` of null | null | a missing date is no mistake |
 //! | `FormatDateTime` of a text with an offset | keeps the written date | what every HR sample expects |
+//! | `FormatDateTime` in a culture | a fifth argument, Muster's own | the service has none; HR letters and display names need month names |
 //! | instants from 9999-12-30T22:00Z on | are one, the end of time, formatted as 9999-12-31 | HR systems write "open end" that way |
 //! | `Replace` with `${group}` and a partial match | the rest of the text stays | what the platform's regular expressions do |
 //! | `SingleAppRoleAssignment` of several roles | an error | the service calls the result unpredictable |
@@ -56,6 +57,7 @@ use uuid::Uuid;
 
 use crate::domain::value::Value;
 
+mod culture;
 mod evaluator;
 pub mod functions;
 mod lexer;

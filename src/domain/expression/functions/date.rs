@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use super::{Function, Kind, Nature, Parameter, example, function, parameter};
+use crate::domain::expression::culture::{self, Culture};
 use crate::domain::expression::evaluator::{Arguments, Evaluated, Stop};
 use crate::domain::expression::moment::Moment;
 use crate::domain::expression::time_format::TimeFormat;
@@ -159,9 +160,11 @@ pub const FORMAT_DATE_TIME: Function = function(
         parameter("dateTimeStyles", Kind::Text).optional(),
         parameter("inputFormat", Kind::Text),
         parameter("outputFormat", Kind::Text),
+        parameter("culture", Kind::Choice(culture::NAMES)).optional(),
     ],
     "A date from one .NET format into another. The written date is kept, unless the style AdjustToUniversal \
-     is given. A value that is a date already needs no input format.",
+     is given. A value that is a date already needs no input format. The culture, such as \"de-DE\", gives names \
+     and standard formats; it is Muster's own addition, which other services refuse.",
     &[
         example(
             r#"FormatDateTime([date], , "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")"#,
@@ -179,6 +182,11 @@ pub const FORMAT_DATE_TIME: Function = function(
             &["20250730120000.0Z"],
         ),
         example(r#"FormatDateTime([date], , "yyyy-MM-dd", "yyyy")"#, &[], &[]),
+        example(
+            r#"FormatDateTime([date], , "yyyy-MM-dd", "d MMMM yyyy", "pl-PL")"#,
+            &[("date", &["2024-05-01"])],
+            &["1 maja 2024"],
+        ),
     ],
     format_date_time,
 );
@@ -195,11 +203,12 @@ fn format_date_time<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
         (arguments.filled(1)?, 2)
     };
     let to_utc = adjusts_to_utc(arguments, styles.as_deref().unwrap_or_default())?;
+    let culture = culture_of(arguments, formats + 2)?;
     let format = |index| -> Result<Option<TimeFormat>, Stop> {
         let Some(written) = arguments.filled(index)? else {
             return Ok(None);
         };
-        TimeFormat::parse(&written)
+        TimeFormat::parse(&written, culture)
             .map(Some)
             .map_err(|reason| arguments.fail(reason))
     };
@@ -222,6 +231,14 @@ fn format_date_time<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
         return Err(arguments.fail("there is no output format"));
     };
     Ok(Cow::Owned(Value::Text(output.write(moment))))
+}
+
+fn culture_of(arguments: &Arguments<'_, '_>, index: usize) -> Result<&'static Culture, Stop> {
+    let name = arguments.text(index)?.unwrap_or_default();
+    culture::find(&name).ok_or_else(|| {
+        let known = culture::NAMES.join(", ");
+        arguments.fail(format!("`culture` is one of {known}, not {name}"))
+    })
 }
 
 fn adjusts_to_utc(arguments: &Arguments<'_, '_>, styles: &str) -> Result<bool, Stop> {
