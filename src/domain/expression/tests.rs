@@ -3,6 +3,7 @@
 mod language;
 mod properties;
 mod published;
+mod rows;
 mod table;
 mod trees;
 
@@ -18,6 +19,7 @@ struct World {
     attributes: BTreeMap<String, Value>,
     now: Timestamp,
     taken: Vec<String>,
+    directory_domain: &'static str,
 }
 
 impl World {
@@ -26,6 +28,7 @@ impl World {
             attributes: attributes.into_iter().collect(),
             now: "2025-07-30T12:00:00Z".parse().unwrap(),
             taken: Vec::new(),
+            directory_domain: "contoso.local",
         }
     }
 
@@ -46,7 +49,7 @@ impl World {
             seed: Seed::new(Uuid::nil(), "worker", "mapping"),
             taken: &taken,
             default_domain: Some("contoso.com"),
-            directory_domain: Some("contoso.local"),
+            directory_domain: Some(self.directory_domain),
         }))
     }
 }
