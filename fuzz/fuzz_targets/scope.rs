@@ -85,7 +85,7 @@ fuzz_target!(|input: Input| {
     let scope = match Scope::compile(Some(&filter(groups, input_filter_groups))) {
         Ok(scope) => scope,
         Err(problems) => {
-            assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.is_empty()));
+            assert!(!problems.is_empty() && problems.iter().all(|(place, problem)| !place.is_empty() && !problem.is_empty()));
             return;
         }
     };

@@ -58,7 +58,7 @@ impl World {
             seed: Seed::new(Uuid::from_u64_pair(0, self.seed), "worker", "mapping"),
             taken: &|candidate| self.taken.iter().any(|taken| taken == candidate),
             default_domain: Some("contoso.com"),
-            settings: &[("DomainFQDN", "contoso.local")],
+            directory_domain: Some("contoso.local"),
         }))
     }
 

@@ -34,6 +34,8 @@ const MAX_SIZE: usize = 1 << 23;
 const MAX_PATTERN: usize = 40_000;
 /// Longest text to search, in bytes.
 const MAX_TEXT: usize = 1 << 16;
+/// Bytes of the pattern times bytes of the text, at most.
+const MAX_SEARCH: usize = 1 << 26;
 /// Longest text to make, in bytes.
 const MAX_RESULT: usize = 1 << 20;
 
@@ -76,7 +78,7 @@ impl Pattern {
 
     /// Whether it is found anywhere in the text.
     pub fn is_match(&self, text: &str) -> Result<bool, String> {
-        Ok(self.captures(text, 0)?.is_some())
+        Ok(self.first(text)?.is_some())
     }
 
     /// What the group holds in the first match; `None` without a match.
@@ -91,8 +93,11 @@ impl Pattern {
     /// Every match replaced; `$1`, `${name}`, `$&` and their like in the replacement stand for what was
     /// found. `None` without a match.
     pub fn replace(&self, text: &str, replacement: &str) -> Result<Option<String>, String> {
+        let Some(first) = self.first(text)? else {
+            return Ok(None);
+        };
         let substitution = Substitution::parse(replacement, &self.groups);
-        self.rewrite(text, |captures, out| {
+        self.rewrite(text, first, |captures, out| {
             let found = captures.get(0)?.range();
             substitution.write(captures, text, found.clone(), out);
             Some(found)
@@ -107,21 +112,25 @@ impl Pattern {
         replacement: &str,
     ) -> Result<Option<String>, String> {
         let index = self.group(group)?;
-        self.rewrite(text, |captures, out| {
+        let Some(first) = self.first(text)? else {
+            return Ok(None);
+        };
+        self.rewrite(text, first, |captures, out| {
             out.push_str(replacement);
             captures.get(index).map(|found| found.range())
         })
     }
 
-    /// Goes from match to match. `replace` writes what takes the place of a range, and names that range.
+    /// Goes from match to match, of which the first is found where it is said to be. `replace` writes what takes the place of a range, and names that range.
     fn rewrite(
         &self,
         text: &str,
+        first: usize,
         replace: impl Fn(&Captures<'_, str>, &mut String) -> Option<Range<usize>>,
     ) -> Result<Option<String>, String> {
         let mut result = String::new();
         let mut copied = 0;
-        let mut from = Some(0);
+        let mut from = Some(first);
         let mut matches = 0;
         let most = MAX_WORK / text.len().max(1);
         while let Some(start) = from
@@ -150,27 +159,37 @@ impl Pattern {
                     .map(|skipped| whole.end() + skipped.len_utf8()),
             };
         }
-        if matches == 0 {
-            return Ok(None);
-        }
         result.push_str(text.get(copied..).unwrap_or_default());
         Ok(Some(result))
     }
 
+    /// Where the first match begins. To know that costs less than to know what its groups hold.
+    fn first(&self, text: &str) -> Result<Option<usize>, String> {
+        let found = self.regex_for(text)?.find_from_pos(text, 0);
+        let found = found.map_err(|error| format!("the search was given up: {error}"))?;
+        Ok(found.map(|found| found.start()))
+    }
+
     fn captures<'t>(&self, text: &'t str, from: usize) -> Result<Option<Captures<'t, str>>, String> {
-        if text.len() > MAX_TEXT {
+        self.regex_for(text)?
+            .captures_from_pos(text, from)
+            .map_err(|error| format!("the search was given up: {error}"))
+    }
+
+    /// The pattern for this text, unless the search might take too long: each byte of it may be held against each part of the
+    /// pattern.
+    fn regex_for(&self, text: &str) -> Result<&Regex, String> {
+        let most = MAX_TEXT.min(MAX_SEARCH / self.regex.as_str().len().max(1));
+        if text.len() > most {
             return Err(format!(
-                "a pattern can search {MAX_TEXT} bytes, the text has {}",
+                "this pattern can search {most} bytes, the text has {}",
                 text.len()
             ));
         }
-        let regex = match &self.before_line_break {
+        Ok(match &self.before_line_break {
             Some(regex) if text.ends_with('\n') => regex,
             _ => &self.regex,
-        };
-        regex
-            .captures_from_pos(text, from)
-            .map_err(|error| format!("the search was given up: {error}"))
+        })
     }
 
     fn group(&self, name: &str) -> Result<usize, String> {
