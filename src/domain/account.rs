@@ -110,7 +110,7 @@ pub struct StateAttribute {
 /// A value that the target would refuse, found before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// One of the log's codes (`reference/entra-inbound.md` §5.4).
+    /// One of the log's codes that Entra ID documents.
     pub code: &'static str,
     pub message: String,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub weight: Weight,
-    /// One of the log's codes (`reference/entra-inbound.md` §5.4) or ours (`DisabledElsewhere`).
+    /// One of the log's codes that Entra ID documents or ours (`DisabledElsewhere`).
     pub code: Cow<'static, str>,
     /// What is wrong and what to do, in plain words.
     pub message: String,

@@ -41,7 +41,7 @@ impl Value {
         }
     }
 
-    /// The service's text form (`reference/expressions.md` §1.2): `True`, `-7`, `6/15/2009 8:45:30 AM`;
+    /// The service's text form (.NET's, invariant): `True`, `-7`, `6/15/2009 8:45:30 AM`;
     /// `None` for null. A list has no single text; its elements do.
     pub fn to_text(&self) -> Option<Cow<'_, str>> {
         match self {

@@ -1,5 +1,4 @@
-//! What happened to whom and why, in the shape of Graph's provisioningObjectSummary
-//! (`reference/entra-inbound.md` §5).
+//! What happened to whom and why, in the shape of Graph's provisioningObjectSummary.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};

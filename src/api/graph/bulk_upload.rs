@@ -1,4 +1,4 @@
-//! The bulk upload (`reference/entra-inbound.md` §1): checked whole, durable, then 202.
+//! The bulk upload (Graph's "Perform bulkUpload"): checked whole, durable, then 202.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};

@@ -1,4 +1,4 @@
-//! The provisioning log (`reference/entra-inbound.md` §1.11): newest first, filtered, paged.
+//! The provisioning log (Graph's "List provisioningObjectSummary"): newest first, filtered, paged.
 
 use actix_web::{HttpRequest, get, web};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Microsoft Graph's synchronization API (`reference/graph-sync-api.md` §4).
+//! Microsoft Graph's synchronization API ("Azure AD synchronization API overview").
 
 mod apps;
 mod bulk_upload;

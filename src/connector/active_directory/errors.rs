@@ -91,7 +91,7 @@ struct Row {
     /// A part of the text, in lower case.
     text: Option<&'static str>,
     kind: Kind,
-    /// A code of the provisioning log (`reference/entra-inbound.md` §5.4).
+    /// A code of the provisioning log, as Entra ID documents them.
     code: &'static str,
     /// At fault, where the row proves it and the text may not name it.
     attribute: Option<&'static str>,

@@ -12,7 +12,7 @@ struct Row {
     /// A part of the message, in lower case; empty for any.
     says: &'static str,
     kind: Kind,
-    /// `reference/entra-inbound.md` §5.4.
+    /// A code of the provisioning log, as Entra ID documents them.
     code: &'static str,
     advice: &'static str,
 }
