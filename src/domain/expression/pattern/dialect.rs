@@ -122,8 +122,9 @@ impl Translator<'_> {
             }
             '$' if flags.multiline => self.out.push('$'),
             '$' => self.out.push_str(self.end.regex()),
+            '*' | '+' | '?' => return self.repeat(&item.to_string()),
             '{' => match self.repetition() {
-                Some(repetition) => self.out.push_str(&repetition),
+                Some(repetition) => return self.repeat(&repetition),
                 None => self.out.push_str(r"\{"),
             },
             '}' => self.out.push_str(r"\}"),
@@ -146,6 +147,17 @@ impl Translator<'_> {
         match self.flags.len() > MAX_DEPTH {
             true => Err(format!("groups are nested deeper than {MAX_DEPTH}")),
             false => Ok(()),
+        }
+    }
+
+    /// A repetition, lazy with a question mark behind it. Yet another sign would make it possessive elsewhere; .NET has
+    /// no such thing.
+    fn repeat(&mut self, repetition: &str) -> Result<(), String> {
+        self.out.push_str(repetition);
+        self.out.extend(self.rest.next_if_eq(&'?'));
+        match self.rest.peek() {
+            Some(sign @ ('*' | '+' | '?')) => Err(format!("`{sign}` repeats what is repeated already")),
+            _ => Ok(()),
         }
     }
 

@@ -23,8 +23,9 @@ mod tests;
 use dialect::{Groups, LineEnd};
 use substitution::Substitution;
 
-/// Steps back per search, before it is given up.
-const MAX_STEPS: usize = 100_000;
+/// Steps back per search, before it is given up. Each may look at all the text, so that this and the length of the text
+/// bound the work together.
+const MAX_STEPS: usize = 20_000;
 /// Matches replaced in one text, times the bytes of that text: the search for each may go through all of it. In a text
 /// of 4,096 bytes everything may match.
 const MAX_WORK: usize = 1 << 24;
@@ -33,7 +34,7 @@ const MAX_SIZE: usize = 1 << 23;
 /// Longest pattern, in bytes: what an expression can hold.
 const MAX_PATTERN: usize = 40_000;
 /// Longest text to search, in bytes.
-const MAX_TEXT: usize = 1 << 16;
+const MAX_TEXT: usize = 1 << 14;
 /// Bytes of the pattern times bytes of the text, at most.
 const MAX_SEARCH: usize = 1 << 26;
 /// Longest text to make, in bytes.

@@ -115,6 +115,9 @@ fn what_dotnet_or_the_engine_cannot_do_is_refused() {
         ")",
         "[a",
         "a**",
+        "a*+",
+        "a++",
+        "a{2}?+",
         r"\",
         r"\y",
         r"\1",
@@ -152,7 +155,7 @@ fn a_search_that_runs_away_is_an_error() {
     let each = Pattern::compile("a").unwrap();
     assert!(each.replace(&"a".repeat(4_096), "b").is_ok());
     assert!(each.replace(&"a".repeat(5_000), "b").is_err());
-    assert!(each.replace(&format!("a{}", "b".repeat(60_000)), "b").is_ok());
+    assert!(each.replace(&format!("a{}", "b".repeat(16_000)), "b").is_ok());
     assert!(
         Pattern::compile("a")
             .unwrap()
