@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{bulk, check, demo, eval, lab, schema, serve};
+use muster::command::{bulk, check, demo, eval, lab, schema, serve, workday};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -26,6 +26,7 @@ enum Command {
     Schema(schema::Arguments),
     Lab(lab::Arguments),
     Bulk(Box<bulk::Arguments>),
+    Workday(workday::Arguments),
 }
 
 #[tokio::main]
@@ -43,6 +44,7 @@ async fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::Lab(arguments) => lab::run(arguments).await,
         Command::Bulk(arguments) => bulk::run(*arguments).await,
+        Command::Workday(arguments) => workday::run(arguments),
     };
     outcome.unwrap_or_else(|message| {
         eprintln!("muster: {message}");

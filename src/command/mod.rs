@@ -7,6 +7,7 @@ pub mod eval;
 pub mod lab;
 pub mod schema;
 pub mod serve;
+pub mod workday;
 
 use std::borrow::Cow;
 use std::io;

@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod entra;
 pub mod http;
 mod password;
+pub mod workday;
 
 use std::net::IpAddr;
 use std::path::Path;
