@@ -31,6 +31,7 @@ mod running;
 #[path = "../../tests/it/support/mod.rs"]
 #[expect(dead_code, reason = "the tests need more of it")]
 mod support;
+mod workday;
 
 use mimalloc::MiMalloc;
 use report::Report;
@@ -41,6 +42,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 const PARTS: &[&str] = &[
     "mapping",
+    "workday",
     "at-rest",
     "ingestion",
     "first-cycle",
@@ -59,6 +61,7 @@ async fn main() {
         report.part(part);
         match part {
             "mapping" => mapping::measure(&report),
+            "workday" => workday::measure(&report),
             "at-rest" => at_rest::measure(&mut report).await,
             "ingestion" => ingestion::measure(&mut report).await,
             "first-cycle" => first_cycle::openldap(&mut report).await,

@@ -26,3 +26,4 @@ mod servers;
 mod store;
 mod support;
 mod tidy;
+mod workday_read;

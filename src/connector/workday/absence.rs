@@ -72,7 +72,10 @@ fn find(tree: &Tree, data: DataSet) -> Option<Node> {
     tree.child(parent, data.element)
 }
 
+/// Whether any reference has its label. Address lines have theirs, whatever the request says.
 fn has_descriptors(tree: &Tree) -> bool {
     let mut elements = tree.descendants_or_self(Node::DOCUMENT);
-    elements.any(|element| tree.attribute(element, "Descriptor").is_some())
+    elements.any(|element| {
+        tree.local(element).ends_with("_Reference") && tree.attribute(element, "Descriptor").is_some()
+    })
 }

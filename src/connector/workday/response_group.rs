@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_path_switches_its_data_set_on() {
-        let with = |xpath| -> Vec<&str> {
+        let with = |xpath: &str| -> Vec<&'static str> {
             let found = derived(&[xpath], &[]);
             found.into_iter().filter(|flag| !PLAIN.contains(flag)).collect()
         };

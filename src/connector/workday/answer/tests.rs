@@ -157,7 +157,7 @@ fn what_is_no_answer_is_called_what_it_is() {
         "<?xml version='1.0' encoding='ISO-8859-1'?><a/>",
         "it says that it is ISO-8859-1",
     );
-    assert_refused([b'<', b'a', b'>', 0xE9, b'<'], "not UTF-8");
+    assert_refused([b'<', 0xE9, b'>'], "not UTF-8");
     assert_refused("<a/>", "but a of no namespace");
     assert_refused(
         "<w:Get_Organizations_Response xmlns:w='urn:com.workday/bsvc'/>",

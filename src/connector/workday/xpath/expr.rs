@@ -227,16 +227,15 @@ impl Expr {
     pub fn compare(self, relation: Relation, right: Expr) -> Flag {
         match (self, right) {
             (Expr::Nodes(left), Expr::Nodes(right)) => Flag::NodesNodes(left, relation, right),
-            (left @ Expr::Flag(_), right) | (left, right @ Expr::Flag(_)) => {
-                match relation.is_equality() {
-                    true => Flag::Flags(relation, Box::new((left.flag(), right.flag()))),
-                    // Numbers of the flags: of nodes, whether there are any.
-                    false => Flag::Numbers(
-                        relation,
-                        Expr::Flag(left.flag()).number(),
-                        Expr::Flag(right.flag()).number(),
-                    ),
-                }
+            (left @ Expr::Flag(_), right) | (left, right @ Expr::Flag(_)) if relation.is_equality() => {
+                Flag::Flags(relation, Box::new((left.flag(), right.flag())))
+            }
+            // Beside a flag, nodes are whether there are any.
+            (left @ Expr::Flag(_), Expr::Nodes(right)) => {
+                Flag::Numbers(relation, left.number(), Expr::Flag(Flag::OfNodes(right)).number())
+            }
+            (Expr::Nodes(left), right @ Expr::Flag(_)) => {
+                Flag::Numbers(relation, Expr::Flag(Flag::OfNodes(left)).number(), right.number())
             }
             (Expr::Nodes(nodes), Expr::Text(text)) if relation.is_equality() => {
                 Flag::NodesText(nodes, relation == Relation::Equal, text)
