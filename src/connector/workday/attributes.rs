@@ -2,7 +2,7 @@
 //! those that a schema defines.
 //!
 //! The documented ones are a table of their own, `attributes.tsv`, in which what many paths have in common is a word in
-//! braces ([`WORDS`]). The two generations differ because `Worker_Job_Data` came between an employment and its positions:
+//! braces (`WORDS`). The two generations differ because `Worker_Job_Data` came between an employment and its positions:
 //! the paths of v21.1 find nothing in later answers, nor the other way round.
 
 use std::fmt;

@@ -7,9 +7,12 @@
 //! The input is any blocking reader. A body that arrives in pieces is read on a thread of its own, through a reader that
 //! waits for the next piece.
 
+mod metered;
+mod scopes;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use foldhash::fast::RandomState;
 use quick_xml::escape::unescape;
@@ -18,6 +21,8 @@ use thiserror::Error;
 
 use super::names::{Name, Names, Namespace};
 use super::tree::{Tree, is_white};
+use metered::Metered;
+use scopes::Scopes;
 
 /// How much is taken from the other side.
 #[derive(Clone, Copy, Debug)]
@@ -282,7 +287,7 @@ impl<R: BufRead> Reader<R> {
                 let uri = self.value(&attribute.value)?;
                 let namespace = self.tree.names_mut().namespace(&uri);
                 self.scopes.bind(self.depth, prefix, namespace);
-                let (bound, known) = (self.scopes.bound.len(), self.tree.names().namespaces());
+                let (bound, known) = (self.scopes.len(), self.tree.names().namespaces());
                 if bound.max(known) > self.limits.namespaces {
                     return Err(self.too_large("namespaces", self.limits.namespaces as u64));
                 }
@@ -486,108 +491,4 @@ pub(super) fn excerpt(text: &str) -> String {
         excerpt.push('…');
     }
     excerpt
-}
-
-/// Which prefix stands for which namespace: the innermost declaration counts.
-#[derive(Default)]
-struct Scopes {
-    bound: Vec<Binding>,
-}
-
-struct Binding {
-    depth: usize,
-    prefix: Box<str>,
-    namespace: Namespace,
-}
-
-impl Scopes {
-    fn bind(&mut self, depth: usize, prefix: &str, namespace: Namespace) {
-        self.bound.push(Binding {
-            depth,
-            prefix: prefix.into(),
-            namespace,
-        });
-    }
-
-    fn find(&self, prefix: &str) -> Option<Namespace> {
-        let bound = self.bound.iter().rev().find(|bound| &*bound.prefix == prefix)?;
-        Some(bound.namespace)
-    }
-
-    /// Forgets what was declared deeper than this; says whether that was anything.
-    fn leave(&mut self, depth: usize) -> bool {
-        let before = self.bound.len();
-        while self.bound.last().is_some_and(|last| last.depth > depth) {
-            self.bound.pop();
-        }
-        self.bound.len() < before
-    }
-}
-
-/// Counts what is read, and stops it at a limit.
-struct Metered<R> {
-    input: R,
-    consumed: u64,
-    answer: u64,
-    /// Where the token in hand has to be at its end.
-    token_end: u64,
-    token: u64,
-    exceeded: Option<(&'static str, u64)>,
-    is_at_end: bool,
-}
-
-impl<R: BufRead> Metered<R> {
-    fn new(input: R, answer: u64) -> Metered<R> {
-        Metered {
-            input,
-            consumed: 0,
-            answer,
-            token_end: u64::MAX,
-            token: 0,
-            exceeded: None,
-            is_at_end: false,
-        }
-    }
-
-    fn peek(&mut self) -> Result<&[u8], XmlError> {
-        self.input
-            .fill_buf()
-            .map_err(|source| XmlError::Unreadable { at: 0, source })
-    }
-
-    fn begin_token(&mut self, limit: u64) {
-        self.token = limit;
-        self.token_end = self.consumed.saturating_add(limit);
-    }
-}
-
-impl<R: BufRead> Read for Metered<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let taken = available.len().min(into.len());
-        into[..taken].copy_from_slice(&available[..taken]);
-        self.consume(taken);
-        Ok(taken)
-    }
-}
-
-impl<R: BufRead> BufRead for Metered<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.consumed > self.answer {
-            self.exceeded = Some(("bytes", self.answer));
-        } else if self.consumed > self.token_end {
-            self.exceeded = Some(("bytes in one tag or text", self.token));
-        }
-        if self.exceeded.is_some() {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let available = self.input.fill_buf()?;
-        self.is_at_end = available.is_empty();
-        Ok(available)
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.consumed += amount as u64;
-        self.input.consume(amount);
-    }
 }
