@@ -237,7 +237,7 @@ fn personal(xml: &mut Xml, number: usize, first: &str, last: &str) {
                         &[("ISO_3166-1_Alpha-2_Code", "PT")],
                     );
                     xml.leaf("First_Name", first);
-                    if number % 3 == 0 {
+                    if number.is_multiple_of(3) {
                         xml.leaf("Middle_Name", "Q.");
                     }
                     xml.leaf("Last_Name", last);
@@ -288,7 +288,7 @@ fn phone(xml: &mut Xml, number: usize, phone: usize) {
         usage(
             xml,
             if phone == 3 { "HOME" } else { "WORK" },
-            (number + phone) % 3 != 0,
+            !(number + phone).is_multiple_of(3),
             phone == 0,
         );
         if number % 6 == 5 {
@@ -412,7 +412,7 @@ fn position(xml: &mut Xml, number: usize, job: usize, is_contingent: bool) {
             },
         );
     });
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         xml.reference(
             "Work_Space__Reference",
             "HQ 7-112",
@@ -469,7 +469,7 @@ fn organizations(xml: &mut Xml, number: usize) {
         ("FACILITY", "Facility", "Main building"),
         ("PAY_GROUP", "Pay Group", "Monthly"),
     ] {
-        if (number + kind.len()) % 8 == 0 {
+        if (number + kind.len()).is_multiple_of(8) {
             continue;
         }
         xml.inside("Worker_Organization_Data", |xml| {

@@ -210,14 +210,14 @@ impl Parser<'_> {
             }
             _ if self.starts_step() => {
                 let steps = self.steps(Vec::new())?;
-                Ok(Expr::Nodes(self.from_context(steps)))
+                Ok(Expr::Nodes(self.in_context(steps)))
             }
             _ => self.filtered(),
         }
     }
 
     /// Outside of predicates the context node is the document.
-    pub fn from_context(&mut self, steps: Vec<Step>) -> Nodes {
+    fn in_context(&mut self, steps: Vec<Step>) -> Nodes {
         match self.within {
             0 => Nodes::Walk(self.walks.along(steps)),
             _ => Nodes::Path(Path::new(steps)),
@@ -280,7 +280,7 @@ impl Parser<'_> {
             return Err(SyntaxError::new(at, message));
         }
         self.is_positional |= function.is_positional;
-        let context = |parser: &mut Self| Expr::Nodes(parser.from_context(Vec::new()));
+        let context = |parser: &mut Self| Expr::Nodes(parser.in_context(Vec::new()));
         let first = match arguments.is_empty() && function.takes_context {
             true => vec![context(self)],
             false => arguments,

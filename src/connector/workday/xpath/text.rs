@@ -18,19 +18,16 @@ impl Mapping {
         for code in 0..128u8 {
             ascii[usize::from(code)] = Some(char::from(code));
         }
-        let mut seen = [false; 128];
-        let mut other: Vec<(char, Option<char>)> = Vec::new();
+        let mut other = Vec::new();
         let mut to = to.chars();
-        for character in from.chars() {
+        for (at, character) in from.char_indices() {
             let becomes = to.next();
-            match usize::try_from(u32::from(character)) {
-                Ok(code) if code < 128 => {
-                    if !std::mem::replace(&mut seen[code], true) {
-                        ascii[code] = becomes;
-                    }
-                }
-                _ if other.iter().all(|(known, _)| *known != character) => other.push((character, becomes)),
-                _ => {}
+            if from[..at].contains(character) {
+                continue;
+            }
+            match ascii.get_mut(character as usize) {
+                Some(slot) => *slot = becomes,
+                None => other.push((character, becomes)),
             }
         }
         Mapping { ascii, other }
