@@ -14,6 +14,7 @@ use super::{Outcome, read_on, until_signalled};
 use crate::lab::directory;
 use crate::lab::entra::{self, Throttling};
 use crate::lab::faults::Fault;
+use crate::lab::workday;
 
 /// Simulated systems of an invented company to practise on, in memory and on loopback. Prints one line of JSON that says
 /// how to reach it, then serves until SIGTERM or Ctrl-C.
@@ -27,6 +28,7 @@ pub struct Arguments {
 enum System {
     Directory(Directory),
     Entra(Entra),
+    Workday(Workday),
 }
 
 /// What every simulator is told.
@@ -75,11 +77,25 @@ struct Entra {
     unthrottled: bool,
 }
 
+/// Workday's web services, of a company in which something happens every day.
+#[derive(Args)]
+struct Workday {
+    #[command(flatten)]
+    common: Common,
+    /// The tenant's name.
+    #[arg(long, default_value = "northwind")]
+    tenant: String,
+    /// How much happens in the company on a day by itself; about one thing for 150 people when absent.
+    #[arg(long)]
+    news: Option<u32>,
+}
+
 pub async fn run(arguments: Arguments) -> Outcome {
     let stop = until_signalled()?;
     match arguments.system {
         System::Directory(arguments) => directory(arguments, stop.clone()).await?,
         System::Entra(arguments) => entra(arguments, stop.clone())?,
+        System::Workday(arguments) => workday(arguments, stop.clone())?,
     }
     stop.cancelled().await;
     Ok(ExitCode::SUCCESS)
@@ -132,6 +148,25 @@ fn entra(arguments: Entra, stop: CancellationToken) -> Result<(), String> {
         ..entra::Options::default()
     };
     let system = entra::start(options, listener, stop).map_err(|error| error.to_string())?;
+    describe(&json!(system))
+}
+
+fn workday(arguments: Workday, stop: CancellationToken) -> Result<(), String> {
+    let common = arguments.common;
+    let listener = listen(common.listen)?;
+    let usual = u32::try_from(common.workers.div_ceil(150)).unwrap_or(u32::MAX);
+    let options = workday::Options {
+        seed: common.seed,
+        workers: common.workers,
+        tenant: arguments.tenant,
+        settings: workday::Settings {
+            news_per_day: arguments.news.unwrap_or(usual),
+            ..workday::Settings::default()
+        },
+        faults: faults(common.faults.as_deref())?,
+        ..workday::Options::default()
+    };
+    let system = workday::start(options, listener, stop).map_err(|error| error.to_string())?;
     describe(&json!(system))
 }
 

@@ -57,6 +57,8 @@ pub enum Action {
     Slow { milliseconds: u64 },
     /// A page of HTML, as proxies send; HTTP only.
     Html,
+    /// The call does its work, and its answer is wrong in a way that the simulator has a name for.
+    Spoil(String),
 }
 
 /// What can go wrong with a simulator.
@@ -71,6 +73,8 @@ pub struct Repertoire {
     pub codes: &'static str,
     /// Whether a page of HTML can come instead of an answer.
     pub has_html: bool,
+    /// Names of the ways in which answers can be wrong.
+    pub spoils: &'static [&'static str],
 }
 
 impl Repertoire {
@@ -88,16 +92,20 @@ impl Repertoire {
             ));
         }
         let is_mute = self.mute.iter().any(|kind| kind.eq_ignore_ascii_case(on));
-        match fault.action {
+        match &fault.action {
             Action::Cut | Action::Slow { .. } => Ok(()),
             _ if is_mute => Err(format!("a `{on}` has no answer; there are: cut, slow")),
-            Action::Answer { code, .. } | Action::AnswerAfter { code, .. } if !(self.says)(code) => {
+            Action::Answer { code, .. } | Action::AnswerAfter { code, .. } if !(self.says)(*code) => {
                 Err(format!("{code} is no code of an answer here; there are: {}", self.codes))
             }
             Action::Html if !self.has_html => Err(
                 "there is no page of HTML to answer with; there are: answer, answer-after, cut, cut-after, slow"
                     .to_string(),
             ),
+            Action::Spoil(name) if !self.spoils.contains(&name.as_str()) => Err(match self.spoils {
+                [] => "answers cannot be spoilt here".to_string(),
+                known => format!("no answer is spoilt by `{name}`; there are: {}", known.join(", ")),
+            }),
             _ => Ok(()),
         }
     }
@@ -204,6 +212,7 @@ mod tests {
             says: |code| code < 100,
             codes: "0 to 99",
             has_html: false,
+            spoils: &["late"],
         };
         let check = |rule: &str| repertoire.check(&[serde_json::from_str(rule).unwrap()]);
         assert_eq!(check(r#"{"on": "ADD", "do": {"answer": {"code": 51}}}"#), Ok(()));
@@ -220,6 +229,7 @@ mod tests {
             ),
             (r#"{"on": "add", "do": "html"}"#, "there are: answer, "),
             (r#"{"on": "Connect", "do": "cut-after"}"#, "there are: cut, slow"),
+            (r#"{"on": "add", "do": {"spoil": "early"}}"#, "there are: late"),
         ] {
             assert!(check(rule).unwrap_err().contains(told), "{rule}");
         }

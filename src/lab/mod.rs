@@ -8,3 +8,4 @@ pub mod controls;
 pub mod directory;
 pub mod entra;
 pub mod faults;
+pub mod workday;

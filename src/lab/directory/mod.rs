@@ -189,6 +189,7 @@ fn repertoire() -> Repertoire {
         says: wire::is_result,
         codes: "the results of LDAP (RFC 4511, appendix A), such as 0, 1, 10, 32, 49, 50, 51, 52, 53, 68, 80",
         has_html: false,
+        spoils: &[],
     }
 }
 

@@ -180,7 +180,7 @@ impl Session {
                 CUT
             }
             // A page of HTML is nothing that LDAP could answer.
-            Some(Action::Cut | Action::Html) => CUT,
+            Some(Action::Cut | Action::Html | Action::Spoil(_)) => CUT,
         };
         self.shared.count(kind, answered);
         after

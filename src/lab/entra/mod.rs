@@ -170,6 +170,7 @@ fn repertoire() -> Repertoire {
         says: |code| u16::try_from(code).is_ok_and(|code| service::CODES.contains(&code)),
         codes: "400 to 599",
         has_html: true,
+        spoils: &[],
     }
 }
 

@@ -145,7 +145,7 @@ impl Service {
                 work().await;
                 Outcome::Cut
             }
-            Some(Action::Html) => Outcome::Answer(html(call)),
+            Some(Action::Html | Action::Spoil(_)) => Outcome::Answer(html(call)),
         };
         let status = match &outcome {
             Outcome::Answer(answer) => answer.status,
