@@ -17,6 +17,7 @@ mod grounds;
 mod guard;
 mod lab_directory;
 mod lab_entra;
+mod lab_workday;
 mod names;
 mod pages;
 mod replicas;

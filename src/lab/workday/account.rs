@@ -10,6 +10,7 @@ use super::soap::{self, attribute, child};
 use super::tenant::Tenant;
 use super::wid::Wid;
 use super::worker::Kind;
+use super::xml::Xml;
 
 const NO_ACCOUNT: &str = "No Workday Account found for referenced Worker.";
 const TAKEN: &str = "User Name already taken, please choose another one.";
@@ -53,7 +54,7 @@ pub fn update(
         return Err(soap::refused(data, TAKEN));
     }
     tenant.set_account(worker, &name, today);
-    Ok(String::new())
+    Ok(Xml::message(false).finish_message())
 }
 
 fn subject<'d>(reference: Node<'d, 'd>, tenant: &Tenant) -> Result<usize, Fault> {

@@ -2,7 +2,7 @@
 //! back, on loopback and in memory.
 //!
 //! A call's way: `server` reads it, `service` lets the script of faults, the limit and the credentials (`access`) have
-//! their say; `soap` reads the envelope. `query` understands what is asked for, `answer` writes it in the shape of the
+//! their say; `soap` reads the envelope. `query` and `criteria` understand what is asked for, `answer` writes it in the shape of the
 //! `version`. `contact` and `account` write back. Behind them is the `tenant`: every `worker` is a log of `event`s, each
 //! with the moment it was entered and the day from which it holds; what is true on a day is the fold of them. Days are
 //! Pacific ones (`pacific`), wherever people work. `seed` founds the company, `life` goes on with it, `script` and
@@ -25,6 +25,7 @@ mod admin;
 mod answer;
 mod business;
 mod contact;
+mod criteria;
 mod event;
 mod fault;
 mod group;
@@ -33,6 +34,7 @@ mod pacific;
 mod phone;
 mod places;
 mod query;
+mod reply;
 mod script;
 mod seed;
 mod server;
@@ -223,7 +225,7 @@ fn repertoire() -> Repertoire {
     Repertoire {
         kinds: service::kinds(),
         mute: &[],
-        says: |code| u16::try_from(code).is_ok_and(|code| service::CODES.contains(&code)),
+        says: |code| u16::try_from(code).is_ok_and(|code| reply::CODES.contains(&code)),
         codes: "400 to 599",
         has_html: true,
         spoils: spoil::NAMES,

@@ -14,7 +14,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::stream;
 
-use super::service::{Call, Outcome, Reply, Service};
+use super::reply::Reply;
+use super::service::{Call, Outcome, Service};
 use crate::error::{Error, Result};
 
 /// A body may be so large.

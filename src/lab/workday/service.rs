@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::json;
 
 use super::access::{Access, Keys};
 use super::answer;
 use super::fault::Fault;
 use super::life::Life;
 use super::query;
+use super::reply::Reply;
 use super::settings::Settings;
 use super::soap::{self, Envelope};
 use super::spoil::Spoil;
@@ -59,16 +59,6 @@ pub struct Call {
     pub path: String,
     pub authorization: Option<String>,
     pub body: Vec<u8>,
-}
-
-/// What is sent back.
-pub struct Reply {
-    pub status: u16,
-    pub content_type: &'static str,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: String,
-    /// The connection is cut when half of it is out.
-    pub breaks: bool,
 }
 
 pub enum Outcome {
@@ -249,7 +239,7 @@ impl Service {
                 Some(_) => self.carry_out(kind, &envelope, version, now, spoil),
             });
             let reply = match done {
-                Ok(body) => Reply::done(&body),
+                Ok(message) => Reply::done(message),
                 Err(fault) => Reply::fault(&fault),
             };
             reply.with("WD-RateLimit-Tokens-Remaining", left)
@@ -407,80 +397,3 @@ impl Service {
         });
     }
 }
-
-/// Statuses that a script may ask for.
-pub const CODES: std::ops::RangeInclusive<u16> = 400..=599;
-
-impl Reply {
-    fn new(status: u16, content_type: &'static str, body: String) -> Reply {
-        Reply {
-            status,
-            content_type,
-            headers: Vec::new(),
-            body,
-            breaks: false,
-        }
-    }
-
-    fn done(element: &str) -> Reply {
-        let body = format!(
-            "<?xml version='1.0' encoding='UTF-8'?><env:Envelope xmlns:env=\"http://schemas.xmlsoap.org/soap/envelope/\"><env:Body>{element}</env:Body></env:Envelope>"
-        );
-        Reply::new(200, XML, body)
-            .with("wd-stat-request-id", Uuid::new_v4())
-            .with("Set-Cookie", "wd-browser-id=lab; Path=/; HttpOnly")
-            .with("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    }
-
-    pub fn fault(fault: &Fault) -> Reply {
-        Reply::new(500, XML, fault.envelope()).with("x-wd-gid", Uuid::new_v4())
-    }
-
-    pub fn html(status: u16, title: &str) -> Reply {
-        let body = format!(
-            "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-        );
-        Reply::new(status, "text/html", body)
-    }
-
-    fn json(status: u16, body: &Value) -> Reply {
-        Reply::new(status, "application/json", body.to_string())
-    }
-
-    /// What a script of faults says: 500 as a fault, anything else as what stands in front of the service says it.
-    fn failure(is_token: bool, code: u32, retry_after: Option<u64>, message: Option<String>) -> Reply {
-        let status = u16::try_from(code)
-            .ok()
-            .filter(|code| CODES.contains(code))
-            .unwrap_or(500);
-        let reply = match status {
-            _ if is_token => {
-                let error = message.unwrap_or_else(|| "server_error".into());
-                Reply::json(status, &json!({ "error": error }))
-            }
-            500 => Reply::fault(&Fault::scripted(message)),
-            _ => Reply::html(
-                status,
-                &message.unwrap_or_else(|| "The service is not available".into()),
-            ),
-        };
-        match retry_after {
-            Some(seconds) => reply.with("Retry-After", seconds),
-            None => reply,
-        }
-    }
-
-    fn with(mut self, name: &'static str, value: impl ToString) -> Reply {
-        self.headers.push((name, value.to_string()));
-        self
-    }
-
-    fn truncate(&mut self) {
-        let half = (0..=self.body.len() / 2)
-            .rev()
-            .find(|at| self.body.is_char_boundary(*at));
-        self.body.truncate(half.unwrap_or(0));
-    }
-}
-
-const XML: &str = "text/xml;charset=UTF-8";

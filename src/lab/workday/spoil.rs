@@ -22,34 +22,26 @@ pub enum Spoil {
     WorkerWithoutId,
 }
 
-#[rustfmt::skip]
-const SPOILS: [(&str, Spoil); 8] = [
-    ("truncated", Spoil::Truncated),
-    ("cut-in-the-middle", Spoil::CutInTheMiddle),
-    ("repeats-worker", Spoil::RepeatsWorker),
-    ("loses-worker", Spoil::LosesWorker),
-    ("repeats-page", Spoil::RepeatsPage),
-    ("more-pages", Spoil::MorePages),
-    ("fewer-pages", Spoil::FewerPages),
-    ("worker-without-id", Spoil::WorkerWithoutId),
-];
-
 /// As faults call them.
+#[rustfmt::skip]
 pub const NAMES: &[&str] = &[
-    SPOILS[0].0,
-    SPOILS[1].0,
-    SPOILS[2].0,
-    SPOILS[3].0,
-    SPOILS[4].0,
-    SPOILS[5].0,
-    SPOILS[6].0,
-    SPOILS[7].0,
+    "truncated", "cut-in-the-middle", "repeats-worker", "loses-worker", "repeats-page", "more-pages", "fewer-pages",
+    "worker-without-id",
 ];
 
 impl Spoil {
     pub fn named(name: &str) -> Option<Spoil> {
-        let known = SPOILS.iter().find(|(known, _)| *known == name);
-        known.map(|(_, spoil)| *spoil)
+        Some(match name {
+            "truncated" => Spoil::Truncated,
+            "cut-in-the-middle" => Spoil::CutInTheMiddle,
+            "repeats-worker" => Spoil::RepeatsWorker,
+            "loses-worker" => Spoil::LosesWorker,
+            "repeats-page" => Spoil::RepeatsPage,
+            "more-pages" => Spoil::MorePages,
+            "fewer-pages" => Spoil::FewerPages,
+            "worker-without-id" => Spoil::WorkerWithoutId,
+            _ => return None,
+        })
     }
 
     /// What it does to a page; the first two do nothing to it.
@@ -74,5 +66,16 @@ impl Spoil {
             }
             Spoil::WorkerWithoutId => page.nameless = Some(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_known() {
+        assert!(NAMES.iter().all(|name| Spoil::named(name).is_some()));
+        assert_eq!(Spoil::named("rotten"), None);
     }
 }

@@ -8,6 +8,9 @@ use jiff::civil::Date;
 use super::pacific;
 use super::wid::Wid;
 
+const HEAD: &str = "<?xml version='1.0' encoding='UTF-8'?><env:Envelope xmlns:env=\"http://schemas.xmlsoap.org/soap/envelope/\"><env:Body>";
+const TAIL: &str = "</env:Body></env:Envelope>";
+
 /// Text that grows. Whoever opens an element closes it.
 #[derive(Default)]
 pub struct Xml {
@@ -22,6 +25,18 @@ impl Xml {
             text: String::with_capacity(4096),
             descriptors,
         }
+    }
+
+    /// A SOAP message, with the body open until it is [finished](Xml::finish_message).
+    pub fn message(descriptors: bool) -> Xml {
+        let mut xml = Xml::new(descriptors);
+        xml.raw(HEAD);
+        xml
+    }
+
+    pub fn finish_message(mut self) -> String {
+        self.raw(TAIL);
+        self.text
     }
 
     pub fn raw(&mut self, text: &str) {
@@ -114,10 +129,6 @@ impl Xml {
         self.close("ID");
     }
 
-    pub fn finish(self) -> String {
-        self.text
-    }
-
     fn escape_since(&mut self, from: usize) {
         if self.text[from..].bytes().any(is_special) {
             let escaped = escape(&self.text[from..]);
@@ -159,7 +170,7 @@ mod tests {
         xml.reference("R", "A \"B\" & <C>\n", Wid(1), &[("T", "x&y")]);
         xml.leaf("L", "a\u{0}b 𠮷");
         assert_eq!(
-            xml.finish(),
+            xml.text,
             "<wd:R wd:Descriptor=\"A &quot;B&quot; &amp; &lt;C&gt;&#10;\">\
              <wd:ID wd:type=\"WID\">00000000000000000000000000000001</wd:ID><wd:ID wd:type=\"T\">x&amp;y</wd:ID></wd:R>\
              <wd:L>a\u{fffd}b 𠮷</wd:L>"
@@ -170,6 +181,6 @@ mod tests {
     fn labels_come_when_asked_for() {
         let mut xml = Xml::new(false);
         xml.simple_reference("R", "label", "T", "x");
-        assert!(!xml.finish().contains("label"));
+        assert!(!xml.text.contains("label"));
     }
 }

@@ -36,7 +36,7 @@ pub struct Desk<'a> {
     names: RefCell<HashMap<u32, String>>,
 }
 
-/// The element `Get_Workers_Response`, spoilt if a fault says so.
+/// The message with `Get_Workers_Response`, spoilt if a fault says so.
 pub fn get_workers(
     tenant: &Tenant,
     settings: &Settings,
@@ -65,7 +65,7 @@ pub fn get_workers(
     if let Some(spoil) = spoil {
         spoil.apply(&mut page, &found, query);
     }
-    let mut xml = Xml::new(descriptors || version.labels_references());
+    let mut xml = Xml::message(descriptors || version.labels_references());
     begin(&mut xml, "Get_Workers_Response", version);
     query.echo(&mut xml, tenant);
     xml.open("Response_Results");
@@ -93,7 +93,7 @@ pub fn get_workers(
         xml.close("Invalid_Reference_ID_Response");
     }
     xml.close("Get_Workers_Response");
-    xml.finish()
+    xml.finish_message()
 }
 
 /// The root element of an answer, with the namespace and the version.

@@ -1,7 +1,7 @@
 //! What is kept about a worker beside the job: the log of transactions, the account, provisioning groups.
 
 use super::Desk;
-use crate::lab::workday::query::effective_moment;
+use crate::lab::workday::criteria::effective_moment;
 use crate::lab::workday::worker::{View, Worker};
 use crate::lab::workday::xml::Xml;
 
