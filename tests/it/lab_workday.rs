@@ -24,6 +24,9 @@ pub const WD: &str = "urn:com.workday/bsvc";
 /// Half past two in the night of Monday, in London; in California it is Sunday evening still.
 pub const NOW: &str = "2026-01-19T02:29:16.009Z";
 
+/// Some minutes later. Clocks go on, so what is entered at [`NOW`] is entered a little after it.
+pub const LATER: &str = "2026-01-19T02:40:00Z";
+
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }

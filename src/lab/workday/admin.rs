@@ -60,7 +60,7 @@ impl Service {
                 "today": pacific::day(now),
                 "workers": state.tenant.workers.len(),
                 "organizations": state.tenant.organizations.len(),
-                "answers": state.answers,
+                "answers": self.desk().answers,
                 "settings": state.settings,
             }));
         };
@@ -191,10 +191,10 @@ async fn set_settings(service: Data<Service>, changes: Json<Value>) -> HttpRespo
 }
 
 async fn requests(service: Data<Service>) -> impl Responder {
-    Json(json!({ "requests": service.read().requests }))
+    Json(json!({ "requests": service.desk().requests }))
 }
 
 async fn expire(service: Data<Service>) -> impl Responder {
-    service.write().access.revoke();
+    service.desk().access.revoke();
     Json(json!({}))
 }

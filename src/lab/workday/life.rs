@@ -29,25 +29,20 @@ impl Life {
         }
     }
 
-    /// Enters what was due by now, so many things a day, each at its own moment.
+    /// Whether anything is due by now, where so many things happen on a day.
+    pub fn is_due(&self, news_per_day: u32, now: Timestamp) -> bool {
+        news_per_day > 0 && self.next(news_per_day) <= now
+    }
+
+    /// Enters what was due by now, each at its own moment.
     pub fn go_on(&mut self, tenant: &mut Tenant, news_per_day: u32, now: Timestamp) {
-        if news_per_day == 0 {
-            *self = Life::from(now);
-            return;
-        }
         let oldest = pacific::day(now).saturating_sub(LONGEST.days());
         if self.day < oldest {
             *self = Life { day: oldest, done: 0 };
         }
-        loop {
-            let hours = 24 * 3600 * i64::from(self.done + 1) / i64::from(news_per_day + 1);
-            let due = pacific::midnight(self.day).saturating_add(hours.seconds());
-            let due = due.unwrap_or(Timestamp::MAX);
-            if due > now {
-                return;
-            }
-            let mut news = News::new(tenant, self.day, self.done, due);
-            news.happens();
+        while self.is_due(news_per_day, now) {
+            let due = self.next(news_per_day);
+            News::new(tenant, self.day, self.done, due).happens();
             self.done += 1;
             if self.done >= news_per_day {
                 *self = Life {
@@ -56,6 +51,13 @@ impl Life {
                 };
             }
         }
+    }
+
+    /// The moment of the next thing: a day's news is spread over it.
+    fn next(&self, news_per_day: u32) -> Timestamp {
+        let into_the_day = 24 * 3600 * i64::from(self.done + 1) / i64::from(news_per_day + 1);
+        let due = pacific::midnight(self.day).saturating_add(into_the_day.seconds());
+        due.unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -48,7 +48,6 @@ mod wid;
 mod worker;
 mod xml;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
@@ -62,13 +61,17 @@ use uuid::Uuid;
 use super::controls::{self, Controls};
 use super::faults::{Fault, Repertoire};
 use crate::error::{Error, Kind, Result};
-use access::{Access, Keys};
+use access::Keys;
 pub use admin::Question;
+pub use event::Process;
 use life::Life;
-pub use script::{Entered, NewEvent, NewWorker, Unlogged};
+pub use script::{
+    Details, Entered, EventKind, NewEmail, NewEvent, NewJob, NewPhone, NewWorker, Other, Unlogged,
+};
 use service::{Service, State};
 pub use settings::{Permission, Settings, TerminationMoment};
 use tenant::Tenant;
+pub use worker::{Group, Kind as WorkerKind};
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -174,11 +177,15 @@ impl Workday {
 
 impl Service {
     fn configure(&self, changes: &Value) -> std::result::Result<Settings, String> {
-        self.live();
+        let now = self.live();
         let mut state = self.write();
+        if state.settings.news_per_day == 0 {
+            // What did not happen is not made up for.
+            state.life = Life::from(now);
+        }
         state.settings = state.settings.with(changes)?;
         if !state.settings.locked {
-            state.access.unlock();
+            self.desk().access.unlock();
         }
         Ok(state.settings.clone())
     }
@@ -253,10 +260,7 @@ fn prepare(options: Options, controls: Arc<Controls>) -> Service {
     let state = State {
         tenant,
         settings: options.settings.bounded(),
-        access: Access::default(),
         life: Life::from(now),
-        answers: BTreeMap::new(),
-        requests: VecDeque::new(),
     };
     Service::new(controls, keys, state)
 }

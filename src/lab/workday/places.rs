@@ -140,11 +140,12 @@ pub fn sites() -> Vec<Site> {
     ROWS.iter().map(build).collect()
 }
 
-/// Where the company's city is among the sites, and where those begin that are here for their zones.
+/// Where the company's city is among the sites.
 pub fn position(city: &str) -> usize {
     ROWS.iter().position(|row| row.4 == city).unwrap_or(0)
 }
 
+/// Those that are here for their zones.
 pub const FAR: std::ops::Range<usize> = 10..16;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! carries out the operation.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,14 +28,20 @@ pub struct Service {
     pub controls: Arc<Controls>,
     pub keys: Keys,
     state: RwLock<State>,
+    desk: Mutex<Desk>,
 }
 
-/// What changes while it runs.
+/// What answers are made from; many read it at once.
 pub struct State {
     pub tenant: Tenant,
     pub settings: Settings,
-    pub access: Access,
     pub life: Life,
+}
+
+/// What every call changes, for a moment.
+#[derive(Default)]
+pub struct Desk {
+    pub access: Access,
     /// Answers by kind of call and status; 0 is a connection cut.
     pub answers: BTreeMap<String, BTreeMap<u16, u64>>,
     pub requests: VecDeque<Received>,
@@ -140,6 +146,7 @@ impl Service {
             controls,
             keys,
             state: RwLock::new(state),
+            desk: Mutex::default(),
         }
     }
 
@@ -151,9 +158,20 @@ impl Service {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets happen in the company what is due.
     pub fn live(&self) -> Timestamp {
         let now = self.controls.now();
+        let is_due = {
+            let state = self.read();
+            state.life.is_due(state.settings.news_per_day, now)
+        };
+        if !is_due {
+            return now;
+        }
         let mut state = self.write();
         let state = &mut *state;
         state
@@ -186,8 +204,8 @@ impl Service {
             Outcome::Reply(reply) => reply.status,
             Outcome::Cut => 0,
         };
-        let mut state = self.write();
-        *state
+        let mut desk = self.desk();
+        *desk
             .answers
             .entry(kind.to_string())
             .or_default()
@@ -255,28 +273,33 @@ impl Service {
         tenant: &str,
         now: Timestamp,
     ) -> Result<u32, Reply> {
-        let mut state = self.write();
-        let state = &mut *state;
-        let left = state
+        let settings = self.read().settings.clone();
+        let mut desk = self.desk();
+        let left = desk
             .access
-            .take_call(&state.settings)
+            .take_call(&settings)
             .map_err(|wait| Reply::html(429, "Too Many Requests").with("Retry-After", wait))?;
         let bearer = call
             .authorization
             .as_deref()
             .and_then(|value| value.split_once(' '));
         if let Some((_, token)) = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
-            return match state.access.check_token(token.trim(), tenant, &self.keys, now) {
+            return match desk.access.check_token(token.trim(), tenant, &self.keys, now) {
                 true => Ok(left),
                 false => Err(Reply::json(401, &json!({"error": "invalid_token"}))
                     .with("WWW-Authenticate", "Bearer error=\"invalid_token\"")),
             };
         }
         let given = envelope.and_then(|envelope| envelope.credentials.as_ref());
-        let known = state
-            .access
-            .check_password(given, tenant, &self.keys, &mut state.settings);
-        match known {
+        let mut after = settings.clone();
+        let is_known = desk.access.check_password(given, tenant, &self.keys, &mut after);
+        // Whoever has both locks took the other one first.
+        drop(desk);
+        if after != settings {
+            // The account was locked by this, or its password is a call nearer to its end.
+            self.write().settings = after;
+        }
+        match is_known {
             true => Ok(left),
             false => Err(Reply::fault(&Fault::Authentication).with("WD-RateLimit-Tokens-Remaining", left)),
         }
@@ -368,10 +391,10 @@ impl Service {
     }
 
     fn issue(&self, call: &Call, form: &str, tenant: &str, now: Timestamp) -> Reply {
-        let mut state = self.write();
-        let lifetime = state.settings.token_lifetime_s;
+        let lifetime = self.read().settings.token_lifetime_s;
         let authorization = call.authorization.as_deref();
-        let (status, body) = state
+        let mut desk = self.desk();
+        let (status, body) = desk
             .access
             .issue(form, authorization, tenant, &self.keys, lifetime, now);
         Reply::json(status, &body).with("Cache-Control", "no-store")
@@ -386,11 +409,11 @@ impl Service {
                 .replace(&super::xml::escape(password), "***")
                 .replace(password, "***");
         }
-        let mut state = self.write();
-        if state.requests.len() >= KEPT {
-            state.requests.pop_front();
+        let mut desk = self.desk();
+        if desk.requests.len() >= KEPT {
+            desk.requests.pop_front();
         }
-        state.requests.push_back(Received {
+        desk.requests.push_back(Received {
             kind,
             path: call.path.clone(),
             body,

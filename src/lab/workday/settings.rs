@@ -123,7 +123,6 @@ impl Settings {
             latency_ms: self.latency_ms.min(LONGEST_DELAY),
             news_per_day: self.news_per_day.min(MOST_NEWS),
             user_name_length: self.user_name_length.clamp(1, 1024),
-            rate_refill: self.rate_refill.max(1),
             ..self
         }
     }

@@ -50,10 +50,6 @@ impl Version {
         self.0 >= 33
     }
 
-    pub fn changes_work_contacts(self) -> bool {
-        self.is_30()
-    }
-
     /// Countries to dial have an ID of their own.
     pub fn has_phone_codes(self) -> bool {
         self.is_31()

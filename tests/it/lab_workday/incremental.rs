@@ -99,8 +99,9 @@ async fn summer_days_begin_an_hour_earlier() {
 async fn a_future_hire_is_there_at_once_and_complete_on_the_first_day() {
     let tenant = Tenant::start(0);
     let wid = tenant.hire("1", "2026-02-01").await;
+    tenant.set_clock(LATER);
     assert_eq!(
-        tenant.found("2026-01-19T02:00:00Z", NOW).await,
+        tenant.found("2026-01-19T02:00:00Z", LATER).await,
         (one("1"), none())
     );
     assert_eq!(tenant.status("1", "2026-01-18", "Active").await, "0");
@@ -279,13 +280,13 @@ async fn paging_stands_still_as_of_a_moment() {
     }
     let fixed = |number: usize| {
         format!(
-            "<wd:Response_Filter><wd:As_Of_Entry_DateTime>{NOW}</wd:As_Of_Entry_DateTime>\
+            "<wd:Response_Filter><wd:As_Of_Entry_DateTime>{LATER}</wd:As_Of_Entry_DateTime>\
              <wd:Page>{number}</wd:Page><wd:Count>2</wd:Count></wd:Response_Filter>{PERSONAL}"
         )
     };
-    tenant.set_clock("2026-01-19T02:29:17Z");
+    tenant.set_clock(LATER);
     let before = results(&tenant.get(&fixed(1)).await);
-    tenant.set_clock("2026-01-19T02:40:00Z");
+    tenant.set_clock("2026-01-19T02:50:00Z");
     tenant.hire("6", "2026-01-01").await;
     tenant
         .event(
