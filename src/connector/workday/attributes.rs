@@ -8,10 +8,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value as Json;
-
 use super::xpath::{Evaluator, Xpaths};
-use crate::domain::schema::{Attribute, Problem, Schema};
+use crate::domain::schema::{Attribute, Pair, Problem, Schema};
 
 static TABLE: &str = include_str!("attributes.tsv");
 
@@ -165,16 +163,18 @@ fn source_attributes(schema: &Schema) -> Vec<&Attribute> {
 
 /// What `apiExpressions`, or else `metadata`, says that is an XPath.
 fn xpath_of(attribute: &Attribute) -> Option<String> {
-    let values = |member| {
-        let pairs = attribute.other.get(member).and_then(Json::as_array);
+    let values = |pairs: &[Pair]| {
         pairs
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| pair["value"].as_str())
+            .iter()
+            .filter_map(|pair| pair.value.clone())
+            .collect::<Vec<_>>()
     };
-    let mut expressions = values("apiExpressions").filter(|text| !text.trim().is_empty());
-    let mut noted = values("metadata").filter(|text| text.contains("wd:Worker"));
-    expressions.next().or_else(|| noted.next()).map(str::to_string)
+    let expressions = values(&attribute.api_expressions).into_iter();
+    let noted = values(&attribute.metadata).into_iter();
+    expressions
+        .filter(|text| !text.trim().is_empty())
+        .chain(noted.filter(|text| text.contains("wd:Worker")))
+        .next()
 }
 
 /// Attributes with their XPaths compiled together.

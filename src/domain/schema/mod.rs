@@ -196,6 +196,24 @@ pub struct Attribute {
     pub case_exact: bool,
     #[serde(deserialize_with = "or_default")]
     pub flow_null_values: bool,
+    /// How the source's own language names it: an XPath of Workday's.
+    #[serde(deserialize_with = "or_default")]
+    pub api_expressions: Vec<Pair>,
+    #[serde(deserialize_with = "or_default")]
+    pub metadata: Vec<Pair>,
+}
+
+/// A key with what it stands for; values other than texts are left out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Pair {
+    #[serde(deserialize_with = "text_or_none")]
+    pub value: Option<String>,
+}
+
+fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().map(str::to_string))
 }
 
 /// Clients send `null` for an empty list or a false flag.
