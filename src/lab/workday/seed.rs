@@ -128,7 +128,7 @@ impl Founder<'_> {
             Fact::WorkerType(worker_type.into()),
             Fact::WeeklyHours(if number % 13 == 5 { 20 } else { 40 }),
         ];
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             facts.push(Fact::WorkSpace(Some(
                 format!("{}-{:03}", number % 9 + 1, number % 250).into(),
             )));
@@ -201,11 +201,11 @@ impl Founder<'_> {
 
     /// Contractors often have no account, and nobody has one before the first day.
     fn account(&mut self, number: usize, worker: usize, person: &Person, kind: Kind) {
-        if kind == Kind::Employee || number % 3 != 0 {
+        if kind == Kind::Employee || !number.is_multiple_of(3) {
             self.tenant.set_account(worker, &person.user_name, person.hire);
         }
-        if number % 6 == 0 {
-            let status = if number % 12 == 0 {
+        if number.is_multiple_of(6) {
+            let status = if number.is_multiple_of(12) {
                 "Assigned"
             } else {
                 "Unassigned"
@@ -245,7 +245,7 @@ impl Founder<'_> {
         let entered = self.before(person.hire, 20);
         let hire = self.tenant.begin(worker, person.hire, facts, entered);
         if person.hire > self.today {
-            if number % 7 == 0 {
+            if number.is_multiple_of(7) {
                 self.tenant.rescind(worker, hire, self.now);
             }
             return;
@@ -342,7 +342,7 @@ impl Founder<'_> {
         };
         let termination = Termination {
             involuntary: reason == "Dismissal",
-            regrettable: number % 4 == 0,
+            regrettable: number.is_multiple_of(4),
             eligible_for_rehire: reason != "Dismissal",
             ..Termination::on(last_day, reason)
         };
