@@ -140,7 +140,7 @@ async fn from_first_to_last(setup: &Setup, people: Range<usize>) -> Duration {
 /// How long the connector takes for these changes, without anything around it.
 async fn apply(setup: &Setup, changes: Vec<Change>) -> Duration {
     let config = config(setup);
-    let policy = engine::compile(&config, &config.apps[0]).unwrap();
+    let (policy, _) = engine::compile(&config, &config.apps[0]).unwrap();
     let target = config.systems["corp"]
         .target(&policy.target_attributes(), None)
         .unwrap();
@@ -156,7 +156,7 @@ async fn apply(setup: &Setup, changes: Vec<Change>) -> Duration {
 /// What the gateway plans for these people where nobody has an account yet.
 fn planned(setup: &Setup, people: Range<usize>) -> Vec<Change> {
     let config = config(setup);
-    let policy = engine::compile(&config, &config.apps[0]).unwrap();
+    let (policy, _) = engine::compile(&config, &config.apps[0]).unwrap();
     let moment = Moment {
         now: Clock::system().now(),
         plan: Uuid::now_v7(),

@@ -52,7 +52,14 @@ async fn systems(config: &Config) -> Vec<Line> {
     for app in &config.apps {
         let place = format!("app {} ({})", app.id, app.name);
         let policy = match engine::compile(config, app) {
-            Ok(policy) => policy,
+            Ok((policy, warnings)) => {
+                lines.extend(
+                    warnings
+                        .iter()
+                        .map(|problem| warning(&place, problem.to_string())),
+                );
+                policy
+            }
             Err(problem) => {
                 lines.extend(
                     problem
@@ -90,11 +97,7 @@ async fn systems(config: &Config) -> Vec<Line> {
 /// Settings that leave Entra's behaviour, and gaps that only the whole app shows.
 fn switches(place: &str, policy: &crate::domain::policy::Policy) -> Vec<Line> {
     use crate::domain::mapping::Role;
-    let warn = |message: &str| Line {
-        severity: "warning",
-        place: place.to_string(),
-        message: message.to_string(),
-    };
+    let warn = |message: &str| warning(place, message.to_string());
     let mut lines = Vec::new();
     if policy.mapping(Role::Container).is_none()
         && policy.settings.container.is_none()
@@ -112,6 +115,14 @@ fn switches(place: &str, policy: &crate::domain::policy::Policy) -> Vec<Line> {
         lines.push(warn("reenable = \"hr\": accounts that somebody disabled by hand are enabled as long as HR says active"));
     }
     lines
+}
+
+fn warning(place: &str, message: String) -> Line {
+    Line {
+        severity: "warning",
+        place: place.to_string(),
+        message,
+    }
 }
 
 fn error(place: &str, message: String) -> Line {

@@ -74,9 +74,10 @@ pub(super) fn connector(config: &Config, app: &App, policy: &Policy) -> Result<B
     target(config, app)?.target(&policy.target_attributes(), app.never.as_deref())
 }
 
-/// Compiles an app's schema as the config has it; the error lists every problem with its JSON path.
-pub fn compile(config: &Config, app: &App) -> Result<Policy> {
-    policy(config, app, &declared(app)?, 0).map(|(policy, _)| policy)
+/// Compiles an app's schema as the config has it, and says what in it may not do what was meant; the error lists every problem
+/// with its JSON path.
+pub fn compile(config: &Config, app: &App) -> Result<(Policy, Vec<Problem>)> {
+    policy(config, app, &declared(app)?, 0)
 }
 
 /// The schema compiled for this app, and what in it may not do what was meant.
