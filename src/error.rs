@@ -19,10 +19,13 @@ pub struct Error {
     pub target: Option<String>,
     /// When the other side asked for patience.
     pub retry_after: Option<Duration>,
-    /// What is wrong one by one, where the message sums several up.
-    pub details: Vec<Detail>,
+    details: Option<Box<Details>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
+
+/// Out of line, since errors are handed on everywhere and few have any.
+#[derive(Debug)]
+struct Details(Vec<Detail>);
 
 /// One of several things that are wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +93,7 @@ impl Error {
             message: message.into(),
             target: None,
             retry_after: None,
-            details: Vec::new(),
+            details: None,
             source: None,
         }
     }
@@ -122,9 +125,15 @@ impl Error {
         self
     }
 
-    pub fn details(mut self, details: Vec<Detail>) -> Error {
-        self.details = details;
+    /// Says one by one what the message sums up.
+    pub fn with_details(mut self, details: Vec<Detail>) -> Error {
+        self.details = Some(Box::new(Details(details)));
         self
+    }
+
+    /// What is wrong one by one, where the message sums several up.
+    pub fn details(&self) -> &[Detail] {
+        self.details.as_ref().map_or(&[], |details| details.0.as_slice())
     }
 
     /// The same error, for somebody else whom it hit as well; what caused it is told once.

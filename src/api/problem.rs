@@ -69,7 +69,7 @@ impl Problem {
             "InboxFull" => Kind::Internal.row().code.to_string(),
             code => code.to_string(),
         };
-        let details = self.0.details.iter().map(|one| Detail {
+        let details = self.0.details().iter().map(|one| Detail {
             code: code.clone(),
             message: one.message.clone(),
             target: one.target.clone(),

@@ -109,6 +109,14 @@ impl Mapping {
         inputs.is_empty() || inputs.iter().any(stated)
     }
 
+    /// As many as the attribute takes.
+    pub fn fitting<'a>(&self, mut values: Texts<'a>) -> Texts<'a> {
+        if !self.multivalued {
+            values.truncate(1);
+        }
+        values
+    }
+
     /// Whether the target already holds what is wanted, as the target compares.
     pub fn agrees(&self, held: &[String], wanted: &[impl AsRef<str>]) -> bool {
         let same = |held: &String, wanted: &str| {
@@ -121,6 +129,9 @@ impl Mapping {
                     && wanted
                         .iter()
                         .all(|wanted| held.iter().any(|held| same(held, wanted.as_ref())))
+                    && held
+                        .iter()
+                        .all(|held| wanted.iter().any(|wanted| same(held, wanted.as_ref())))
             }
         }
     }

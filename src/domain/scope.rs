@@ -2,7 +2,9 @@
 //!
 //! Groups are alternatives, the clauses of a group must all hold, and no filter means everybody. Clauses test
 //! source attributes before any mapping. A clause about an attribute without a value is false, negated ones
-//! included; only `IS NULL` is true of nothing. Of several values one is enough, and a negated clause is true if none is. Input filters differ in that: there nothing passes negated tests.
+//! included; only `IS NULL` is true of nothing. Input filters differ in that: there nothing passes negated tests. Of
+//! several values all have to pass, as the service's operators say of themselves (`All`). A search that is given up passes
+//! nothing, negated or not.
 
 use super::expression::pattern::Pattern;
 use super::schema::{Filter, FilterClause, FilterGroup};
@@ -56,10 +58,13 @@ impl PartialEq for Operator {
 enum Form {
     Unary(fn(Option<&Value>) -> bool),
     /// True when any of the operands matches.
-    Any(fn(&str, &Operand) -> bool),
+    Any(Test),
     /// True when none does.
-    NoneOf(fn(&str, &Operand) -> bool),
+    NoneOf(Test),
 }
+
+/// Whether a value passes with an operand; `None` where that cannot be said.
+type Test = fn(&str, &Operand) -> Option<bool>;
 
 const TEXTS: &[&str] = &["Integer", "String"];
 const NUMBERS: &[&str] = &["Integer"];
@@ -77,12 +82,12 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "IS NOT NULL",            wire: "IS NOT NULL",            types: ALL,     form: Form::Unary(|value| value.is_some_and(|value| !value.is_empty())) },
     Operator { name: "REGEX MATCH",            wire: "REGEX MATCH",            types: TEXTS,   form: Form::Any(matches) },
     Operator { name: "NOT REGEX MATCH",        wire: "NOT REGEX MATCH",        types: TEXTS,   form: Form::NoneOf(matches) },
-    Operator { name: "GREATER THAN",           wire: "GREATER_THAN",           types: NUMBERS, form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l > r)) },
-    Operator { name: "GREATER THAN OR EQUALS", wire: "GREATER_THAN_OR_EQUALS", types: NUMBERS, form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l >= r)) },
-    Operator { name: "INCLUDES",               wire: "INCLUDES",               types: TEXT,    form: Form::Any(|left, right| right.text().is_some_and(|right| left.contains(right))) },
-    Operator { name: "ENDS WITH",              wire: "ENDS_WITH",              types: TEXT,    form: Form::Any(|left, right| right.text().is_some_and(|right| left.ends_with(right))) },
-    Operator { name: "&",                      wire: "&",                      types: NUMBERS, form: Form::Any(|left, right| integers(left, right).is_some_and(|(l, r)| l & r != 0)) },
-    Operator { name: "!&",                     wire: "!&",                     types: NUMBERS, form: Form::NoneOf(|left, right| integers(left, right).is_none_or(|(l, r)| l & r != 0)) },
+    Operator { name: "GREATER THAN",           wire: "GREATER_THAN",           types: NUMBERS, form: Form::Any(|left, right| Some(integers(left, right).is_some_and(|(l, r)| l > r))) },
+    Operator { name: "GREATER THAN OR EQUALS", wire: "GREATER_THAN_OR_EQUALS", types: NUMBERS, form: Form::Any(|left, right| Some(integers(left, right).is_some_and(|(l, r)| l >= r))) },
+    Operator { name: "INCLUDES",               wire: "INCLUDES",               types: TEXT,    form: Form::Any(|left, right| Some(right.text().is_some_and(|right| left.contains(right)))) },
+    Operator { name: "ENDS WITH",              wire: "ENDS_WITH",              types: TEXT,    form: Form::Any(|left, right| Some(right.text().is_some_and(|right| left.ends_with(right)))) },
+    Operator { name: "&",                      wire: "&",                      types: NUMBERS, form: Form::Any(|left, right| Some(integers(left, right).is_some_and(|(l, r)| l & r != 0))) },
+    Operator { name: "!&",                     wire: "!&",                     types: NUMBERS, form: Form::NoneOf(|left, right| Some(integers(left, right).is_none_or(|(l, r)| l & r != 0))) },
 ];
 
 /// Every operator: its name, whether it compares with a value, and the attribute types it is offered for.
@@ -183,25 +188,36 @@ impl Clause {
     fn holds(&self, value: Option<&Value>, nothing: Nothing) -> bool {
         match self.operator.form {
             Form::Unary(test) => test(value),
-            Form::Any(test) => self.finds(value, test) == Some(true),
-            Form::NoneOf(test) => match self.finds(value, test) {
-                Some(is_found) => !is_found,
-                None => nothing == Nothing::PassesNegations,
+            Form::Any(test) => {
+                let passing = self.passing(value, test);
+                !passing.is_empty() && passing.iter().all(|one| *one == Some(true))
+            }
+            Form::NoneOf(test) => match self.passing(value, test).as_slice() {
+                [] => nothing == Nothing::PassesNegations,
+                passing => passing.iter().all(|one| *one == Some(false)),
             },
         }
     }
 }
 
 impl Clause {
-    /// Whether any of the attribute's values passes with any operand; `None` where it has no value.
-    fn finds(&self, value: Option<&Value>, test: fn(&str, &Operand) -> bool) -> Option<bool> {
-        let passes = |text: &str| self.operands.iter().any(|one| test(text, one));
-        match value.filter(|value| !value.is_empty())? {
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| self.finds(Some(item), test))
-                .reduce(|one, other| one || other),
-            single => single.to_text().map(|text| passes(&text)),
+    /// Of each of the attribute's values, whether it passes with any operand; `None` where that cannot be said.
+    fn passing(&self, value: Option<&Value>, test: Test) -> Vec<Option<bool>> {
+        let passes = |text: &str| {
+            let found: Vec<Option<bool>> = self.operands.iter().map(|one| test(text, one)).collect();
+            match found.contains(&Some(true)) {
+                true => Some(true),
+                false if found.contains(&None) => None,
+                false => Some(false),
+            }
+        };
+        match value.filter(|value| !value.is_empty()) {
+            None => Vec::new(),
+            Some(Value::List(items)) => {
+                let items = items.iter().flat_map(|item| self.passing(Some(item), test));
+                items.collect()
+            }
+            Some(single) => single.to_text().map(|text| passes(&text)).into_iter().collect(),
         }
     }
 }
@@ -250,13 +266,16 @@ fn clause(written: &FilterClause) -> Result<Clause, (&'static str, String)> {
     })
 }
 
-fn equals(left: &str, right: &Operand) -> bool {
-    right.text() == Some(left)
+fn equals(left: &str, right: &Operand) -> Option<bool> {
+    Some(right.text() == Some(left))
 }
 
-fn matches(left: &str, right: &Operand) -> bool {
-    // A pattern that runs away is no match; it is bounded by the engine's backtracking limit.
-    matches!(right, Operand::Pattern(pattern) if pattern.is_match(left).unwrap_or(false))
+/// A search that runs away is given up.
+fn matches(left: &str, right: &Operand) -> Option<bool> {
+    match right {
+        Operand::Pattern(pattern) => pattern.is_match(left).ok(),
+        Operand::Text(_) => Some(false),
+    }
 }
 
 fn integers(left: &str, right: &Operand) -> Option<(i64, i64)> {
@@ -314,6 +333,12 @@ mod tests {
                 "EQUALS",
                 Some("b"),
                 Some(Value::List(vec!["a".into(), "b".into()])),
+                false,
+            ),
+            (
+                "EQUALS",
+                Some("b"),
+                Some(Value::List(vec!["b".into(), "b".into()])),
                 true,
             ),
             (
@@ -365,6 +390,13 @@ mod tests {
             scope.attributes(),
             [("adminDescription", false), ("adminDescription", true)]
         );
+    }
+
+    #[test]
+    fn a_search_that_is_given_up_admits_nobody() {
+        let long = Value::text("x".repeat(100_000));
+        assert!(!admitted("REGEX MATCH", Some("y"), Some(long.clone())));
+        assert!(!admitted("NOT REGEX MATCH", Some("y"), Some(long)));
     }
 
     #[test]

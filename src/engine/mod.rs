@@ -70,6 +70,16 @@ struct Runner {
     wake: Arc<Notify>,
 }
 
+impl Runner {
+    /// Somebody says that the credentials are right now.
+    async fn forgive(&self) {
+        self.target.forgive().await;
+        for tenant in &self.tenants {
+            tenant.forgive().await;
+        }
+    }
+}
+
 /// What every step of one cycle needs.
 #[derive(Clone)]
 struct Context {
@@ -170,7 +180,7 @@ impl Engine {
 
     /// Lets a job run. A start ends a quarantine.
     pub async fn start_job(&self, job: &str) -> Result<()> {
-        self.runner(job)?.target.forgive().await;
+        self.runner(job)?.forgive().await;
         self.set_state(job, State::Active).await
     }
 
@@ -182,7 +192,7 @@ impl Engine {
     /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6).
     pub async fn restart_job(&self, job: &str, restart: Restart) -> Result<()> {
         if restart.quarantine {
-            self.runner(job)?.target.forgive().await;
+            self.runner(job)?.forgive().await;
         }
         let (id, now) = (job.to_string(), self.clock().now());
         self.store()

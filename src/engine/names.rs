@@ -2,19 +2,24 @@
 //! asked of the target at once, then each worker is given the first that nobody has, in the order of their anchors.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use super::Context;
 use super::reconcile::Subject;
-use crate::connector::{Session, UniqueValue};
+use crate::connector::{Session, Target, UniqueValue};
 use crate::domain::mapping::Role;
-use crate::domain::plan::{self, Effect, Moment};
+use crate::domain::plan::{self, Effect, Moment, Unclear};
 use crate::domain::value::folded;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::store::jobs;
 use crate::store::names::{self, Name};
 
 /// What people sign in with, in a tenant.
 const SIGN_IN: &str = "userPrincipalName";
+const NICKNAME: &str = "mailNickname";
+
+/// How long tenants beside a directory are waited for: leavers on the page wait too.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One attribute of one worker's that is to be unique.
 #[derive(Clone)]
@@ -161,22 +166,17 @@ async fn ask(session: &dyn Session, values: &[UniqueValue]) -> Result<Answers> {
 /// else goes on.
 async fn elsewhere(cx: &Context, wishes: &[Wish], answers: &mut Answers) {
     let mut values = questions(wishes);
-    values.retain(|one| one.value.contains('@') && matches!(answers.get(&key(one)), Some(Ok(false))));
+    values.retain(|one| is_everywhere(one) && matches!(answers.get(&key(one)), Some(Ok(false))));
     if values.is_empty() {
         return;
     }
-    let as_names: Vec<UniqueValue> = values
-        .iter()
-        .map(|one| UniqueValue {
-            attribute: SIGN_IN.to_string(),
-            value: one.value.clone(),
-        })
-        .collect();
-    for tenant in &cx.runner.tenants {
-        let found = match tenant.open(None).await {
-            Ok(session) => session.taken(&as_names).await,
-            Err(error) => Err(error),
-        };
+    let as_names: Vec<UniqueValue> = values.iter().map(in_tenant).collect();
+    let ask = async |tenant: &dyn Target| tenant.open(None).await?.taken(&as_names).await;
+    let asked = cx.runner.tenants.iter().map(async |tenant| {
+        let answer = tokio::time::timeout(PATIENCE, ask(tenant.as_ref())).await;
+        answer.unwrap_or_else(|_| Err(Error::unavailable("the tenant did not answer in time")))
+    });
+    for found in futures::future::join_all(asked).await {
         let found = found.unwrap_or_else(|error| values.iter().map(|_| Err(error.shared())).collect());
         for (one, found) in values.iter().zip(found) {
             if !matches!(found, Ok(false)) {
@@ -186,20 +186,39 @@ async fn elsewhere(cx: &Context, wishes: &[Wish], answers: &mut Answers) {
     }
 }
 
+/// An address or a nickname, which everybody who is synchronized takes along.
+fn is_everywhere(value: &UniqueValue) -> bool {
+    value.value.contains('@') || value.attribute.eq_ignore_ascii_case(NICKNAME)
+}
+
+fn in_tenant(value: &UniqueValue) -> UniqueValue {
+    let attribute = match value.value.contains('@') {
+        true => SIGN_IN,
+        false => NICKNAME,
+    };
+    UniqueValue {
+        attribute: attribute.to_string(),
+        value: value.value.clone(),
+    }
+}
+
 fn key(value: &UniqueValue) -> (String, String) {
     (value.attribute.clone(), folded(&value.value))
 }
 
 impl Wish {
     /// Leaves the candidates that are nobody's. Where none is left, and it was not known of one whether it is: why.
-    fn keep_free(&mut self, answers: &Answers) -> Option<String> {
+    fn keep_free(&mut self, answers: &Answers) -> Option<Unclear> {
         let mut unclear = None;
         let attribute = &self.attribute;
         self.candidates
             .retain(|value| match answers.get(&(attribute.clone(), folded(value))) {
                 Some(Ok(is_taken)) => !is_taken,
                 Some(Err(error)) => {
-                    unclear = Some(error.to_string());
+                    unclear = Some(Unclear {
+                        why: error.to_string(),
+                        passes: matches!(error.kind, Kind::Unavailable | Kind::TooMany),
+                    });
                     false
                 }
                 None => false,

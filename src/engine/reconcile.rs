@@ -49,7 +49,7 @@ pub struct Subject {
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
     /// Why nothing could be chosen, by attribute.
-    pub unclear: BTreeMap<String, String>,
+    pub unclear: BTreeMap<String, plan::Unclear>,
     pub planned: Option<Planned>,
     pub held: Vec<Held>,
 }

@@ -22,60 +22,80 @@ impl Engine {
     /// Replaces the schema with what clients and portals send, or the members of it that they send. Everybody is looked at
     /// again only if what it means is another thing than before.
     pub async fn put_schema(&self, app: &App, revise: Revise, body: Vec<u8>) -> Result<()> {
-        let (_, before) = self.schema(app).await?;
-        let (config, cloned) = (self.config().clone(), app.clone());
-        let checked = tokio::task::spawn_blocking(move || {
-            let given = schema::json(&body).map_err(|problems| setup::invalid(&problems))?;
-            checked(&config, &cloned, revise(before.json(), given))
-        });
-        let (document, _) = checked
+        let given = schema::json(&body).map_err(|problems| setup::invalid(&problems))?;
+        self.revised(app, "api", |before| Ok(revise(before, given.clone())))
             .await
-            .map_err(|error| Error::internal("checking the schema ended early").because(error))??;
-        self.replace(app, &document, "api").await
+            .map(drop)
     }
 
     /// Puts the template's schema back.
     pub async fn reset_schema(&self, app: &App) -> Result<()> {
-        let document = app
-            .template
-            .document()
-            .map_err(|problems| setup::invalid(&problems))?;
-        self.replace(app, &document, "template").await
+        let template = app.template.document();
+        let template = template.map_err(|problems| setup::invalid(&problems))?;
+        self.revised(app, "template", |_| Ok(template.json().clone()))
+            .await
+            .map(drop)
     }
 
     /// Asks the target what its accounts can hold, and keeps what the schema did not know. Nobody has to be looked at again
     /// for it. Gives the directory as it is defined now.
     pub async fn discover(&self, app: &App, directory: &str) -> Result<Json> {
         let (_, before) = self.schema(app).await?;
-        let unknown = || {
-            let message = format!("Resource '{directory}' does not exist.");
-            Error::new(Kind::NotFound, message)
-        };
-        let mut schema = before.json().clone();
-        let definitions = schema["directories"].as_array_mut().ok_or_else(unknown)?;
-        let defined = definitions.iter_mut().find(|one| one["id"] == directory);
-        let defined = defined.ok_or_else(unknown)?;
-        if defined["discoverabilities"] == "None" {
+        let runner = self.current(&app.job).await?;
+        let compiled = &runner.policy.schema;
+        let defined = defined(before.json(), directory)?;
+        if defined["discoverabilities"] == "None" || defined["name"] != compiled.target_directory.as_str() {
             let message =
-                "this directory is not discoverable: its definition is complete, or written by hand";
+                "this directory is not discoverable: it is not the target's, or its definition is complete";
             return Err(Error::invalid(message).at("discoverabilities"));
         }
-        let runner = self.current(&app.job).await?;
         let found = runner.target.discover().await?;
-        let object = &runner.policy.schema.target_object;
-        let attributes = found.iter().map(definition).collect();
-        revision::discovered(defined, object, attributes, self.clock().now());
-        let defined = defined.clone();
-        let (document, _) = checked(self.config(), app, schema)?;
-        self.replace(app, &document, "api").await?;
-        Ok(defined)
+        let attributes: Vec<Json> = found.iter().map(definition).collect();
+        let now = self.clock().now();
+        let add = |before: &Json| {
+            let mut schema = before.clone();
+            let directories = schema["directories"].as_array_mut().into_iter().flatten();
+            for one in directories.filter(|one| one["id"] == directory) {
+                revision::discovered(one, &compiled.target_object, attributes.clone(), now);
+            }
+            Ok(schema)
+        };
+        // It stays whose it was: a template goes on being replaced by a later release's.
+        let kept = self.revised(app, SAME, add).await?;
+        self::defined(kept.json(), directory).cloned()
     }
 
-    async fn replace(&self, app: &App, document: &Document, origin: &'static str) -> Result<()> {
-        let now = self.clock().now();
-        keep(self.config(), self.store(), app, document, origin, now).await?;
-        self.wake(&app.job);
-        Ok(())
+    /// Makes a new version of the newest one; of somebody else's, should that come in between.
+    async fn revised(
+        &self,
+        app: &App,
+        origin: &'static str,
+        revise: impl Fn(&Json) -> Result<Json>,
+    ) -> Result<Document> {
+        loop {
+            // One that cannot be read any more can be replaced.
+            let before = self.schema(app).await.ok();
+            let nothing = Json::Null;
+            let given = revise(before.as_ref().map_or(&nothing, |(_, document)| document.json()))?;
+            let (config, cloned) = (self.config().clone(), app.clone());
+            let checked = tokio::task::spawn_blocking(move || checked(&config, &cloned, given));
+            let (document, _) = checked
+                .await
+                .map_err(|error| Error::internal("checking the schema ended early").because(error))??;
+            let revision = Revision {
+                origin,
+                after: before.map(|(version, _)| version),
+                now: self.clock().now(),
+            };
+            match keep(self.config(), self.store(), app, &document, revision).await {
+                Err(error) if error.code == OVERTAKEN => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.wake(&app.job);
+                    return Ok(document);
+                }
+            }
+        }
     }
 
     /// A job as the newest version of its schema has it, whoever put it there.
@@ -130,22 +150,55 @@ pub fn checked(config: &Config, app: &App, given: Json) -> Result<(Document, Vec
     Ok((document, warnings))
 }
 
+/// One directory of a schema, by its id.
+fn defined<'j>(schema: &'j Json, directory: &str) -> Result<&'j Json> {
+    let mut directories = schema["directories"].as_array().into_iter().flatten();
+    let found = directories.find(|one| one["id"] == directory);
+    found.ok_or_else(|| {
+        let message = format!("Resource '{directory}' does not exist.");
+        Error::new(Kind::NotFound, message)
+    })
+}
+
+/// The origin of the version before.
+const SAME: &str = "";
+/// Another version came in between.
+const OVERTAKEN: &str = "SchemaOvertaken";
+
+/// Where a version comes from.
+pub struct Revision {
+    pub origin: &'static str,
+    /// The version it was made from, if it must still be the newest.
+    pub after: Option<i64>,
+    pub now: Timestamp,
+}
+
 /// Makes a schema the newest version of its app's; a gateway that runs beside takes it up by itself.
 pub async fn keep(
     config: &Config,
     store: &Store,
     app: &App,
     document: &Document,
-    origin: &'static str,
-    now: Timestamp,
+    revision: Revision,
 ) -> Result<()> {
     let changes = changes(config, store, app, document).await?;
     let (id, job) = (app.id.to_string(), app.job.clone());
     let (body, hash) = (document.json().to_string(), document.digest().to_string());
     store
         .write(move |conn| {
+            let latest = schemas::latest(conn, &id)?;
+            let Revision { origin, after, now } = revision;
+            if after.is_some_and(|after| latest.as_ref().is_some_and(|latest| latest.version != after)) {
+                let message = "another schema was taken in meanwhile: read it, and send yours again";
+                return Err(Error::new(Kind::Conflict, message).code(OVERTAKEN));
+            }
             jobs::update_status(conn, &job, |status| status.full_due |= changes)?;
-            schemas::add(conn, &id, &body, &hash, origin, now)
+            match latest {
+                Some(latest) if origin == SAME => {
+                    schemas::add(conn, &id, &body, &latest.hash, &latest.origin, now)
+                }
+                _ => schemas::add(conn, &id, &body, &hash, origin, now),
+            }
         })
         .await
         .map(drop)

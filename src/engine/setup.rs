@@ -59,7 +59,8 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<
 
 /// The other systems whose people sign in with the names that this one gives, if it chooses any (B22).
 fn tenants(config: &Config, app: &App, policy: &Policy) -> Result<Vec<Box<dyn Target>>> {
-    if !policy.schema.mappings.iter().any(Mapping::chooses) {
+    let chooses = policy.schema.mappings.iter().any(Mapping::chooses);
+    if !chooses || target(config, app)?.is_tenant() {
         return Ok(Vec::new());
     }
     let others = config.systems.iter().filter(|(name, _)| **name != app.target);
@@ -123,7 +124,7 @@ pub fn invalid(problems: &[Problem]) -> Error {
     });
     Error::invalid(lines.join("\n"))
         .code("SchemaInvalid")
-        .details(details.collect())
+        .with_details(details.collect())
 }
 
 /// The schema that the config declares: its file's, or the template's.

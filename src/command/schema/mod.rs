@@ -119,7 +119,12 @@ impl Import {
         let given = schema::json(&bytes(&self.file)?).map_err(|problems| engine::invalid(&problems));
         let checked = given.and_then(|given| engine::schemas::checked(&config, app, given));
         let (document, warnings) = checked.map_err(wrong)?;
-        engine::schemas::keep(&config, &store, app, &document, "api", Clock::system().now())
+        let revision = engine::schemas::Revision {
+            origin: "api",
+            after: None,
+            now: Clock::system().now(),
+        };
+        engine::schemas::keep(&config, &store, app, &document, revision)
             .await
             .map_err(|error| error.to_string())?;
         for warning in warnings {

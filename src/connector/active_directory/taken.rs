@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use ldap3::Scope;
 
-use super::connection::{CONNECTIONS, Search};
+use super::connection::{CONNECTIONS, Connection, Search};
 use super::errors::During;
 use super::find::BATCH;
 use super::model;
@@ -25,24 +25,27 @@ const PROXIES: &str = "proxyAddresses";
 const PROXY: &str = "smtp:";
 
 /// Where names are looked for.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Place {
     Domain,
     /// What a global catalog knows of all domains.
-    Forest,
+    Forest(Connection),
 }
 
 /// `taken[i]` answers `values[i]`. Where no global catalog answers, nobody knows of an address whether it is free.
 pub(super) async fn taken(session: &DirectorySession, values: &[UniqueValue]) -> Result<Vec<Result<bool>>> {
-    let in_domain = answers(session, Place::Domain, values).await?;
+    let in_domain = answers(session, &Place::Domain, values).await?;
     let mut taken: Vec<Result<bool>> = in_domain.into_iter().map(Ok).collect();
-    if session.catalogs.is_empty() {
-        return Ok(taken);
-    }
     let is_open = |at: &usize| is_address(&values[*at]) && matches!(taken[*at], Ok(false));
     let open: Vec<usize> = (0..values.len()).filter(is_open).collect();
+    if session.catalogs.is_empty() || open.is_empty() {
+        return Ok(taken);
+    }
     let addresses: Vec<UniqueValue> = open.iter().map(|at| values[*at].clone()).collect();
-    let in_forest = answers(session, Place::Forest, &addresses).await;
+    let in_forest = match catalog(session).await {
+        Ok(catalog) => answers(session, &Place::Forest(catalog), &addresses).await,
+        Err(error) => Err(error),
+    };
     for (turn, at) in open.into_iter().enumerate() {
         taken[at] = match &in_forest {
             Ok(in_forest) => Ok(in_forest[turn]),
@@ -52,7 +55,23 @@ pub(super) async fn taken(session: &DirectorySession, values: &[UniqueValue]) ->
     Ok(taken)
 }
 
-async fn answers(session: &DirectorySession, place: Place, values: &[UniqueValue]) -> Result<Vec<bool>> {
+/// The first global catalog that answers.
+async fn catalog(session: &DirectorySession) -> Result<Connection> {
+    let mut causes = Vec::new();
+    for catalog in session.catalogs.iter() {
+        match catalog.connection(0).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if error.kind == Kind::Unauthenticated => return Err(error),
+            Err(error) => causes.push(error.message),
+        }
+    }
+    Err(Error::unavailable(format!(
+        "no global catalog can be asked whether names are free: {}",
+        causes.join("; ")
+    )))
+}
+
+async fn answers(session: &DirectorySession, place: &Place, values: &[UniqueValue]) -> Result<Vec<bool>> {
     let batches: Vec<Vec<UniqueValue>> = values
         .chunks(BATCH / (NAMES.len() + 1))
         .map(<[UniqueValue]>::to_vec)
@@ -67,7 +86,7 @@ async fn answers(session: &DirectorySession, place: Place, values: &[UniqueValue
 
 /// The directory is the judge of what is equal: if it found somebody in whom we see none of the values, each is asked for
 /// by itself.
-async fn answer(session: &DirectorySession, place: Place, values: Vec<UniqueValue>) -> Result<Vec<bool>> {
+async fn answer(session: &DirectorySession, place: &Place, values: Vec<UniqueValue>) -> Result<Vec<bool>> {
     let entries = ask(session, place, &values).await?;
     let wanted: Vec<String> = values.iter().map(|one| folded(&one.value)).collect();
     let names = place.attributes(&values);
@@ -92,7 +111,7 @@ async fn answer(session: &DirectorySession, place: Place, values: Vec<UniqueValu
 }
 
 /// Whoever there holds any of the values.
-async fn ask(session: &DirectorySession, place: Place, values: &[UniqueValue]) -> Result<Vec<Entry>> {
+async fn ask(session: &DirectorySession, place: &Place, values: &[UniqueValue]) -> Result<Vec<Entry>> {
     let tests = values.iter().flat_map(|one| {
         let proxy = Filter::equal(PROXIES, &format!("{PROXY}{}", one.value));
         let names = place.horizon(one).into_iter();
@@ -103,7 +122,7 @@ async fn ask(session: &DirectorySession, place: Place, values: &[UniqueValue]) -
     let search = Search {
         base: match place {
             Place::Domain => &session.shared.base_dn,
-            Place::Forest => "",
+            Place::Forest(_) => "",
         },
         scope: Scope::Subtree,
         filter: Filter::Any(tests.collect()),
@@ -111,36 +130,12 @@ async fn ask(session: &DirectorySession, place: Place, values: &[UniqueValue]) -
         controls: session.controls(),
         page_size: session.shared.page_size,
     };
-    match place {
-        Place::Domain => {
-            let found = session.connection().await?.search(&search).await;
-            found.map_err(|failure| failure.into_error(During::Search))
-        }
-        Place::Forest => in_catalog(session, &search).await,
-    }
-}
-
-/// The first global catalog that answers.
-async fn in_catalog(session: &DirectorySession, search: &Search<'_>) -> Result<Vec<Entry>> {
-    let mut causes = Vec::new();
-    for catalog in session.catalogs.iter() {
-        let found = match catalog.connection(0).await {
-            Ok(connection) => {
-                let found = connection.search(search).await;
-                found.map_err(|failure| failure.into_error(During::Search))
-            }
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(found) => return Ok(found),
-            Err(error) if error.kind == Kind::Unauthenticated => return Err(error),
-            Err(error) => causes.push(error.message),
-        }
-    }
-    Err(Error::unavailable(format!(
-        "no global catalog can be asked whether names are free: {}",
-        causes.join("; ")
-    )))
+    let connection = match place {
+        Place::Domain => session.connection().await?,
+        Place::Forest(catalog) => catalog.clone(),
+    };
+    let found = connection.search(&search).await;
+    found.map_err(|failure| failure.into_error(During::Search))
 }
 
 /// A name inside a container is another matter than those by which people are addressed.
@@ -152,10 +147,10 @@ fn is_address(value: &UniqueValue) -> bool {
 
 impl Place {
     /// The attributes in which a value is looked for. Names of accounts are a domain's own.
-    fn horizon(self, value: &UniqueValue) -> Vec<String> {
+    fn horizon(&self, value: &UniqueValue) -> Vec<String> {
         let known = match self {
             Place::Domain => NAMES,
-            Place::Forest => FOREST_NAMES,
+            Place::Forest(_) => FOREST_NAMES,
         };
         let known = known.iter().filter(|_| is_address(value));
         let mut names: Vec<String> = known.map(|name| (*name).to_string()).collect();
@@ -168,7 +163,7 @@ impl Place {
         names
     }
 
-    fn attributes(self, values: &[UniqueValue]) -> Vec<String> {
+    fn attributes(&self, values: &[UniqueValue]) -> Vec<String> {
         let mut names: Vec<String> = values
             .iter()
             .flat_map(|value| self.horizon(value))

@@ -33,6 +33,8 @@ pub(super) struct Part {
     pub method: Method,
     pub url: String,
     pub body: Option<Json>,
+    /// A search that Graph answers as an advanced query only.
+    is_advanced: bool,
 }
 
 /// The answer to one part.
@@ -55,10 +57,24 @@ pub(super) enum Fate {
 
 impl Part {
     pub(super) fn get(url: impl Into<String>) -> Part {
+        Part::bare(Method::GET, url)
+    }
+
+    /// Without a body.
+    pub(super) fn bare(method: Method, url: impl Into<String>) -> Part {
         Part {
-            method: Method::GET,
+            method,
             url: url.into(),
             body: None,
+            is_advanced: false,
+        }
+    }
+
+    /// A question of a search that lies beyond Graph's plain ones ("Advanced query capabilities"); `url` has a query.
+    pub(super) fn advanced(url: impl Into<String>) -> Part {
+        Part {
+            is_advanced: true,
+            ..Part::get(format!("{}&$count=true", url.into()))
         }
     }
 
@@ -67,6 +83,7 @@ impl Part {
             method,
             url: url.into(),
             body: Some(body),
+            is_advanced: false,
         }
     }
 
@@ -272,6 +289,9 @@ impl Graph {
                 request.insert("id".into(), json!(at.to_string()));
                 request.insert("method".into(), json!(part.method.as_str()));
                 request.insert("url".into(), json!(part.url));
+                if part.is_advanced {
+                    request.insert("headers".into(), json!({"ConsistencyLevel": "eventual"}));
+                }
                 if let Some(body) = &part.body {
                     request.insert("headers".into(), json!({"Content-Type": "application/json"}));
                     request.insert("body".into(), body.clone());

@@ -59,7 +59,7 @@ impl Question {
         };
         let search = |path: &str, tests: &[String]| {
             let filter = encoded(&tests.join(" or "));
-            Part::get(format!("{path}?$filter={filter}&$select=id&$top=1"))
+            format!("{path}?$filter={filter}&$select=id&$top=1")
         };
         match self {
             Question::Users => {
@@ -67,13 +67,13 @@ impl Question {
                 if !NAMES.iter().any(|name| name.eq_ignore_ascii_case(&one.attribute)) {
                     tests.push(format!("{} eq {value}", place(&one.attribute).path()));
                 }
-                search("/users", &tests)
+                Part::get(search("/users", &tests))
             }
             Question::Address => Part::get(format!("/users/{}?$select=id", encoded(&one.value))),
-            Question::Deleted => search(
-                "/directory/deletedItems/microsoft.graph.user",
-                &tests(DELETED_NAMES),
-            ),
+            Question::Deleted => {
+                let bin = "/directory/deletedItems/microsoft.graph.user";
+                Part::advanced(search(bin, &tests(DELETED_NAMES)))
+            }
         }
     }
 

@@ -139,16 +139,11 @@ impl Writing {
                 "/users",
                 new_user(values, *enabled, password)?,
             )),
-            [Effect::Restore] => Ok(Part {
-                method: Method::POST,
-                url: format!("/directory/deletedItems/{id}/restore"),
-                body: None,
-            }),
-            [Effect::Delete] => Ok(Part {
-                method: Method::DELETE,
-                url: format!("/users/{id}"),
-                body: None,
-            }),
+            [Effect::Restore] => Ok(Part::bare(
+                Method::POST,
+                format!("/directory/deletedItems/{id}/restore"),
+            )),
+            [Effect::Delete] => Ok(Part::bare(Method::DELETE, format!("/users/{id}"))),
             [
                 Effect::Refer {
                     attribute,
@@ -173,11 +168,10 @@ impl Writing {
                     after: None,
                     ..
                 },
-            ] => Ok(Part {
-                method: Method::DELETE,
-                url: format!("/users/{id}/{attribute}/$ref"),
-                body: None,
-            }),
+            ] => Ok(Part::bare(
+                Method::DELETE,
+                format!("/users/{id}/{attribute}/$ref"),
+            )),
             several => Ok(Part::of(Method::PATCH, format!("/users/{id}"), patch(several))),
         }
     }

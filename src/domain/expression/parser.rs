@@ -321,6 +321,7 @@ fn check_constant(
         Kind::Integer if constant.value.to_integer().is_none() => {
             Err(format!("{place} must be a whole number, not {constant}"))
         }
+        Kind::Choice(_) if text.is_empty() && !parameter.required => Ok(None),
         Kind::Choice(choices) if !choices.iter().any(|choice| choice.eq_ignore_ascii_case(&text)) => Err(
             format!("{place} must be one of {}, not {constant}", choices.join(", ")),
         ),

@@ -324,8 +324,11 @@ impl<'a> Draft<'a> {
                     });
                 }
             }
-            Role::Plain if mapping.agrees(held, &wanted) => {}
             Role::Plain => {
+                let wanted = mapping.fitting(wanted);
+                if mapping.agrees(held, &wanted) {
+                    return;
+                }
                 let Some(mut wanted) = self.checked(mapping, wanted) else {
                     return;
                 };
@@ -435,11 +438,10 @@ impl<'a> Draft<'a> {
 
     /// The values, if the target would take them; a violation holds this attribute and nothing else.
     fn checked(&mut self, mapping: &Mapping, values: Texts<'_>) -> Option<Vec<String>> {
-        let most = if mapping.multivalued { usize::MAX } else { 1 };
         let canonical = self.policy.model.canonical;
-        let values: Vec<String> = values
+        let values: Vec<String> = mapping
+            .fitting(values)
             .into_iter()
-            .take(most)
             .map(|value| canonical(&mapping.target, value.into_owned()))
             .collect();
         let violation = values
@@ -488,16 +490,14 @@ impl<'a> Draft<'a> {
         if let Some(value) = self.facts.names.get(&mapping.target) {
             return Some(Desired::Values(smallvec![Cow::from(value)]));
         }
-        if let Some(why) = self.facts.unclear.get(&mapping.target) {
-            self.finding(
-                Finding::new(
-                    Weight::Failure,
-                    "UniqueValueNotChosen",
-                    format!("nobody can say whether the candidates of SelectUniqueValue are free: {why}"),
-                )
-                .on(mapping.target.clone()),
+        if let Some(unclear) = self.facts.unclear.get(&mapping.target) {
+            let message = format!(
+                "nobody can say whether the candidates of SelectUniqueValue are free: {}",
+                unclear.why
             );
-            if let Ok(again) = self.moment.now.checked_add(ASK_AGAIN) {
+            let finding = Finding::new(Weight::Failure, "UniqueValueNotChosen", message);
+            self.finding(finding.on(mapping.target.clone()));
+            if let (true, Ok(again)) = (unclear.passes, self.moment.now.checked_add(ASK_AGAIN)) {
                 self.revisit_by(again);
             }
             return None;

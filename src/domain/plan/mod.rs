@@ -36,11 +36,19 @@ pub struct Facts {
     /// The values that were chosen for this worker among candidates, by attribute.
     pub names: BTreeMap<String, String>,
     /// Why nothing could be chosen: what was said when somebody was asked who has the candidates.
-    pub unclear: BTreeMap<String, String>,
+    pub unclear: BTreeMap<String, Unclear>,
     /// The account is our own, from a create that was interrupted before it was recorded (B26).
     pub resumed: bool,
     /// The target can bring a deleted account back.
     pub recoverable: bool,
+}
+
+/// Why nobody can say whether a candidate is free.
+#[derive(Clone, Debug)]
+pub struct Unclear {
+    pub why: String,
+    /// Nobody could be asked just now; otherwise the question itself was refused.
+    pub passes: bool,
 }
 
 /// When a plan is made and what its dice show: the same moment gives the same plan.

@@ -95,7 +95,9 @@ fn sources(schema: &mut Schema, json: &mut Json, problems: &mut Vec<Problem>) ->
         for (object_at, object) in rule.object_mappings.iter_mut().enumerate() {
             let json = &mut json["objectMappings"][object_at]["attributeMappings"];
             for (at, mapping) in object.attribute_mappings.iter_mut().enumerate() {
-                let Some(tree) = &mapping.source else { continue };
+                let Some(tree) = &mut mapping.source else {
+                    continue;
+                };
                 let expression = Expression::from_tree(tree);
                 if let Ok(expression) = &expression
                     && let Some((severity, message)) = agree(expression, tree, &mut json[at]["source"])?
@@ -117,7 +119,7 @@ fn sources(schema: &mut Schema, json: &mut Json, problems: &mut Vec<Problem>) ->
 /// What is wrong with them, if anything.
 fn agree(
     expression: &Expression,
-    written: &Tree,
+    written: &mut Tree,
     source: &mut Json,
 ) -> serde_json::Result<Option<(Severity, &'static str)>> {
     let whole = expression.tree();
@@ -136,6 +138,7 @@ fn agree(
     let has_tree = written.name.is_some() && !source["type"].is_null() && !is_sparse;
     if !has_text && whole.expression.is_some() {
         source["expression"] = serde_json::to_value(&whole.expression)?;
+        written.expression.clone_from(&whole.expression);
     }
     // Trees that exports hold are left as they are.
     if has_tree && written.agrees(&whole) {
@@ -144,6 +147,10 @@ fn agree(
     source["name"] = serde_json::to_value(&whole.name)?;
     source["type"] = serde_json::to_value(whole.r#type)?;
     source["parameters"] = serde_json::to_value(&whole.parameters)?;
+    *written = Tree {
+        expression: written.expression.take(),
+        ..whole
+    };
     let differ = "the stored tree said something else than the expression: the expression counts, and the tree is made anew";
     Ok((has_text && has_tree).then_some((Severity::Warning, differ)))
 }
