@@ -21,7 +21,7 @@ pub mod schemas;
 mod setup;
 
 pub use clock::Clock;
-pub use setup::{compile, declared, invalid};
+pub use setup::{compile, declared, invalid, take_in};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

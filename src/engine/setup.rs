@@ -137,7 +137,7 @@ pub fn declared(app: &App) -> Result<Document> {
 
 /// Makes the job known, and the schema a new version if it is not the one last taken from the same place. A new
 /// version has everybody looked at again.
-async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -> Result<()> {
+pub async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -> Result<()> {
     let document = declared(app)?;
     let origin = if app.schema.is_some() { "file" } else { "template" };
     let changes = super::schemas::changes(config, store, app, &document).await?;

@@ -492,6 +492,22 @@ fn encoding(text: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_schema_is_imported_before_the_gateway_ever_ran() {
+    let setup = Setup::nowhere();
+    let folder = setup.dir.path();
+    std::fs::write(folder.join("muster.toml"), setup.text("127.0.0.1:0")).unwrap();
+    let template = muster::domain::schema::template("API2AD").unwrap();
+    let mut schema = template.document().unwrap().json().clone();
+    schema["ourNote"] = json!("kept");
+    std::fs::write(folder.join("schema.json"), schema.to_string()).unwrap();
+    let app = crate::gateway::APP;
+    let (good, text) = muster(folder, &["schema", "import", "--app", app, "schema.json"]);
+    assert!(good, "{text}");
+    let (_, text) = muster(folder, &["schema", "export", "--app", app]);
+    assert!(serde_json::from_str::<Json>(&text).unwrap() == schema);
+}
+
+#[test]
 fn schemas_are_checked_and_their_mappings_tested() {
     let folder = tempfile::tempdir().unwrap();
     let template = muster::domain::schema::template("API2AD")

@@ -119,10 +119,15 @@ impl Import {
         let given = schema::json(&bytes(&self.file)?).map_err(|problems| engine::invalid(&problems));
         let checked = given.and_then(|given| engine::schemas::checked(&config, app, given));
         let (document, warnings) = checked.map_err(wrong)?;
+        let clock = Clock::system();
+        // The gateway may not have run yet.
+        engine::take_in(&config, app, &store, &clock)
+            .await
+            .map_err(|error| error.to_string())?;
         let revision = engine::schemas::Revision {
             origin: "api",
             after: None,
-            now: Clock::system().now(),
+            now: clock.now(),
         };
         engine::schemas::keep(&config, &store, app, &document, revision)
             .await
