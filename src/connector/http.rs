@@ -23,7 +23,7 @@ const RENEW_AT: f64 = 0.8;
 /// How soon another is asked for again where that could not be had.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 
-/// A service that is called with tokens of an app (OAuth 2.0 client credentials, RFC 6749 §4.4).
+/// A service that is called with tokens of an app (OAuth 2.0).
 #[derive(Clone)]
 pub struct Http {
     client: reqwest::Client,
@@ -36,8 +36,16 @@ pub struct Credentials {
     pub token_url: Url,
     pub client_id: String,
     pub client_secret: SecretString,
-    /// One `…/.default`.
-    pub scope: String,
+    pub grant: Grant,
+}
+
+/// What a token is given for.
+#[derive(Clone, Debug)]
+pub enum Grant {
+    /// The app on its own, for one `…/.default` (RFC 6749 §4.4).
+    ClientCredentials { scope: String },
+    /// Somebody's consent from before, which lasts (RFC 6749 §6).
+    RefreshToken(SecretString),
 }
 
 /// A request without its token. It may hold a password.
@@ -88,17 +96,8 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The wait that the other side asks for (RFC 9110 §10.2.3, in seconds; Graph says 2.128 at times).
     pub fn retry_after(&self) -> Option<Duration> {
-        let seconds: f64 = self
-            .headers
-            .get(RETRY_AFTER)?
-            .to_str()
-            .ok()?
-            .trim()
-            .parse()
-            .ok()?;
-        Duration::try_from_secs_f64(seconds).ok()
+        retry_after(&self.headers)
     }
 
     /// An answer that says no, told in the sender's own words where it has any (Graph's and OAuth's envelopes).
@@ -115,6 +114,12 @@ impl Answer {
             None => error,
         }
     }
+}
+
+/// The wait that the other side asks for (RFC 9110 §10.2.3, in seconds; Graph says 2.128 at times).
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// Code and message of an error in Graph's envelope, or OAuth's (RFC 6749 §5.2).
@@ -170,30 +175,10 @@ impl From<Failure> for Error {
 impl Http {
     /// `timeout` bounds one call, connecting included. `ca_file` names further roots, in PEM.
     pub fn new(credentials: Credentials, timeout: Duration, ca_file: Option<&Path>) -> Result<Http> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(timeout)
-            .connect_timeout(timeout.min(Duration::from_secs(10)))
-            .pool_max_idle_per_host(16);
-        if let Some(file) = ca_file {
-            builder = builder.tls_certs_merge(authorities(file)?);
-        }
-        // What stays on this machine goes through no proxy.
-        if is_local(&credentials.token_url) {
-            builder = builder.no_proxy();
-        }
-        let client = builder
-            .build()
-            .map_err(|error| Error::internal("no HTTP client can be made").because(error))?;
-        let tokens = Tokens {
-            credentials,
-            held: Mutex::new(State::default()),
-            asking: tokio::sync::Mutex::new(()),
-        };
+        let client = client(&credentials.token_url, timeout, ca_file)?;
         Ok(Http {
             client,
-            tokens: Arc::new(tokens),
+            tokens: Arc::new(Tokens::new(credentials)),
         })
     }
 
@@ -226,7 +211,7 @@ impl Http {
 
     /// Lets credentials that were refused be tried once more (B25).
     pub fn forgive(&self) {
-        self.tokens.state().refused = None;
+        self.tokens.forgive();
     }
 
     async fn exchange(&self, call: &Call, token: &SecretString) -> std::result::Result<Answer, Failure> {
@@ -245,6 +230,27 @@ impl Http {
         let lost = |error| failed(&call.url, error);
         read(request.send().await.map_err(lost)?).await.map_err(lost)
     }
+}
+
+/// A client for a service at this address: TLS verified, no redirects, `timeout` for one call with its answer.
+/// `ca_file` names further roots, in PEM.
+pub(super) fn client(url: &Url, timeout: Duration, ca_file: Option<&Path>) -> Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(timeout)
+        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .pool_max_idle_per_host(16);
+    if let Some(file) = ca_file {
+        builder = builder.tls_certs_merge(authorities(file)?);
+    }
+    // What stays on this machine goes through no proxy.
+    if is_local(url) {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| Error::internal("no HTTP client can be made").because(error))
 }
 
 fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>> {
@@ -274,7 +280,7 @@ async fn read(mut response: reqwest::Response) -> reqwest::Result<Answer> {
     })
 }
 
-fn failed(url: &Url, error: reqwest::Error) -> Failure {
+pub(super) fn failed(url: &Url, error: reqwest::Error) -> Failure {
     let place = place(url);
     // The URL of a lookup names a person, and the log is not for that.
     let error = error.without_url();
@@ -324,7 +330,7 @@ fn is_local(url: &Url) -> bool {
 }
 
 /// The token in hand, and how it is had.
-struct Tokens {
+pub(super) struct Tokens {
     credentials: Credentials,
     held: Mutex<State>,
     /// One asks for a token at a time.
@@ -351,13 +357,26 @@ impl Held {
 }
 
 #[derive(Deserialize)]
-struct Grant {
+struct Granted {
     access_token: SecretString,
     /// Seconds.
     expires_in: u64,
 }
 
 impl Tokens {
+    pub fn new(credentials: Credentials) -> Tokens {
+        Tokens {
+            credentials,
+            held: Mutex::new(State::default()),
+            asking: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Lets credentials that were refused be tried once more (B25).
+    pub fn forgive(&self) {
+        self.state().refused = None;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -374,7 +393,12 @@ impl Tokens {
         Ok(held.map(|held| (held.text.clone(), now >= held.renew)))
     }
 
-    async fn token(&self, client: &reqwest::Client, refused: Option<&SecretString>) -> Result<SecretString> {
+    /// A token that is good for a while. `refused` is one that the service did not take.
+    pub async fn token(
+        &self,
+        client: &reqwest::Client,
+        refused: Option<&SecretString>,
+    ) -> Result<SecretString> {
         let turn = self.asking.try_lock();
         let _turn = match (self.held(refused)?, turn) {
             (Some((text, false)), _) => return Ok(text),
@@ -390,9 +414,9 @@ impl Tokens {
         let asked = self.ask(client).await;
         let (mut state, now) = (self.state(), Instant::now());
         match (asked, held) {
-            (Ok(grant), _) => {
-                let life = Duration::from_secs(grant.expires_in);
-                let text = grant.access_token;
+            (Ok(granted), _) => {
+                let life = Duration::from_secs(granted.expires_in);
+                let text = granted.access_token;
                 state.token = Some(Held {
                     text: text.clone(),
                     renew: now + life.mul_f64(RENEW_AT),
@@ -417,18 +441,22 @@ impl Tokens {
         }
     }
 
-    async fn ask(&self, client: &reqwest::Client) -> Result<Grant> {
+    async fn ask(&self, client: &reqwest::Client) -> Result<Granted> {
         let Credentials {
             token_url,
             client_id,
             client_secret,
-            scope,
+            grant,
         } = &self.credentials;
+        let (kind, key, value) = match grant {
+            Grant::ClientCredentials { scope } => ("client_credentials", "scope", scope.as_str()),
+            Grant::RefreshToken(token) => ("refresh_token", "refresh_token", token.expose_secret()),
+        };
         let form = [
-            ("grant_type", "client_credentials"),
+            ("grant_type", kind),
             ("client_id", client_id),
             ("client_secret", client_secret.expose_secret()),
-            ("scope", scope),
+            (key, value),
         ];
         let failed = |error| Error::from(failed(token_url, error));
         let request = client.post(token_url.clone()).form(&form).send().await;
@@ -455,6 +483,7 @@ impl Tokens {
 /// Codes of the token service that are about the credentials and not about the moment (RFC 6749 §5.2).
 const REFUSALS: &[&str] = &[
     "invalid_client",
+    "invalid_grant",
     "unauthorized_client",
     "invalid_request",
     "invalid_scope",

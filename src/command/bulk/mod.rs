@@ -30,7 +30,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, read_on, until_signalled};
-use crate::connector::http::{self, Credentials};
+use crate::connector::http::{self, Credentials, Grant};
 use chunks::People;
 use follow::{End, Waiting};
 use mapping::Mapping;
@@ -243,7 +243,9 @@ impl Arguments {
                 token_url,
                 client_id: client_id.clone(),
                 client_secret,
-                scope: format!("{}/.default", http::place(url)),
+                grant: Grant::ClientCredentials {
+                    scope: format!("{}/.default", http::place(url)),
+                },
             },
         }))
     }

@@ -19,7 +19,7 @@ use super::hr::Entries;
 use crate::command::bulk::service::{Job, Service};
 use crate::command::serve;
 use crate::config::Config;
-use crate::connector::http::{Answer, Call, Credentials, Http};
+use crate::connector::http::{Answer, Call, Credentials, Grant, Http};
 use crate::domain::schema;
 use crate::engine::Clock;
 use crate::error::{Error, Result};
@@ -112,7 +112,9 @@ impl Stage {
             token_url: address_of(&format!("{url}/demo/oauth2/v2.0/token"))?,
             client_id: CLIENT.into(),
             client_secret: secret.clone().into(),
-            scope: format!("{url}/.default"),
+            grant: Grant::ClientCredentials {
+                scope: format!("{url}/.default"),
+            },
         };
         let service = Service::new(address_of(&url)?, credentials.clone(), None).map_err(Error::internal)?;
         let mut stage = Stage {

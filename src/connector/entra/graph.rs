@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::config::Config;
 use super::pace::Pace;
-use crate::connector::http::{self, Call, Credentials, Failure, Http};
+use crate::connector::http::{self, Call, Credentials, Failure, Grant, Http};
 use crate::error::{Error, Kind, Result};
 
 /// Graph takes no more requests in one.
@@ -110,7 +110,9 @@ impl Graph {
             token_url: config.token_url.clone(),
             client_id: config.client_id.clone(),
             client_secret: config.client_secret.clone(),
-            scope: config.scope(),
+            grant: Grant::ClientCredentials {
+                scope: config.scope(),
+            },
         };
         Ok(Graph {
             http: Http::new(credentials, config.timeout, config.ca_file.as_deref())?,
