@@ -36,6 +36,8 @@ pub enum Said {
     /// Sets what it names; what it leaves out stays as last said. A bare parent (`emails`, `name`, an
     /// extension's URN) set to null says that everything below it is nothing.
     Partial(Attributes),
+    /// All there is to say, as a pulled record does: what it leaves out was never said.
+    Whole(Attributes),
     /// The worker is gone at the source.
     Gone,
 }
@@ -55,6 +57,11 @@ impl Worker {
         match statement.said {
             Said::Gone => {
                 self.gone.get_or_insert(statement.at);
+            }
+            Said::Whole(attributes) => {
+                self.gone = None;
+                self.active = statement.active;
+                self.attributes = attributes;
             }
             Said::Partial(attributes) => {
                 self.gone = None;
@@ -152,6 +159,20 @@ mod tests {
             assert_eq!(worker.attributes[name], Value::Null, "{name}");
         }
         assert_eq!(worker.attributes["nameless"], Value::text("kept"));
+    }
+
+    #[test]
+    fn b1_a_whole_record_replaces_what_was_said_before() {
+        let mut worker = Worker::new("1");
+        worker.fold(partial(&[("title", "Guide".into()), ("active", true.into())]));
+        let attributes = Attributes::from([("nickName".to_string(), Value::text("Ada"))]);
+        worker.fold(Statement {
+            anchor: "1".into(),
+            active: None,
+            said: Said::Whole(attributes.clone()),
+            at: Timestamp::UNIX_EPOCH,
+        });
+        assert_eq!((worker.active, worker.attributes), (None, attributes));
     }
 
     #[test]
