@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::{StatusCode, header};
@@ -13,6 +14,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::stream;
+use jiff::Timestamp;
 
 use super::reply::Reply;
 use super::service::{Call, Outcome, Service};
@@ -78,6 +80,7 @@ async fn handle(
         authorization: header(header::AUTHORIZATION),
         body: body.to_vec(),
     };
+    let controls = service.controls.clone();
     let served = web::block(move || {
         let (outcome, late) = service.serve(&call);
         let packed = match outcome {
@@ -99,7 +102,7 @@ async fn handle(
         }
         return HttpResponse::new(StatusCode::BAD_GATEWAY);
     };
-    write(packed)
+    write(packed, controls.now())
 }
 
 fn accepts_gzip(accepted: &str) -> bool {
@@ -134,7 +137,8 @@ fn compress(text: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn write(packed: Packed) -> HttpResponse {
+/// The answer is dated by the simulated clock, by which the request was judged.
+fn write(packed: Packed, now: Timestamp) -> HttpResponse {
     let Packed {
         reply,
         body,
@@ -143,6 +147,7 @@ fn write(packed: Packed) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CONTENT_TYPE, reply.content_type));
+    response.insert_header(header::Date(SystemTime::from(now).into()));
     if is_compressed {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
