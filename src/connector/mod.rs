@@ -1,6 +1,6 @@
 //! Outside systems. A connector knows one kind of system and nothing of the store, the engine or the API.
 //!
-//! A source hands over what HR says, as statements; a [`Target`] is asked what it holds and told what to change.
+//! A [`Source`] hands over what HR says, as statements; a [`Target`] is asked what it holds and told what to change.
 //! Neither decides anything: an [`Error`]'s kind tells the engine what to do next. All that a connector repeats by
 //! itself is what the other side did not do and asked to be asked again (429).
 
@@ -21,7 +21,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::domain::account::{Account, Anchor, Model};
+use crate::domain::finding::Finding;
 use crate::domain::plan::{Change, ChangeId, Receipt};
+use crate::domain::schema::Schema;
+use crate::domain::worker::Statement;
 use crate::error::{Error, Kind, Result};
 
 /// A `[system.…]` table as written; `kind` says which connector reads it.
@@ -31,6 +34,7 @@ pub enum SystemFile {
     Bulk(bulk::config::Config),
     ActiveDirectory(Box<active_directory::config::File>),
     Entra(Box<entra::config::File>),
+    Workday(Box<workday::config::File>),
 }
 
 /// A system as meant. One variant a connector: what the rest of the gateway knows of them is here.
@@ -39,6 +43,7 @@ pub enum System {
     Bulk(bulk::config::Config),
     ActiveDirectory(active_directory::config::Config),
     Entra(entra::config::Config),
+    Workday(Box<workday::config::Config>),
 }
 
 impl SystemFile {
@@ -47,13 +52,14 @@ impl SystemFile {
             SystemFile::Bulk(config) => System::Bulk(config.clone()),
             SystemFile::ActiveDirectory(file) => System::ActiveDirectory(file.resolve(beside)?),
             SystemFile::Entra(file) => System::Entra(file.resolve(beside)?),
+            SystemFile::Workday(file) => System::Workday(Box::new(file.resolve(beside)?)),
         })
     }
 }
 
 impl System {
     pub fn is_source(&self) -> bool {
-        matches!(self, System::Bulk(_))
+        matches!(self, System::Bulk(_) | System::Workday(_))
     }
 
     pub fn is_target(&self) -> bool {
@@ -69,7 +75,7 @@ impl System {
     /// What this kind of target calls things; `None` for what is no target.
     pub fn model(&self) -> Option<Model> {
         match self {
-            System::Bulk(_) => None,
+            System::Bulk(_) | System::Workday(_) => None,
             System::ActiveDirectory(_) => Some(active_directory::MODEL),
             System::Entra(_) => Some(entra::MODEL),
         }
@@ -78,7 +84,7 @@ impl System {
     /// What `DefaultDomain()` gives where the config does not say.
     pub fn default_domain(&self) -> Option<String> {
         match self {
-            System::Bulk(_) => None,
+            System::Bulk(_) | System::Workday(_) => None,
             System::ActiveDirectory(config) => config.domain(),
             System::Entra(config) => Some(config.domain.clone()),
         }
@@ -87,7 +93,7 @@ impl System {
     /// How long a write may take to reach every controller of this system (B23).
     pub fn replication_delay(&self) -> std::time::Duration {
         match self {
-            System::Bulk(_) | System::Entra(_) => std::time::Duration::ZERO,
+            System::Bulk(_) | System::Entra(_) | System::Workday(_) => std::time::Duration::ZERO,
             System::ActiveDirectory(config) => config.replication_delay,
         }
     }
@@ -99,6 +105,18 @@ impl System {
             System::ActiveDirectory(config) => config.timeout,
             // One batch, sent once more with another token.
             System::Entra(config) => config.timeout * 3,
+            System::Workday(config) => config.timeout,
+        }
+    }
+
+    /// Builds the connector of a source, which will read the attributes of this schema.
+    pub fn source(&self, schema: &Schema) -> Result<Box<dyn Source>> {
+        match self {
+            System::Workday(config) => Ok(Box::new(workday::Workday::new(config, schema)?)),
+            System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be asked for anything")),
+            System::ActiveDirectory(_) | System::Entra(_) => {
+                Err(Error::invalid("a directory is no source of workers"))
+            }
         }
     }
 
@@ -107,6 +125,7 @@ impl System {
     pub fn target(&self, attributes: &[String], never: Option<&str>) -> Result<Box<dyn Target>> {
         match self {
             System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be a target")),
+            System::Workday(_) => Err(Error::invalid("Workday cannot be a target")),
             System::ActiveDirectory(config) => {
                 let config = config.clone();
                 Ok(Box::new(active_directory::ActiveDirectory::new(
@@ -116,6 +135,75 @@ impl System {
             System::Entra(config) => Ok(Box::new(entra::Entra::new(config, attributes, never)?)),
         }
     }
+}
+
+/// A system that is asked what HR says.
+#[async_trait]
+pub trait Source: Send + Sync {
+    fn capability(&self) -> SourceCapability;
+
+    /// Reads on from a cursor, page by page: asking for the next page lets further ones be fetched. The last page has an
+    /// end; a read that stops without one, or with an error, has proved nothing.
+    fn read(&self, from: Cursor) -> BoxStream<'_, Result<Page>>;
+
+    /// Lets credentials that were refused be tried once more: somebody says that they are right now (B25).
+    async fn forgive(&self);
+
+    /// Everything wrong with the configuration as the system sees it: reachability, credentials, permissions, attributes
+    /// that are nowhere to be found.
+    async fn check(&self) -> Vec<Problem>;
+}
+
+/// What a source can do, so that the engine asks instead of knowing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceCapability {
+    /// It can say what is new since a watermark.
+    pub incremental: bool,
+    /// It can be asked for one worker by anchor.
+    pub single: bool,
+}
+
+/// From where on a source is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// Every worker that there is or was.
+    Full,
+    /// Every worker of whom something is new.
+    Since(Watermark),
+    /// The worker with this anchor; nobody if there is none to be seen.
+    One(String),
+}
+
+/// When a read began, by the source's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watermark(pub Timestamp);
+
+/// A part of what a source said. No worker comes twice in one read.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Whole records.
+    pub statements: Vec<Statement>,
+    pub remarks: Vec<Remark>,
+    /// On the last page.
+    pub end: Option<End>,
+}
+
+/// Something wrong with a worker as the source shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remark {
+    /// `None` for a record that does not say whose it is.
+    pub anchor: Option<String>,
+    pub finding: Finding,
+}
+
+/// How a read ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Everything there was to read has been read: the next read may go on from here, and who was not in a full one is
+    /// not to be seen (B4).
+    Complete(Watermark),
+    /// What came is true, and why something may be missing. The next read goes on from where this one did.
+    Doubtful(Vec<String>),
 }
 
 /// What a target can do, so that the engine asks instead of knowing.
@@ -238,10 +326,10 @@ fn overtaken() -> Error {
     Error::unavailable("nothing further was written: this gateway stops, or another may have taken over")
 }
 
-/// The instant of a receipt.
+/// The instant at which a system answered: that of a receipt, say.
 #[expect(
     clippy::disallowed_methods,
-    reason = "when the target answered is known to its connector only"
+    reason = "when a system answered is known to its connector only"
 )]
 fn answered() -> Timestamp {
     Timestamp::now()

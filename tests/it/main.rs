@@ -27,4 +27,5 @@ mod servers;
 mod store;
 mod support;
 mod tidy;
+mod workday;
 mod workday_read;

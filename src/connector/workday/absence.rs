@@ -63,7 +63,7 @@ impl fmt::Display for Absence {
     }
 }
 
-fn find(tree: &Tree, data: DataSet) -> Option<Node> {
+pub(super) fn find(tree: &Tree, data: DataSet) -> Option<Node> {
     let worker = tree.root()?;
     let parent = match data.is_beside_data {
         true => worker,
@@ -73,7 +73,7 @@ fn find(tree: &Tree, data: DataSet) -> Option<Node> {
 }
 
 /// Whether any reference has its label. Address lines have theirs, whatever the request says.
-fn has_descriptors(tree: &Tree) -> bool {
+pub(super) fn has_descriptors(tree: &Tree) -> bool {
     let mut elements = tree.descendants_or_self(Node::DOCUMENT);
     elements.any(|element| {
         tree.local(element).ends_with("_Reference") && tree.attribute(element, "Descriptor").is_some()

@@ -11,3 +11,4 @@ pub mod openldap;
 pub mod postgres;
 pub mod samba;
 pub mod tenant;
+pub mod workday;

@@ -1,0 +1,189 @@
+//! What is wrong with the configuration as Workday sees it. Permissions that are missing make no noise there: data are
+//! left out, so some workers are looked at and what nobody has is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::absence::Absence;
+use super::answer::{Answer, AnswerError};
+use super::client::{Answered, Body, Clock};
+use super::record::{Reader, pacific_day};
+use super::request::{AsOf, Page, Request, Selection};
+use super::source::Workday;
+use super::xml::Limits;
+use super::zone::Zone;
+use crate::connector::{Problem, Severity};
+use crate::error::Kind;
+
+/// Workers who are looked at.
+const SAMPLE: u32 = 50;
+
+/// Clocks further apart are told about: passwords and tokens are next.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) async fn check(workday: &Workday) -> Vec<Problem> {
+    let mut problems = of_schema(workday);
+    let clock = match workday.greet().await {
+        Ok(clock) => clock,
+        Err(error) => {
+            let advice = match error.kind {
+                Kind::Unavailable => {
+                    ": reach it from here with the same proxy and authorities, or try again later"
+                }
+                _ => "",
+            };
+            problems.push(wrong(format!("{error}{advice}")));
+            return problems;
+        }
+    };
+    problems.extend(skew(clock));
+    match sample(workday, clock).await {
+        Ok(sample) => problems.extend(sample.problems(&workday.zone)),
+        Err(problem) => problems.push(problem),
+    }
+    problems
+}
+
+fn of_schema(workday: &Workday) -> Vec<Problem> {
+    let attributes = &workday.desk.reader.attributes;
+    let doubts = workday.warnings.iter().map(ToString::to_string);
+    doubts
+        .chain(attributes.disagree(&workday.version))
+        .map(doubtful)
+        .collect()
+}
+
+fn skew(clock: Clock) -> Option<Problem> {
+    let ahead = clock.ahead?;
+    (ahead.abs() > SKEW).then(|| {
+        let direction = if ahead.is_positive() { "behind" } else { "ahead of" };
+        doubtful(format!(
+            "this machine's clock is {} minutes {direction} Workday's: set it right",
+            ahead.abs().as_mins()
+        ))
+    })
+}
+
+/// What some workers have.
+struct Sample {
+    workers: usize,
+    /// By attribute, in how many it selects nothing, and why not in the first.
+    empty: Vec<(String, usize, Option<Absence>)>,
+    /// What zones look at, by worker.
+    known: Vec<crate::domain::worker::Attributes>,
+}
+
+async fn sample(workday: &Workday, clock: Clock) -> Result<Sample, Problem> {
+    let desk = &workday.desk;
+    let as_of = AsOf {
+        day: pacific_day(clock.now),
+        entry: clock.now,
+    };
+    let request = Request {
+        selection: &Selection::EverHired,
+        as_of: Some(as_of),
+        page: Page {
+            number: 1,
+            size: SAMPLE.min(desk.page_size.get()),
+        },
+        flags: &desk.flags,
+    };
+    let reader: Arc<Reader> = desk.reader.clone();
+    let read = move |body| look(body, &reader, as_of);
+    let Answered { value, .. } = desk
+        .client
+        .ask(&request, read)
+        .await
+        .map_err(|trouble| wrong(trouble.error.to_string()))?;
+    Ok(value)
+}
+
+fn look(body: Body, reader: &Reader, as_of: AsOf) -> Result<Sample, AnswerError> {
+    let attributes = &reader.attributes;
+    let mut answer = Answer::open(body, attributes.xpaths().names(), Limits::default())?;
+    let mut evaluator = attributes.evaluator();
+    let definitions = attributes.definitions();
+    let mut sample = Sample {
+        workers: 0,
+        empty: definitions.iter().map(|it| (it.name.clone(), 0, None)).collect(),
+        known: Vec::new(),
+    };
+    while let Some(worker) = answer.worker()? {
+        sample.workers += 1;
+        let values = evaluator.evaluate(worker.tree);
+        for ((definition, values), empty) in definitions.iter().zip(values).zip(&mut sample.empty) {
+            if values.is_ok_and(|values| values.is_empty()) {
+                empty.1 += 1;
+                let group = worker.answer.group.as_deref();
+                empty
+                    .2
+                    .get_or_insert_with(|| Absence::of(&definition.xpath, worker.tree, group));
+            }
+        }
+        let record = reader.read(worker, &mut evaluator, as_of.day);
+        sample.known.extend(record.map(|record| record.attributes));
+    }
+    Ok(sample)
+}
+
+impl Sample {
+    fn problems(self, zone: &Zone) -> Vec<Problem> {
+        let workers = self.workers;
+        if workers == 0 {
+            return vec![wrong(
+                "Workday shows no worker at all: give the integration user's security group the domain Worker Data: Workers, and activate pending security policy changes".into(),
+            )];
+        }
+        let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, empty, absence) in self.empty {
+            if let Some(absence) = absence.filter(|_| empty == workers) {
+                by_reason.entry(advice(absence)).or_default().push(name);
+            }
+        }
+        let mut problems: Vec<Problem> = by_reason
+            .into_iter()
+            .map(|(why, names)| {
+                doubtful(format!(
+                    "{}: nothing is selected in {workers} workers: {why}",
+                    names.join(", ")
+                ))
+            })
+            .collect();
+        let fallen = self
+            .known
+            .iter()
+            .filter(|worker| zone.of(worker).is_fallback)
+            .count();
+        if fallen > 0 {
+            problems.push(doubtful(format!(
+                "time_zone: {fallen} of {workers} workers have no zone of their own and fall back to the default"
+            )));
+        }
+        problems
+    }
+}
+
+fn advice(absence: Absence) -> String {
+    let question = match absence {
+        Absence::NotSent { .. } => ". Is the permission missing?",
+        Absence::NotRequested { .. } => ". It can be set in flags",
+        Absence::NoDescriptors | Absence::NoMatch => "",
+    };
+    format!("{absence}{question}")
+}
+
+fn wrong(message: String) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        message,
+    }
+}
+
+fn doubtful(message: String) -> Problem {
+    Problem {
+        severity: Severity::Warning,
+        message,
+    }
+}

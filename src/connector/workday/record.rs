@@ -1,0 +1,341 @@
+//! One worker of an answer as attributes by name, with what else is to be known of it.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::absence;
+use super::answer::Worker;
+use super::attributes::{self, Definition};
+use super::response_group::{self, DataSet};
+use super::tree::{Node, Tree};
+use super::xpath::Evaluator;
+use crate::domain::finding::{Finding, Weight};
+use crate::domain::value::Value;
+use crate::domain::worker::Attributes;
+
+/// Types of transactions that make a worker.
+const HIRES: [&str; 2] = ["Hire Employee", "Contract Contingent Worker"];
+
+/// A worker, as of one day.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub wid: String,
+    /// Those that the answer says something about, be it nothing. Where a whole data set is absent, nothing was said: the
+    /// worker has none, or nobody may see it.
+    pub attributes: Attributes,
+    pub active: Option<bool>,
+    pub hired: Option<Date>,
+    pub has_left: bool,
+    /// A day after the one of the record on which an employment begins, if any; the hire date may be another one still.
+    pub begins: Option<Date>,
+    pub findings: Vec<Finding>,
+}
+
+/// Reads workers with these attributes.
+pub(super) struct Reader {
+    pub attributes: attributes::Attributes,
+    silences: Vec<Silence>,
+}
+
+/// When nothing selected means nothing said, for one attribute.
+struct Silence {
+    /// The request excludes what the XPath looks for.
+    is_excluded: bool,
+    data: Vec<DataSet>,
+    needs_labels: bool,
+}
+
+impl Reader {
+    /// `flags` are those of the requests.
+    pub fn new(attributes: attributes::Attributes, flags: &[&'static str]) -> Reader {
+        let group: Vec<(String, bool)> = flags.iter().map(|flag| ((*flag).to_string(), true)).collect();
+        let silence = |Definition { xpath, .. }: &Definition| Silence {
+            is_excluded: response_group::missing(xpath, Some(&group)).is_some(),
+            data: response_group::data_sets(xpath).collect(),
+            needs_labels: xpath.contains("@wd:Descriptor"),
+        };
+        Reader {
+            silences: attributes.definitions().iter().map(silence).collect(),
+            attributes,
+        }
+    }
+
+    /// `None` for a worker without a WID: nobody can say who it is. `today` is the day of the record.
+    pub fn read(&self, worker: Worker<'_>, evaluator: &mut Evaluator<'_>, today: Date) -> Option<Record> {
+        let wid = worker.id("WID").map(str::trim).filter(|wid| !wid.is_empty())?;
+        let tree = worker.tree;
+        let mut record = Record {
+            wid: wid.to_string(),
+            attributes: Attributes::new(),
+            active: None,
+            hired: None,
+            has_left: false,
+            begins: None,
+            findings: Vec::new(),
+        };
+        self.select(tree, evaluator, &mut record);
+        let data = tree.root().and_then(|root| tree.child(root, "Worker_Data"));
+        if let Some(data) = data {
+            record.look_at(tree, data, today);
+        }
+        Some(record)
+    }
+
+    fn select(&self, tree: &Tree, evaluator: &mut Evaluator<'_>, record: &mut Record) {
+        let mut has_labels = None;
+        let selected = evaluator.evaluate(tree).into_iter();
+        let definitions = self.attributes.definitions().iter().zip(&self.silences);
+        for ((definition, silence), values) in definitions.zip(selected) {
+            let value = match values {
+                Ok(values) if values.is_empty() => {
+                    let mut labels = || *has_labels.get_or_insert_with(|| absence::has_descriptors(tree));
+                    match silence.holds(tree, &mut labels) {
+                        true => continue,
+                        false => Value::Null,
+                    }
+                }
+                Ok(values) => value(values),
+                Err(error) => {
+                    let message = format!("the XPath was given up: {error}");
+                    let finding = Finding::new(Weight::Warning, "XPathTooCostly", message);
+                    record.findings.push(finding.on(&definition.name));
+                    continue;
+                }
+            };
+            record.attributes.insert(definition.name.clone(), value);
+        }
+    }
+}
+
+impl Silence {
+    fn holds(&self, tree: &Tree, has_labels: &mut dyn FnMut() -> bool) -> bool {
+        self.is_excluded
+            || self.data.iter().any(|data| absence::find(tree, *data).is_none())
+            || (self.needs_labels && !has_labels())
+    }
+}
+
+/// One text, or several.
+fn value(mut values: Vec<Cow<'_, str>>) -> Value {
+    let text = |text: Cow<'_, str>| Value::Text(text.into_owned());
+    match values.len() {
+        1 => values.pop().map_or(Value::Null, text),
+        _ => Value::List(values.into_iter().map(text).collect()),
+    }
+}
+
+impl Record {
+    /// What counts whatever the mappings want.
+    fn look_at(&mut self, tree: &Tree, data: Node, today: Date) {
+        let said = |node: Option<Node>| {
+            node.map(|node| tree.string(node).trim())
+                .filter(|it| !it.is_empty())
+        };
+        if said(tree.child(data, "Worker_ID")).is_none() {
+            let message =
+                "Workday shows no Worker_ID: the integration user may not read it, or the worker has none";
+            self.findings
+                .push(Finding::new(Weight::Warning, "MissingWorkerID", message));
+        }
+        let employment = tree.child(data, "Employment_Data");
+        let status = employment.and_then(|employment| tree.child(employment, "Worker_Status_Data"));
+        let of_status = |name| said(status.and_then(|status| tree.child(status, name)));
+        self.active = of_status("Active").map(is_true);
+        self.hired = of_status("Hire_Date").and_then(date);
+        self.has_left = of_status("Termination_Last_Day_of_Work")
+            .or(of_status("Termination_Date"))
+            .is_some();
+        let logged = tree
+            .child(data, "Transaction_Log_Entry_Data")
+            .and_then(|log| begins(tree, log, today));
+        if !of_status("Hire_Rescinded").is_some_and(is_true) {
+            self.begins = logged.or(self.hired.filter(|day| *day > today));
+        }
+    }
+}
+
+/// The last day after today on which an employment begins by the log. What was corrected may begin on the day of the
+/// correction, whose type has no published name.
+fn begins(tree: &Tree, log: Node, today: Date) -> Option<Date> {
+    let child = |node, name| tree.child(node, name);
+    let mut is_hired = false;
+    let mut last = None;
+    for entry in tree
+        .elements(log)
+        .filter_map(|entry| child(entry, "Transaction_Log_Data"))
+    {
+        let flag = |name| child(entry, name).is_some_and(|node| is_true(tree.string(node)));
+        if flag("Is_Rescind_Or_Rescinded") {
+            continue;
+        }
+        let is_hire = child(entry, "Transaction_Log_Type_Reference").is_some_and(|reference| {
+            tree.elements(reference)
+                .any(|id| HIRES.contains(&tree.string(id).trim()))
+        });
+        let moment = child(entry, "Transaction_Effective_Moment");
+        let day = moment.and_then(|moment| day(tree.string(moment)));
+        if is_hire || flag("Is_Correction_Or_Corrected") {
+            is_hired |= is_hire;
+            last = last.max(day.filter(|day| *day > today));
+        }
+    }
+    last.filter(|_| is_hired)
+}
+
+fn is_true(text: &str) -> bool {
+    matches!(text.trim(), "1" | "true")
+}
+
+/// A date of Workday's, which may have an offset.
+fn date(text: &str) -> Option<Date> {
+    text.trim().get(..10)?.parse().ok()
+}
+
+/// The day there on which a moment lies.
+fn day(moment: &str) -> Option<Date> {
+    match moment.trim().parse::<Timestamp>() {
+        Ok(at) => Some(pacific_day(at)),
+        Err(_) => date(moment),
+    }
+}
+
+/// The day in Pacific time, in which Workday judges everything that has a date.
+pub(super) fn pacific_day(at: Timestamp) -> Date {
+    let zone = TimeZone::get("America/Los_Angeles").unwrap_or(TimeZone::UTC);
+    zone.to_datetime(at).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Answer;
+    use super::super::xml::Limits;
+    use super::*;
+
+    const TODAY: &str = "2026-01-18";
+
+    fn definition(name: &str, path: &str) -> Definition {
+        Definition {
+            name: name.into(),
+            xpath: format!("wd:Worker/{path}"),
+        }
+    }
+
+    fn read(data: &str) -> Option<Record> {
+        let attributes = attributes::Attributes::compile(vec![
+            definition("Emails", "wd:Worker_Data/wd:Personal_Data/wd:Email/text()"),
+            definition("Skill", "wd:Worker_Data/wd:Skill_Data/wd:Skill/text()"),
+            definition(
+                "Company",
+                "wd:Worker_Data/wd:Organization_Data/wd:O[wd:T='COMPANY']/text()",
+            ),
+            definition(
+                "Label",
+                "wd:Worker_Data/wd:Personal_Data/wd:A_Reference/@wd:Descriptor",
+            ),
+        ]);
+        let attributes = attributes.unwrap_or_else(|problems| panic!("{problems:?}"));
+        let flags = [
+            "Include_Personal_Information",
+            "Include_Organizations",
+            "Exclude_Companies",
+            "Include_Skills",
+        ];
+        let reader = Reader::new(attributes, &flags);
+        let xml = format!(
+            "<wd:Get_Workers_Response xmlns:wd='urn:com.workday/bsvc'><wd:Response_Data><wd:Worker>{data}</wd:Worker>\
+             </wd:Response_Data></wd:Get_Workers_Response>"
+        );
+        let names = reader.attributes.xpaths().names();
+        let mut answer = Answer::open(xml.as_bytes(), names, Limits::default()).unwrap();
+        let worker = answer.worker().unwrap().unwrap();
+        reader.read(worker, &mut reader.attributes.evaluator(), TODAY.parse().unwrap())
+    }
+
+    fn of_data(data: &str) -> Record {
+        read(&format!(
+            "<wd:Worker_Reference><wd:ID wd:type='WID'>a1</wd:ID></wd:Worker_Reference><wd:Worker_Data>{data}</wd:Worker_Data>"
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn nothing_selected_is_nothing_said_where_the_data_are_absent() {
+        let record = of_data("<wd:Personal_Data/><wd:Organization_Data/>");
+        assert_eq!(
+            record.attributes,
+            Attributes::from([("Emails".into(), Value::Null)])
+        );
+        let labelled = of_data("<wd:Personal_Data><wd:B_Reference wd:Descriptor='B'/></wd:Personal_Data>");
+        assert_eq!(labelled.attributes["Label"], Value::Null);
+        assert_eq!(record.findings[0].code, "MissingWorkerID");
+    }
+
+    #[test]
+    fn several_values_are_a_list() {
+        let record = of_data(
+            "<wd:Worker_ID>1</wd:Worker_ID><wd:Personal_Data><wd:Email>a</wd:Email><wd:Email>b</wd:Email></wd:Personal_Data>\
+             <wd:Skill_Data><wd:Skill>x</wd:Skill></wd:Skill_Data>",
+        );
+        assert_eq!(
+            record.attributes["Emails"],
+            Value::List(vec!["a".into(), "b".into()])
+        );
+        assert_eq!(record.attributes["Skill"], Value::text("x"));
+        assert_eq!(record.findings, []);
+    }
+
+    #[test]
+    fn who_has_no_wid_is_nobody() {
+        assert!(read("<wd:Worker_Data/>").is_none());
+        assert!(read("<wd:Worker_Reference><wd:ID wd:type='WID'> </wd:ID></wd:Worker_Reference>").is_none());
+    }
+
+    #[test]
+    fn an_employment_that_begins_later_is_found_in_the_log() {
+        let entry = |kind: &str, moment: &str, flag: &str| {
+            format!(
+                "<wd:Transaction_Log_Entry><wd:Transaction_Log_Data><wd:Transaction_Effective_Moment>{moment}\
+                 </wd:Transaction_Effective_Moment><wd:Transaction_Log_Type_Reference>\
+                 <wd:ID wd:type='Business_Process_Type'>{kind}</wd:ID></wd:Transaction_Log_Type_Reference>\
+                 <wd:{flag}>1</wd:{flag}></wd:Transaction_Log_Data></wd:Transaction_Log_Entry>"
+            )
+        };
+        let (hire, soon) = ("Hire Employee", "2026-02-01T00:00:00.000-08:00");
+        let log = |entries: &[String]| {
+            of_data(&format!(
+                "<wd:Transaction_Log_Entry_Data>{}</wd:Transaction_Log_Entry_Data>",
+                entries.concat()
+            ))
+            .begins
+            .map(|day| day.to_string())
+        };
+        assert_eq!(log(&[entry(hire, soon, "X")]).as_deref(), Some("2026-02-01"));
+        assert_eq!(
+            log(&[entry(hire, "2026-02-01T08:00:00Z", "X")]).as_deref(),
+            Some("2026-02-01")
+        );
+        assert_eq!(log(&[entry(hire, "2026-01-18T08:00:00Z", "X")]), None);
+        assert_eq!(log(&[entry(hire, soon, "Is_Rescind_Or_Rescinded")]), None);
+        assert_eq!(log(&[entry("Change Job", soon, "X")]), None);
+        let corrected = "Is_Correction_Or_Corrected";
+        let later = entry("Correct", "2026-03-01T00:00:00.000-08:00", corrected);
+        assert_eq!(
+            log(&[entry(hire, soon, corrected), later]).as_deref(),
+            Some("2026-03-01")
+        );
+    }
+
+    #[test]
+    fn the_status_says_what_counts() {
+        let record = of_data(
+            "<wd:Employment_Data><wd:Worker_Status_Data><wd:Active>0</wd:Active><wd:Hire_Date>2026-03-01-08:00</wd:Hire_Date>\
+             <wd:Termination_Date>2026-01-01</wd:Termination_Date></wd:Worker_Status_Data></wd:Employment_Data>",
+        );
+        assert_eq!((record.active, record.has_left), (Some(false), true));
+        assert_eq!(record.hired, record.begins);
+        assert_eq!(record.hired, Some("2026-03-01".parse().unwrap()));
+    }
+}

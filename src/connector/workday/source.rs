@@ -1,0 +1,376 @@
+//! The seam: what a cursor means to Workday.
+//!
+//! A read first asks what time it is there; all its queries are as of that moment and that day. It learns who leaves within
+//! a day, and then hands over page after page: everybody who was ever hired, or about whom something was entered or takes
+//! effect since the watermark, nobody twice. Who will be hired is looked up as of the first day; who leaves and was in none
+//! of the pages is looked up by WID.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::channel::mpsc;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, SinkExt, StreamExt};
+use jiff::civil::Date;
+use jiff::{SignedDuration, ToSpan};
+
+use super::ahead::Ahead;
+use super::attributes::{self, Attributes, Definition, Generation, documented};
+use super::client::{Answered, Client, Clock, Trouble};
+use super::config::Config;
+use super::pull::{Desk, Query, Sheet, key};
+use super::record::{Reader, Record, pacific_day};
+use super::request::{AsOf, Page as PageNumber, Request, Selection, Window};
+use super::response_group;
+use super::zone::Zone;
+use super::{answer::Answer, check, names::Names, xml::Limits};
+use crate::connector::{Cursor, End, Page, Problem, Remark, Source, SourceCapability, Watermark};
+use crate::domain::finding::{Finding, Weight};
+use crate::domain::schema::{self, Schema};
+use crate::domain::worker::{Said, Statement};
+use crate::error::{Detail, Error, Kind, Result};
+
+/// Windows begin so much before the watermark: clocks of many machines are one clock only roughly, and hearing a thing
+/// twice does no harm.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
+
+/// How far the look-ahead goes.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// How far back it begins. Whether the log has a termination on the last day or on the day after is not published; it
+/// shows on the day after, and has to be found then, too.
+const BACK: SignedDuration = SignedDuration::from_hours(48);
+
+/// What is asked for beside what the XPaths need: without it nobody knows who will be hired.
+const LOG: &str = "Include_Transaction_Log_Data";
+
+/// Workday as a source of workers.
+pub struct Workday {
+    pub(super) desk: Arc<Desk>,
+    pub(super) version: String,
+    pub(super) zone: Zone,
+    /// What is doubtful in the schema.
+    pub(super) warnings: Vec<schema::Problem>,
+    ahead: Ahead,
+    looks_ahead: bool,
+}
+
+impl Workday {
+    /// Reads the attributes of the schema's source object. The error names those whose XPaths cannot be read.
+    pub fn new(config: &Config, schema: &Schema) -> Result<Workday> {
+        let generation = Generation::of_version(&config.version).unwrap_or(Generation::V30);
+        let (mut definitions, mut warnings) = attributes::of_schema(schema, generation);
+        add_those_of_zone(&mut definitions, &config.time_zone, generation);
+        let attributes = Attributes::compile(definitions).map_err(|problems| wrong_xpaths(&problems))?;
+        warnings.extend_from_slice(attributes.warnings());
+        let mut forced = config.flags.clone();
+        forced.entry(LOG.into()).or_insert(true);
+        let xpaths = attributes.definitions().iter().map(|it| it.xpath.as_str());
+        let flags = response_group::derive(xpaths, &forced).map_err(|why| Error::invalid(why).at("flags"))?;
+        let ahead = Ahead::new(attributes.definitions());
+        let desk = Desk {
+            client: Client::new(config)?,
+            reader: Arc::new(Reader::new(attributes, &flags)),
+            flags,
+            page_size: config.page_size,
+            in_flight: config.pages_in_flight,
+        };
+        Ok(Workday {
+            desk: Arc::new(desk),
+            version: config.version.clone(),
+            zone: config.time_zone.clone(),
+            warnings,
+            ahead,
+            looks_ahead: config.termination_look_ahead,
+        })
+    }
+
+    /// Whether Workday lets us in, and what time it is there.
+    pub(super) async fn greet(&self) -> Result<Clock> {
+        let request = Request {
+            selection: &Selection::Nobody,
+            as_of: None,
+            page: PageNumber { number: 1, size: 1 },
+            flags: &["Include_Reference"],
+        };
+        let read = |body| {
+            let mut answer = Answer::open(body, &Names::default(), Limits::default())?;
+            while answer.worker()?.is_some() {}
+            Ok(())
+        };
+        let answered = self.desk.client.ask(&request, read).await;
+        let Answered { clock, .. } = answered.map_err(|trouble: Trouble| trouble.error)?;
+        Ok(clock)
+    }
+
+    async fn tell(&self, from: Cursor, pages: mpsc::Sender<Page>) -> Result<()> {
+        let clock = self.greet().await?;
+        let as_of = AsOf {
+            day: pacific_day(clock.now),
+            entry: clock.now,
+        };
+        let mut reading = Reading {
+            workday: self,
+            as_of,
+            pages,
+            leaving: HashMap::new(),
+            seen: HashSet::new(),
+            doubts: Vec::new(),
+        };
+        if self.looks_ahead {
+            reading.look_ahead(&from).await?;
+        }
+        match from {
+            Cursor::Full => reading.hear(Selection::EverHired).await?,
+            Cursor::One(wid) => match reading.hear(Selection::Workers(vec![wid])).await {
+                Err(error) if error.kind == Kind::NotFound => {}
+                outcome => outcome?,
+            },
+            Cursor::Since(Watermark(before)) => {
+                let window = Window {
+                    from: (before - OVERLAP).min(as_of.entry),
+                    through: as_of.entry,
+                };
+                reading.hear(Selection::Entered(window)).await?;
+                reading.hear(Selection::Effective(window)).await?;
+                reading.hear_of_leavers().await?;
+            }
+        }
+        reading.finish().await
+    }
+}
+
+/// The zone's expression looks at attributes that the schema may not have.
+fn add_those_of_zone(definitions: &mut Vec<Definition>, zone: &Zone, generation: Generation) {
+    let needed = zone.attributes();
+    let is_new = |known: &Definition| {
+        needed.contains(&known.name.as_str()) && !definitions.iter().any(|it| it.name == known.name)
+    };
+    let added: Vec<Definition> = documented(generation).into_iter().filter(is_new).collect();
+    definitions.extend(added);
+}
+
+fn wrong_xpaths(problems: &[schema::Problem]) -> Error {
+    let details: Vec<Detail> = problems
+        .iter()
+        .map(|problem| Detail {
+            target: problem.path.clone(),
+            message: problem.message.clone(),
+        })
+        .collect();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Error::invalid(format!("XPaths that cannot be read: {}", told.join("; "))).details(details)
+}
+
+#[async_trait]
+impl Source for Workday {
+    fn capability(&self) -> SourceCapability {
+        SourceCapability {
+            incremental: true,
+            single: true,
+        }
+    }
+
+    fn read(&self, from: Cursor) -> BoxStream<'_, Result<Page>> {
+        let (tell, told) = mpsc::channel(0);
+        let failure = self.tell(from, tell).into_stream();
+        // Whoever tells is woken only while somebody listens.
+        let failure = failure.filter_map(async |outcome| outcome.err().map(Err));
+        stream::select(told.map(Ok), failure).boxed()
+    }
+
+    async fn forgive(&self) {
+        self.desk.client.forgive();
+    }
+
+    async fn check(&self) -> Vec<Problem> {
+        check::check(self).await
+    }
+}
+
+/// The names of the transactions that are looked for are not the same everywhere, for all that anybody knows.
+fn without_look_ahead(mut error: Error) -> Error {
+    if matches!(error.kind, Kind::NotFound | Kind::Invalid) {
+        error.message +=
+            ": if it is the look-ahead that this tenant does not take, set termination_look_ahead = false";
+    }
+    error
+}
+
+/// A read under way.
+struct Reading<'w> {
+    workday: &'w Workday,
+    as_of: AsOf,
+    pages: mpsc::Sender<Page>,
+    /// Who leaves within a day, by WID, as they will be.
+    leaving: HashMap<String, Record>,
+    /// Who was handed over.
+    seen: HashSet<u128>,
+    doubts: Vec<String>,
+}
+
+impl Reading<'_> {
+    async fn look_ahead(&mut self, from: &Cursor) -> Result<()> {
+        let now = self.as_of.entry;
+        let before = match from {
+            Cursor::Since(Watermark(before)) => now.min(*before),
+            Cursor::Full | Cursor::One(_) => now,
+        };
+        let window = Window {
+            from: before - BACK,
+            through: now + AHEAD,
+        };
+        let as_of = AsOf {
+            day: pacific_day(window.through).saturating_add(1.day()),
+            entry: now,
+        };
+        let leaving = self.collect(Selection::Leaving(window), as_of).await;
+        for record in leaving.map_err(without_look_ahead)? {
+            self.leaving.insert(record.wid.clone(), record);
+        }
+        Ok(())
+    }
+
+    /// Hands over all whom a query finds.
+    async fn hear(&mut self, selection: Selection) -> Result<()> {
+        let mut query = Query::new(&self.workday.desk, selection, self.as_of);
+        while let Some(sheets) = query.next().await? {
+            for sheet in sheets {
+                self.hand_over(sheet).await?;
+            }
+        }
+        self.doubts.extend(query.doubts());
+        Ok(())
+    }
+
+    /// About them there may be no news but that they leave.
+    async fn hear_of_leavers(&mut self) -> Result<()> {
+        let unheard = self
+            .leaving
+            .iter()
+            .filter(|(wid, record)| record.has_left && !self.seen.contains(&key(wid)));
+        let mut unheard: Vec<String> = unheard.map(|(wid, _)| wid.clone()).collect();
+        unheard.sort_unstable();
+        for some in unheard.chunks(self.workday.desk.page_size.get() as usize) {
+            self.hear(Selection::Workers(some.to_vec())).await?;
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&mut self, sheet: Sheet) -> Result<()> {
+        let place = sheet.place();
+        let nameless = sheet.nameless.iter().map(|at| {
+            let message = format!("worker {at} on {place} has no WID, so nobody can say who it is");
+            Remark {
+                anchor: None,
+                finding: Finding::new(Weight::Failure, "MissingAnchor", message),
+            }
+        });
+        let mut remarks: Vec<Remark> = nameless.collect();
+        let mut records = sheet.records;
+        records.retain(|record| self.seen.insert(key(&record.wid)));
+        self.bring_hires_forward(&mut records).await?;
+        let mut statements = Vec::with_capacity(records.len());
+        for mut record in records {
+            if let Some(afterwards) = self.leaving.get(&record.wid) {
+                self.workday.ahead.leave(&mut record, afterwards);
+            }
+            let wid = &record.wid;
+            remarks.extend(record.findings.into_iter().map(|finding| Remark {
+                anchor: Some(wid.clone()),
+                finding,
+            }));
+            statements.push(Statement {
+                anchor: record.wid,
+                active: record.active,
+                said: Said::Whole(record.attributes),
+                at: self.as_of.entry,
+            });
+        }
+        self.send(Page {
+            statements,
+            remarks,
+            end: None,
+        })
+        .await
+    }
+
+    async fn bring_hires_forward(&mut self, records: &mut [Record]) -> Result<()> {
+        let begin = |record: &Record| Some((record.wid.clone(), record.begins?));
+        let wanted: Vec<(String, Date)> = records.iter().filter_map(begin).collect();
+        let mut found = self.as_of_first_days(wanted).await?;
+        for record in records {
+            if let Some(first_day) = found.remove(&record.wid) {
+                self.workday.ahead.hire(record, first_day, self.as_of.day);
+            }
+        }
+        Ok(())
+    }
+
+    /// Workers as of their first days. A correction may have moved the day that the log gave; then the record of that day
+    /// says the right one.
+    async fn as_of_first_days(&mut self, wanted: Vec<(String, Date)>) -> Result<HashMap<String, Record>> {
+        let mut found = HashMap::new();
+        let mut moved = Vec::new();
+        for record in self.as_of_days(wanted).await? {
+            let (day, record) = record;
+            match record
+                .hired
+                .filter(|hired| *hired != day && *hired > self.as_of.day)
+            {
+                Some(hired) => moved.push((record.wid, hired)),
+                None => drop(found.insert(record.wid.clone(), record)),
+            }
+        }
+        for (_, record) in self.as_of_days(moved).await? {
+            found.insert(record.wid.clone(), record);
+        }
+        Ok(found)
+    }
+
+    async fn as_of_days(&mut self, wanted: Vec<(String, Date)>) -> Result<Vec<(Date, Record)>> {
+        let mut by_day: BTreeMap<Date, Vec<String>> = BTreeMap::new();
+        for (wid, day) in wanted {
+            by_day.entry(day).or_default().push(wid);
+        }
+        let mut found = Vec::new();
+        for (day, wids) in by_day {
+            let as_of = AsOf { day, ..self.as_of };
+            let records = self.collect(Selection::Workers(wids), as_of).await?;
+            found.extend(records.into_iter().map(|record| (day, record)));
+        }
+        Ok(found)
+    }
+
+    /// All whom a query finds, at once: few.
+    async fn collect(&mut self, selection: Selection, as_of: AsOf) -> Result<Vec<Record>> {
+        let mut query = Query::new(&self.workday.desk, selection, as_of);
+        let mut records = Vec::new();
+        while let Some(sheets) = query.next().await? {
+            records.extend(sheets.into_iter().flat_map(|sheet| sheet.records));
+        }
+        self.doubts.extend(query.doubts());
+        Ok(records)
+    }
+
+    async fn finish(mut self) -> Result<()> {
+        let end = match self.doubts.is_empty() {
+            true => End::Complete(Watermark(self.as_of.entry)),
+            false => End::Doubtful(std::mem::take(&mut self.doubts)),
+        };
+        self.send(Page {
+            end: Some(end),
+            ..Page::default()
+        })
+        .await
+    }
+
+    async fn send(&mut self, page: Page) -> Result<()> {
+        // Nobody listens any more: then this is never asked to go on.
+        self.pages
+            .send(page)
+            .await
+            .map_err(|_| Error::internal("nobody listens to this read any more"))
+    }
+}
