@@ -141,7 +141,7 @@ impl Ask {
                         break;
                     }
                 }
-                Err(trouble) if trouble.is_slow && size % 2 == 0 => {
+                Err(trouble) if trouble.is_slow && size.is_multiple_of(2) => {
                     self.size.fetch_min(size / 2, Ordering::Relaxed);
                 }
                 Err(trouble) => return Err(trouble.error),

@@ -160,7 +160,7 @@ fn wrong_xpaths(problems: &[schema::Problem]) -> Error {
         })
         .collect();
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Error::invalid(format!("XPaths that cannot be read: {}", told.join("; "))).details(details)
+    Error::invalid(format!("XPaths that cannot be read: {}", told.join("; "))).with_details(details)
 }
 
 #[async_trait]
