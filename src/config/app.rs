@@ -28,6 +28,8 @@ pub struct App {
     pub schema: Option<(PathBuf, Document)>,
     pub job: String,
     pub start: bool,
+    /// How often a source that has to be asked is.
+    pub interval: SignedDuration,
     /// A filter or a group in the target: accounts that are never written (B21).
     pub never: Option<String>,
     pub settings: Settings,
@@ -50,6 +52,7 @@ pub(super) struct AppFile {
     job: Option<String>,
     #[serde(default)]
     start: bool,
+    interval: Option<Written>,
     reenable: Option<Reenable>,
     skip_out_of_scope_deletions: Option<bool>,
     delete_after: Option<Written>,
@@ -78,6 +81,10 @@ enum Reenable {
     Receipt,
     Hr,
 }
+
+/// Entra's, for what is asked and for what is uploaded; there it is only told to clients.
+const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
+const INTERVAL_OF_UPLOADS: SignedDuration = SignedDuration::from_mins(40);
 
 /// Disables that 5 % of the accounts may come to at most: Graph's QuarantineTooManyDeletesThreshold.
 const MOST_DISABLES: u64 = 500;
@@ -171,6 +178,7 @@ impl Reader<'_> {
             fixed: fixed.collect(),
             most_disables: MOST_DISABLES,
         };
+        let interval = self.interval(&place, file.interval, systems.get(&file.source))?;
         let initial_password = self.initial_password(&place, file.initial_password);
         let name = self.note(&place, file.name.resolve(self.beside))?;
         let never = self.text(&place, file.never)?;
@@ -188,6 +196,7 @@ impl Reader<'_> {
                 .job
                 .unwrap_or_else(|| format!("{}.{}", file.template, file.id.simple())),
             start: file.start,
+            interval,
             never,
             settings: Settings {
                 container,
@@ -202,6 +211,24 @@ impl Reader<'_> {
             },
             limits,
         })
+    }
+
+    fn interval(
+        &mut self,
+        place: &str,
+        written: Option<Written>,
+        source: Option<&System>,
+    ) -> Option<SignedDuration> {
+        let is_pulled = source.is_some_and(System::is_pulled);
+        match self.text(place, written)? {
+            Some(_) if !is_pulled => {
+                self.problem(place, "interval: what is uploaded is taken at once; leave it out");
+                None
+            }
+            Some(text) => self.note(&format!("{place} interval"), duration(&text)),
+            None if is_pulled => Some(INTERVAL),
+            None => Some(INTERVAL_OF_UPLOADS),
+        }
     }
 
     fn initial_password(&mut self, place: &str, file: Option<PasswordFile>) -> Recipe {

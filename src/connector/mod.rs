@@ -62,6 +62,11 @@ impl System {
         matches!(self, System::Bulk(_) | System::Workday(_))
     }
 
+    /// It has to be asked: nobody uploads what it says.
+    pub fn is_pulled(&self) -> bool {
+        matches!(self, System::Workday(_))
+    }
+
     pub fn is_target(&self) -> bool {
         self.model().is_some()
     }
@@ -109,10 +114,10 @@ impl System {
         }
     }
 
-    /// Builds the connector of a source, which will read the attributes of this schema.
-    pub fn source(&self, schema: &Schema) -> Result<Box<dyn Source>> {
+    /// Builds the connector of a source, which will read the attributes of all these schemas.
+    pub fn source(&self, schemas: &[&Schema]) -> Result<Box<dyn Source>> {
         match self {
-            System::Workday(config) => Ok(Box::new(workday::Workday::new(config, schema)?)),
+            System::Workday(config) => Ok(Box::new(workday::Workday::new(config, schemas)?)),
             System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be asked for anything")),
             System::ActiveDirectory(_) | System::Entra(_) => {
                 Err(Error::invalid("a directory is no source of workers"))
@@ -146,6 +151,9 @@ pub trait Source: Send + Sync {
     /// end; a read that stops without one, or with an error, has proved nothing.
     fn read(&self, from: Cursor) -> BoxStream<'_, Result<Page>>;
 
+    /// Tells what it asks about each worker: when that becomes another text, what was heard before is not the whole of it.
+    fn fingerprint(&self) -> String;
+
     /// Lets credentials that were refused be tried once more: somebody says that they are right now (B25).
     async fn forgive(&self);
 
@@ -159,8 +167,8 @@ pub trait Source: Send + Sync {
 pub struct SourceCapability {
     /// It can say what is new since a watermark.
     pub incremental: bool,
-    /// It can be asked for one worker by anchor.
-    pub single: bool,
+    /// It can be asked for workers by anchor.
+    pub by_anchor: bool,
 }
 
 /// From where on a source is read.
@@ -170,8 +178,8 @@ pub enum Cursor {
     Full,
     /// Every worker of whom something is new.
     Since(Watermark),
-    /// The worker with this anchor; nobody if there is none to be seen.
-    One(String),
+    /// The workers with these anchors, as far as they are to be seen.
+    Workers(Vec<String>),
 }
 
 /// When a read began, by the source's clock.
@@ -183,17 +191,10 @@ pub struct Watermark(pub Timestamp);
 pub struct Page {
     /// Whole records.
     pub statements: Vec<Statement>,
-    pub remarks: Vec<Remark>,
+    /// What is wrong with records that do not say whose they are.
+    pub nameless: Vec<Finding>,
     /// On the last page.
     pub end: Option<End>,
-}
-
-/// Something wrong with a worker as the source shows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Remark {
-    /// `None` for a record that does not say whose it is.
-    pub anchor: Option<String>,
-    pub finding: Finding,
 }
 
 /// How a read ended.

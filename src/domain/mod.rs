@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod dn;
+pub mod employment;
 pub mod expression;
 pub mod finding;
 pub mod guard;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::employment::{ACTIVE, Employment};
+use super::finding::Finding;
 use super::value::Value;
 
 /// Attributes under the names the source's schema gives them: `name.givenName`,
@@ -20,6 +22,15 @@ pub struct Worker {
     /// When HR said that the record is gone at the source (B15); a later statement takes it back.
     pub gone: Option<Timestamp>,
     pub attributes: Attributes,
+    /// The dates of the employment, where the source gives any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employment: Option<Employment>,
+    /// What is wrong with the record as the source shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Since when the source, which once showed this worker, does so no more (B4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Timestamp>,
 }
 
 /// One thing a source said about one worker.
@@ -37,9 +48,17 @@ pub enum Said {
     /// extension's URN) set to null says that everything below it is nothing.
     Partial(Attributes),
     /// All there is to say, as a pulled record does: what it leaves out was never said.
-    Whole(Attributes),
+    Whole(Box<Record>),
     /// The worker is gone at the source.
     Gone,
+}
+
+/// A worker's record as a source that is pulled shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    pub attributes: Attributes,
+    pub employment: Option<Employment>,
+    pub findings: Vec<Finding>,
 }
 
 impl Worker {
@@ -49,6 +68,9 @@ impl Worker {
             active: None,
             gone: None,
             attributes: Attributes::new(),
+            employment: None,
+            findings: Vec::new(),
+            hidden: None,
         }
     }
 
@@ -58,10 +80,13 @@ impl Worker {
             Said::Gone => {
                 self.gone.get_or_insert(statement.at);
             }
-            Said::Whole(attributes) => {
+            Said::Whole(record) => {
                 self.gone = None;
+                self.hidden = None;
                 self.active = statement.active;
-                self.attributes = attributes;
+                self.attributes = record.attributes;
+                self.employment = record.employment;
+                self.findings = record.findings;
             }
             Said::Partial(attributes) => {
                 self.gone = None;
@@ -74,6 +99,32 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether this person works here at an instant: by the dates, else by the record's word.
+    pub fn is_active(&self, now: Timestamp) -> Option<bool> {
+        let by_date = self
+            .employment
+            .as_ref()
+            .and_then(|employment| employment.active(now));
+        by_date.or(self.active)
+    }
+
+    /// Puts the attributes that follow dates to what they are at an instant (B19).
+    pub fn turn_to(&mut self, now: Timestamp) {
+        if let Some(active) = self
+            .employment
+            .as_ref()
+            .and_then(|employment| employment.active(now))
+        {
+            let word = if active { "1" } else { "0" };
+            self.attributes.insert(ACTIVE.into(), Value::text(word));
+        }
+    }
+
+    /// The next instant at which those attributes change.
+    pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+        self.employment.as_ref()?.next_turn(now)
     }
 
     /// The name to show beside the anchor.
@@ -169,7 +220,10 @@ mod tests {
         worker.fold(Statement {
             anchor: "1".into(),
             active: None,
-            said: Said::Whole(attributes.clone()),
+            said: Said::Whole(Box::new(Record {
+                attributes: attributes.clone(),
+                ..Record::default()
+            })),
             at: Timestamp::UNIX_EPOCH,
         });
         assert_eq!((worker.active, worker.attributes), (None, attributes));

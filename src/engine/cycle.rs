@@ -2,7 +2,8 @@
 //! written, the page before it is recorded, and the page behind it is read.
 //!
 //! A cycle of uploads (B6) begins with the first that waits and ends when the inbox has been empty for half a
-//! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at.
+//! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at, and one that
+//! reads a system until everybody has been heard of.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::accounts::{self, Accounts};
 use super::apply::{self, Fate, Worked};
 use super::lease::Lease;
 use super::names;
+use super::pull::Pull;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
 use super::{Context, controller, fold, log};
@@ -24,7 +26,7 @@ use crate::domain::guard::History;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{Conn, changes, guard, links, listed, logs, uploads};
+use crate::store::{Conn, changes, guard, links, listed, logs, pulls, uploads};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -51,13 +53,17 @@ pub(super) struct Cycle<'c> {
     counts: Counts,
     /// Whether what the target holds has been listed in this cycle; `None` until somebody asked.
     listed: Option<bool>,
+    /// The source's side, where it has to be asked and it is time to.
+    pull: Option<Pull>,
+    /// Why it cannot be asked.
+    unasked: Option<Error>,
 }
 
 /// What reading ahead found.
 #[derive(Default)]
 struct Ahead {
-    /// How many operations became workers.
-    folded: i64,
+    /// How many statements became workers.
+    folded: u64,
     page: Option<Page>,
     /// Who is due and cannot be read together, and why.
     unreadable: Option<(Error, Vec<Wake>)>,
@@ -96,7 +102,15 @@ impl<'c> Cycle<'c> {
             recent: Recent::default(),
             counts: Counts::default(),
             listed: None,
+            pull: None,
+            unasked: None,
         };
+        match Pull::begin(cx).await {
+            Ok(pull) => cycle.pull = pull,
+            Err(error) if error.code == "LeaseLost" => return Err(error),
+            // What is due by the clock happens all the same (B19).
+            Err(error) => cycle.unasked = Some(error),
+        }
         let outcome = cycle.pages(full).await;
         cycle.finish(began, outcome.as_ref().err()).await?;
         outcome
@@ -128,12 +142,14 @@ impl<'c> Cycle<'c> {
                 .flat_map(Page::wakes)
                 .map(|wake| wake.anchor.clone())
                 .collect();
+            let mut pull = self.pull.take();
             let is_full = page.is_some() && accounts::may_be_listed(wakes.iter());
             let (recorded, carried, ahead) = tokio::join!(
                 self.record(before.as_ref()),
                 self.carry_out(page.take()),
-                self.read_ahead(in_hand),
+                self.read_ahead(in_hand, pull.as_mut()),
             );
+            self.pull = pull;
             if let Ok(carried) = &carried {
                 behind.clone_from(carried);
             }
@@ -160,12 +176,17 @@ impl<'c> Cycle<'c> {
                 self.narrow(error, due).await?;
             }
             let said = |wake: &Wake| wake.cause == Cause::Said;
-            burst.spoken |= ahead.folded > 0 || page.iter().flat_map(Page::wakes).any(said);
+            let is_pulled = self.cx.runner.puller.is_some();
+            burst.spoken |= !is_pulled && (ahead.folded > 0 || page.iter().flat_map(Page::wakes).any(said));
             if has_work {
                 burst.last_work = Instant::now();
             }
-            let is_over = !has_work && (burst.is_over() || !self.quiet().await);
-            if is_over || (burst.began.elapsed() >= LONGEST && !is_full) {
+            let is_reading = self.is_reading();
+            let is_over = !has_work && !is_reading && (burst.is_over() || !self.quiet().await);
+            if !has_work && is_reading {
+                self.wait_for_source().await;
+            }
+            if is_over || (burst.began.elapsed() >= LONGEST && !is_full && !is_pulled) {
                 return Ok(());
             }
             // Nothing of the page that was read is written yet, so it can be left.
@@ -194,6 +215,21 @@ impl<'c> Cycle<'c> {
             (true, false) => Orders::GoOn,
             (true, true) => Orders::HearOut,
         })
+    }
+
+    fn is_reading(&self) -> bool {
+        self.pull.as_ref().is_some_and(|pull| !pull.is_over())
+    }
+
+    /// Waits until the source says more, or there is another reason to look around.
+    async fn wait_for_source(&mut self) {
+        let Some(pull) = &mut self.pull else { return };
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.cx.runner.wake.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            () = pull.wait() => {}
+        }
     }
 
     /// Waits for more; `false` when it is time to stop.
@@ -228,12 +264,13 @@ impl<'c> Cycle<'c> {
 
     /// The first station: what HR said becomes workers, and the next page of those who are due is read, without
     /// anybody who is on another page still.
-    async fn read_ahead(&self, in_hand: HashSet<String>) -> Result<Ahead> {
+    async fn read_ahead(&self, in_hand: HashSet<String>, pull: Option<&mut Pull>) -> Result<Ahead> {
         let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
         let hears = move |conn: &mut _| has_to_hear(conn, &id, &source);
-        let folded = match self.cx.store.read(hears).await? {
-            true => self.fold().await?,
-            false => 0,
+        let folded = match pull {
+            Some(pull) => pull.take_in(self.cx).await?,
+            None if self.cx.store.read(hears).await? => self.fold().await?.unsigned_abs(),
+            None => 0,
         };
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
         let due = self
@@ -301,6 +338,7 @@ impl<'c> Cycle<'c> {
     async fn attempt(&self, accounts: &Accounts<'_>, mut page: Page) -> Result<(Page, Vec<Worked>)> {
         let session = accounts.session();
         let moment = reconcile::moment(self.cx.clock.now());
+        reconcile::turn_to(&self.cx.runner.policy, &mut page.subjects, &moment);
         reconcile::find(self.cx, accounts, &mut page.subjects, &moment, &self.recent).await?;
         controller::wait_for_replication(self.cx, session, &mut page).await?;
         reconcile::resume(
@@ -440,13 +478,25 @@ impl<'c> Cycle<'c> {
     /// Writes down how the cycle went.
     async fn finish(&self, began: Timestamp, error: Option<&Error>) -> Result<()> {
         let now = self.cx.clock.now();
+        let unread = self
+            .pull
+            .as_ref()
+            .and_then(Pull::failure)
+            .or(self.unasked.as_ref());
+        let error = error.or(unread);
+        let (heard, changed) = self
+            .pull
+            .as_ref()
+            .map_or((0, 0), |pull| (pull.heard, pull.changed));
+        let same = heard.saturating_sub(changed);
         let execution = Execution {
             cycle: self.cx.origin.cycle.clone(),
             began,
             ended: now,
             failed: error.map(|error| error.code.to_string()),
-            seen: self.counts.seen,
-            unchanged: self.counts.unchanged,
+            message: error.map(|error| error.to_string()),
+            seen: self.counts.seen + same,
+            unchanged: self.counts.unchanged + same,
             exported: self.counts.exported,
             refused: self.counts.refused,
         };
@@ -461,6 +511,10 @@ impl<'c> Cycle<'c> {
             self.cx.token,
             self.listed == Some(true),
         );
+        let reading = self.pull.as_ref().map(|pull| {
+            let system = pull.system().to_string();
+            (system, pull.next(self.cx, true), pull.next(self.cx, false))
+        });
         let finished = self
             .cx
             .store
@@ -468,6 +522,11 @@ impl<'c> Cycle<'c> {
                 jobs::fence(conn, &id, token)?;
                 if listed {
                     listed::clear(conn, &id)?;
+                }
+                if let Some((system, done, undone)) = &reading {
+                    let waiting = wakes::due_count(conn, &id, Timestamp::MAX, Cause::Said)?;
+                    let next = if waiting == 0 { done } else { undone };
+                    pulls::finish(conn, system, (&id, token), next)?;
                 }
                 expire(conn, now)?;
                 jobs::update_status(conn, &id, |status| status.after(&execution, quarantine.as_ref()))

@@ -29,6 +29,8 @@ pub struct Origin {
     pub target: String,
     pub target_name: String,
     pub target_type: String,
+    /// Of when HR's data are, where HR has to be asked for them (B19).
+    pub heard: Option<Timestamp>,
 }
 
 /// How the work on one worker ended.
@@ -178,6 +180,9 @@ impl Body<'_> {
         let target_details = self
             .target_details
             .map_or_else(|| json!({}), |address| json!({ "distinguishedName": address }));
+        let source_details = origin
+            .heard
+            .map_or_else(|| json!({}), |heard| json!({ "dataOf": heard.to_string() }));
         let body = json!({
             "id": id,
             "activityDateTime": at.to_string(),
@@ -189,7 +194,7 @@ impl Body<'_> {
             "durationInMilliseconds": self.took.as_millis(),
             "initiatedBy": { "id": "", "displayName": "Muster Provisioning Service", "initiatorType": "system" },
             "servicePrincipal": { "id": origin.app.to_string(), "displayName": origin.app_name },
-            "sourceSystem": { "id": origin.source, "displayName": origin.source_name, "details": {} },
+            "sourceSystem": { "id": origin.source, "displayName": origin.source_name, "details": source_details },
             "targetSystem": { "id": origin.target, "displayName": origin.target_name, "details": {} },
             "sourceIdentity": {
                 "id": self.source_id, "displayName": self.source_name, "identityType": origin.source_type, "details": {},
@@ -218,6 +223,11 @@ impl Body<'_> {
 }
 
 impl Status {
+    /// Both sides agreed, and there is nothing else to say.
+    pub fn is_redundant(&self) -> bool {
+        self.code.as_deref() == Some(REDUNDANT)
+    }
+
     fn information(&self) -> Json {
         match &self.code {
             None => Json::Null,
@@ -231,6 +241,8 @@ impl Status {
         }
     }
 }
+
+const REDUNDANT: &str = "RedundantExport";
 
 /// A refusal outweighs a finding, a finding outweighs a hold, and only what is left may be called done.
 pub fn status(planned: &Planned, ending: &Ending) -> Status {
@@ -271,7 +283,7 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
     }
     of(
         "skipped",
-        "RedundantExport",
+        REDUNDANT,
         "The source and the target agree already: there is nothing to change.",
     )
 }

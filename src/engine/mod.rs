@@ -1,7 +1,7 @@
 //! The async glue: the only room where sources, planning, targets and the store meet.
 //!
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): uploads are
-//! folded into workers (`fold.rs`), due workers are planned page by page (`reconcile.rs`), changes are sent
+//! folded into workers (`fold.rs`), or a system is asked for them (`pull.rs`); due workers are planned page by page (`reconcile.rs`), changes are sent
 //! (`apply.rs`) and recorded (`record.rs`), and everything that happened is in the log (`log.rs`).
 
 mod accounts;
@@ -13,6 +13,7 @@ mod fold;
 mod lease;
 mod log;
 mod names;
+mod pull;
 mod reconcile;
 mod record;
 mod retry;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,7 +41,8 @@ use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Job, Quarantine, State};
 use crate::store::wakes::{self, Cause};
-use crate::store::{Store, escrows, guard, links, uploads};
+use crate::store::{Store, escrows, guard, links, pulls, uploads};
+use pull::Puller;
 
 /// The running gateway, without its HTTP side.
 #[derive(Clone)]
@@ -64,6 +67,9 @@ struct Runner {
     target: Box<dyn Target>,
     /// Where else a name has to be nobody's before it is given: tenants beside a directory (B22).
     tenants: Vec<Box<dyn Target>>,
+    /// Asks the source, where nobody uploads what it says. The same for all jobs that read it, and for whatever replaces
+    /// this one.
+    puller: Option<Arc<Puller>>,
     replication_delay: Duration,
     call_timeout: Duration,
     /// The same for whatever replaces this one.
@@ -74,6 +80,9 @@ impl Runner {
     /// Somebody says that the credentials are right now.
     async fn forgive(&self) {
         self.target.forgive().await;
+        if let Some(puller) = &self.puller {
+            puller.forgive().await;
+        }
         for tenant in &self.tenants {
             tenant.forgive().await;
         }
@@ -102,6 +111,8 @@ pub struct JobReport {
     pub quarantine: Option<Quarantine>,
     /// Disables that 5 % of the accounts may come to at most.
     pub most_disables: u64,
+    /// How often the source is asked.
+    pub interval: SignedDuration,
 }
 
 /// Which parts of a job's memory a restart forgets (Graph's synchronizationJobRestartScope).
@@ -167,12 +178,12 @@ impl Engine {
     }
 
     pub async fn jobs_of(&self, app: &App) -> Result<Vec<JobReport>> {
-        let (id, most_disables) = (app.id.to_string(), app.limits.most_disables);
+        let (id, most_disables, interval) = (app.id.to_string(), app.limits.most_disables, app.interval);
         self.store()
             .read(move |conn| {
                 jobs::by_app(conn, &id)?
                     .into_iter()
-                    .map(|job| report(conn, job, most_disables))
+                    .map(|job| report(conn, job, most_disables, interval))
                     .collect()
             })
             .await
@@ -194,9 +205,11 @@ impl Engine {
         if restart.quarantine {
             self.runner(job)?.forgive().await;
         }
+        let source = self.runner(job)?.app.source.clone();
         let (id, now) = (job.to_string(), self.clock().now());
         self.store()
             .write(move |conn| {
+                pulls::hurry(conn, &source, restart.watermark)?;
                 if restart.links {
                     links::clear(conn, &id)?;
                 }
@@ -223,10 +236,11 @@ impl Engine {
     }
 
     async fn set_state(&self, job: &str, state: State) -> Result<()> {
-        let id = job.to_string();
+        let (id, source) = (job.to_string(), self.runner(job)?.app.source.clone());
         self.store()
             .write(move |conn| {
                 if state == State::Active {
+                    pulls::hurry(conn, &source, false)?;
                     jobs::update_status(conn, &id, |status| status.quarantine = None)?;
                 }
                 jobs::set_state(conn, &id, state)
@@ -272,7 +286,12 @@ fn texts(owned: &[String]) -> Vec<&str> {
     owned.iter().map(String::as_str).collect()
 }
 
-fn report(conn: &mut crate::store::Conn, job: Job, most_disables: u64) -> Result<JobReport> {
+fn report(
+    conn: &mut crate::store::Conn,
+    job: Job,
+    most_disables: u64,
+    interval: SignedDuration,
+) -> Result<JobReport> {
     let held: Vec<_> = guard::held_counts(conn, &job.id)?
         .into_iter()
         .filter(|(_, count)| *count > 0)
@@ -301,6 +320,7 @@ fn report(conn: &mut crate::store::Conn, job: Job, most_disables: u64) -> Result
         escrows: escrows::count(conn, &job.id)?.unsigned_abs(),
         quarantine,
         most_disables,
+        interval,
         job,
     })
 }

@@ -11,6 +11,7 @@ use super::{Context, Runner};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
+use crate::domain::employment;
 use crate::domain::guard::{Action, Budget, Held, History};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
@@ -30,6 +31,12 @@ pub struct Subject {
     pub wake: Wake,
     pub worker: Worker,
     pub link: Option<Link>,
+    /// Other records of the same person (B20).
+    pub kin: Vec<Kin>,
+    /// The one of them that speaks for the account instead.
+    pub speaker: Option<String>,
+    /// The one of them whose link this worker takes over.
+    pub heir_of: Option<String>,
     /// The link that the store has led to an account that we deleted, and that is not even in the bin any more.
     pub outlived: bool,
     /// Operations of this worker that have no outcome yet.
@@ -52,6 +59,13 @@ pub struct Subject {
     pub unclear: BTreeMap<String, plan::Unclear>,
     pub planned: Option<Planned>,
     pub held: Vec<Held>,
+}
+
+/// Another record of a subject's person.
+#[derive(Clone)]
+pub struct Kin {
+    pub worker: Worker,
+    pub link: Option<Link>,
 }
 
 /// A page with what the guard needs to judge it.
@@ -154,6 +168,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
     for sent in changes::unknown(conn, job, &anchors)? {
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
+    let mut kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
         match known.remove(&wake.anchor) {
@@ -161,6 +176,9 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
             Some(worker) => page.subjects.push(Subject {
                 wake: wake.clone(),
                 link: linked.remove(&wake.anchor),
+                kin: kin.of(&worker),
+                speaker: None,
+                heir_of: None,
                 outlived: false,
                 places: places.remove(&wake.anchor).unwrap_or_default(),
                 held_before: held.remove(&wake.anchor).unwrap_or_default(),
@@ -179,6 +197,97 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
         }
     }
     Ok(page)
+}
+
+/// Who is whose kin, on one page.
+struct Kindred(HashMap<String, Vec<Kin>>);
+
+impl Kindred {
+    fn load<'w>(
+        conn: &mut Conn,
+        job: &str,
+        system: &str,
+        workers: impl Iterator<Item = &'w Worker>,
+    ) -> Result<Kindred> {
+        let persons: BTreeSet<&str> = workers.filter_map(person).collect();
+        let persons: Vec<&str> = persons.into_iter().collect();
+        let mut records: HashMap<String, Vec<Worker>> = HashMap::new();
+        for worker in workers::of_persons(conn, system, &persons)? {
+            if let Some(person) = person(&worker) {
+                records.entry(person.to_string()).or_default().push(worker);
+            }
+        }
+        records.retain(|_, several| several.len() > 1);
+        let anchors: Vec<&str> = records
+            .values()
+            .flatten()
+            .map(|worker| worker.anchor.as_str())
+            .collect();
+        let mut links: HashMap<String, Link> = links::by_workers(conn, job, &anchors)?
+            .into_iter()
+            .map(|link| (link.worker.clone(), link))
+            .collect();
+        let mut kin = |worker: Worker| Kin {
+            link: links.remove(&worker.anchor),
+            worker,
+        };
+        let kindred = records
+            .into_iter()
+            .map(|(person, several)| (person, several.into_iter().map(&mut kin).collect()));
+        Ok(Kindred(kindred.collect()))
+    }
+
+    fn of(&mut self, worker: &Worker) -> Vec<Kin> {
+        let all = person(worker).and_then(|person| self.0.get(person));
+        let others = all
+            .into_iter()
+            .flatten()
+            .filter(|kin| kin.worker.anchor != worker.anchor);
+        others.cloned().collect()
+    }
+}
+
+fn person(worker: &Worker) -> Option<&str> {
+    worker.employment.as_ref()?.person.as_deref()
+}
+
+/// Puts everybody to the moment: what follows dates is as it is now (B19), and of several records of one person one speaks
+/// for the account (B20).
+pub fn turn_to(policy: &Policy, subjects: &mut [Subject], moment: &Moment) {
+    for subject in subjects {
+        subject.worker.turn_to(moment.now);
+        for kin in &mut subject.kin {
+            kin.worker.turn_to(moment.now);
+        }
+        subject.speaker = None;
+        if !subject.kin.is_empty() {
+            choose_speaker(policy, subject, moment.now);
+        }
+    }
+}
+
+fn choose_speaker(policy: &Policy, subject: &mut Subject, now: Timestamp) {
+    let is_ours = |worker: &Worker| worker.hidden.is_none() && policy.schema.scope.admits(worker).is_ok();
+    let kin = subject.kin.iter().map(|kin| (&kin.worker, kin.link.is_some()));
+    let all = kin.chain([(&subject.worker, subject.link.is_some())]);
+    let Some(speaker) = employment::holder(all.filter(|(worker, _)| is_ours(worker)), now) else {
+        return;
+    };
+    let of_speaker = subject.kin.iter().find(|kin| kin.worker.anchor == speaker.anchor);
+    match of_speaker {
+        // An account of its own is its own affair.
+        Some(kin) if kin.link.is_some() && subject.link.is_some() => {}
+        Some(kin) => subject.speaker = Some(kin.worker.anchor.clone()),
+        None if subject.link.is_none() => {
+            let before = subject.kin.iter().find_map(|kin| kin.link.as_ref());
+            subject.heir_of = before.map(|link| link.worker.clone());
+            subject.link = before.map(|link| Link {
+                worker: subject.worker.anchor.clone(),
+                ..link.clone()
+            });
+        }
+        None => {}
+    }
 }
 
 /// Finds everybody's account: by link, else by matching attribute, the most trusted first.
@@ -401,7 +510,7 @@ async fn owners(cx: &Context, subjects: &mut [Subject], recent: &Recent) -> Resu
 fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
     let mut takers: HashMap<(String, String), String> = HashMap::new();
     for (subject, keys) in subjects.iter_mut().zip(keys) {
-        if subject.link.is_some() || subject.found.owner.is_some() {
+        if subject.link.is_some() || subject.found.owner.is_some() || subject.speaker.is_some() {
             continue;
         }
         let place = match (subject.found.accounts.as_slice(), keys.first()) {
@@ -525,6 +634,12 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
     for subject in &mut page.subjects {
         let facts = Facts {
             link: subject.link.clone(),
+            speaker: subject.speaker.clone(),
+            kin_turns: subject
+                .kin
+                .iter()
+                .filter_map(|kin| kin.worker.next_turn(moment.now))
+                .min(),
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
             names: std::mem::take(&mut subject.names),

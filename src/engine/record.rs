@@ -116,6 +116,10 @@ struct Record {
     new_link: Option<Link>,
     moved_link: Option<Link>,
     unlinks: bool,
+    /// The record of the same person that this worker's link is taken from.
+    heir_of: Option<String>,
+    /// The one that is to take this worker's.
+    speaker: Option<String>,
     receipt: Option<Receipt>,
     settled: Vec<String>,
     outcome: Option<Settled>,
@@ -241,6 +245,12 @@ fn settle(
             .is_some_and(|receipt| receipt.ends_link(model));
     let link = Link::next(model, subject.link.as_ref(), planned, record.receipt.as_ref());
     match &subject.link {
+        // The one that speaks moves it.
+        Some(_) if subject.speaker.is_some() => record.speaker.clone_from(&subject.speaker),
+        Some(_) if subject.heir_of.is_some() => {
+            record.heir_of.clone_from(&subject.heir_of);
+            record.new_link = link;
+        }
         None => record.new_link = link,
         Some(before) => record.moved_link = link.filter(|link| link != before),
     }
@@ -257,6 +267,8 @@ fn settle(
         }),
         None => retry::next_look(planned, &worked.ending, escrow.as_ref(), now),
     };
+    // Nobody waits for the outcome of a pulled record: unchanged ones are counts on the cycle (B5).
+    let is_pulled = cx.runner.puller.is_some();
     let news = subject.escrow.as_ref() != escrow.as_ref()
         || worked.ending.held.iter().any(|held| {
             !subject
@@ -279,7 +291,10 @@ fn settle(
         let superseded = |_| log::superseded(&cx.origin, &subject.worker, &planned.change.id, now);
         record.entries = earlier.iter().map(superseded).collect();
         record.entries.push(entry());
-    } else if record.receipt.is_some() || (news && (escrow.is_some() || !worked.ending.held.is_empty())) {
+    } else if record.receipt.is_some()
+        || (news && (escrow.is_some() || !worked.ending.held.is_empty()))
+        || (is_pulled && subject.wake.cause == Cause::Said && !status.is_redundant())
+    {
         record.entries.push(entry());
     }
     let mut held: Vec<Action> = worked
@@ -310,6 +325,9 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let records = recording.records.as_slice();
     for record in records.iter().filter(|record| record.unlinks) {
         links::delete(conn, job, &record.worker)?;
+    }
+    for before in records.iter().filter_map(|record| record.heir_of.as_ref()) {
+        links::delete(conn, job, before)?;
     }
     let new: Vec<Link> = records
         .iter()
@@ -368,6 +386,11 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
             .chain(&recording.vanished)
             .collect::<Vec<_>>(),
     )?;
+    let speakers: Vec<&str> = records
+        .iter()
+        .filter_map(|record| record.speaker.as_deref())
+        .collect();
+    wakes::wake(conn, job, &speakers, now, Cause::Reference)?;
     let answered: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
     let pending: Vec<(&str, &Pending)> = outcomes()
         .flat_map(|(record, settled)| settled.pending.iter().map(|one| (record.worker.as_str(), one)))

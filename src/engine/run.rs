@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use super::log::Origin;
 use super::{Context, Engine, Runner};
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job, State};
-use crate::store::{uploads, wakes};
+use crate::store::{pulls, uploads, wakes};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -85,6 +86,7 @@ impl Driver {
             self.engine.clock().now(),
             runner.app.source.clone(),
         );
+        let (is_pulled, interval) = (runner.puller.is_some(), runner.app.interval);
         let reason = store
             .read(move |conn| {
                 let Some(job) = jobs::find(conn, &id)? else {
@@ -92,7 +94,8 @@ impl Driver {
                 };
                 let busy = job.status.full_due
                     || uploads::waiting(conn, &source)? > 0
-                    || wakes::any_due(conn, &id, now)?;
+                    || wakes::any_due(conn, &id, now)?
+                    || (is_pulled && pulls::is_due(conn, &source, interval, now)?);
                 Ok((job.state == State::Active && busy).then_some(job))
             })
             .await?;
@@ -114,11 +117,18 @@ impl Driver {
     async fn cycle(&self, job: &Job, lease: &Lease) -> Result<()> {
         let runner = &self.engine.current(&self.job).await?;
         let id = Uuid::now_v7();
-        let origin = origin(&self.engine, runner, id);
+        let source = runner.app.source.clone();
+        let standing = self
+            .engine
+            .store()
+            .read(move |conn| pulls::standing(conn, &source))
+            .await?;
+        let heard = standing.watermark;
+        let origin = origin(&self.engine, runner, id, heard);
         let readers = self.engine.readers(&runner.app.source);
         let readers: Vec<Origin> = readers
             .iter()
-            .map(|reader| self::origin(&self.engine, reader, id))
+            .map(|reader| self::origin(&self.engine, reader, id, heard))
             .collect();
         let cx = Context {
             store: self.engine.store().clone(),
@@ -132,7 +142,7 @@ impl Driver {
     }
 }
 
-fn origin(engine: &Engine, runner: &Runner, cycle: Uuid) -> Origin {
+fn origin(engine: &Engine, runner: &Runner, cycle: Uuid, heard: Option<Timestamp>) -> Origin {
     let schema = &runner.policy.schema;
     Origin {
         tenant: engine.config().server.tenant,
@@ -146,5 +156,6 @@ fn origin(engine: &Engine, runner: &Runner, cycle: Uuid) -> Origin {
         target: runner.app.target.clone(),
         target_name: schema.target_directory.clone(),
         target_type: schema.target_object.clone(),
+        heard,
     }
 }

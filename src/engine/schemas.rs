@@ -106,8 +106,11 @@ impl Engine {
         if found.is_none_or(|job| job.schema_version == runner.policy.version) {
             return Ok(runner);
         }
-        let wake = Arc::clone(&runner.wake);
-        let runner = Arc::new(setup::runner(self.config(), self.store(), &runner.app, wake).await?);
+        let lasting = setup::Lasting {
+            wake: Arc::clone(&runner.wake),
+            puller: runner.puller.clone(),
+        };
+        let runner = Arc::new(setup::runner(self.config(), self.store(), &runner.app, lasting).await?);
         let mut runners = self
             .shared
             .runners

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::pull::Puller;
 use super::{Clock, Runner};
 use crate::config::{App, Config};
 use crate::connector::Target;
@@ -21,19 +22,50 @@ pub(super) async fn runners(
     store: &Store,
     clock: &Clock,
 ) -> Result<BTreeMap<String, Arc<Runner>>> {
-    let mut runners = BTreeMap::new();
     for app in &config.apps {
         // What cannot run is not taken in.
         compile(config, app)?;
         take_in(config, app, store, clock).await?;
-        let runner = runner(config, store, app, Arc::new(Notify::new())).await?;
+    }
+    let pullers = pullers(config, store).await?;
+    let mut runners = BTreeMap::new();
+    for app in &config.apps {
+        let lasting = Lasting {
+            wake: Arc::new(Notify::new()),
+            puller: pullers.get(&app.source).cloned(),
+        };
+        let runner = runner(config, store, app, lasting).await?;
         runners.insert(app.job.clone(), Arc::new(runner));
     }
     Ok(runners)
 }
 
+/// One for each system that has to be asked and that somebody reads.
+async fn pullers(config: &Config, store: &Store) -> Result<BTreeMap<String, Arc<Puller>>> {
+    let mut pullers = BTreeMap::new();
+    for (name, system) in config.systems.iter().filter(|(_, system)| system.is_pulled()) {
+        let readers = config.apps.iter().filter(|app| app.source == *name);
+        let readers: Vec<App> = readers.cloned().collect();
+        if !readers.is_empty() {
+            let puller = Puller::new(name, system.clone(), readers);
+            puller
+                .source(store)
+                .await
+                .map_err(|error| error.at(format!("system {name}")))?;
+            pullers.insert(name.clone(), Arc::new(puller));
+        }
+    }
+    Ok(pullers)
+}
+
+/// What a job keeps when its schema becomes another.
+pub(super) struct Lasting {
+    pub wake: Arc<Notify>,
+    pub puller: Option<Arc<Puller>>,
+}
+
 /// A job as the newest version of its schema has it.
-pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<Notify>) -> Result<Runner> {
+pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: Lasting) -> Result<Runner> {
     let newest = super::schemas::newest(store, app).await?;
     let (version, document) = newest.ok_or_else(|| Error::internal("the app has no schema"))?;
     let (policy, _) = policy(config, app, &document, version).map_err(|error| {
@@ -53,7 +85,8 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, wake: Arc<
         call_timeout: system.call_timeout(),
         policy: Arc::new(policy),
         app: app.clone(),
-        wake,
+        puller: lasting.puller,
+        wake: lasting.wake,
     })
 }
 

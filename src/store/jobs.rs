@@ -74,7 +74,8 @@ pub struct Execution {
     pub began: Timestamp,
     pub ended: Timestamp,
     pub failed: Option<String>,
-    /// Workers looked at.
+    pub message: Option<String>,
+    /// Workers heard of or looked at.
     pub seen: u64,
     pub unchanged: u64,
     /// Changes written to the target.

@@ -13,6 +13,7 @@ pub mod links;
 pub mod listed;
 pub mod logs;
 pub mod names;
+pub mod pulls;
 mod schema;
 pub mod schemas;
 pub mod settings;

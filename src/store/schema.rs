@@ -28,6 +28,20 @@ diesel::table! {
         anchor -> Text,
         record -> Text,
         changed -> BigInt,
+        person -> Nullable<Text>,
+        seen -> BigInt,
+    }
+}
+
+diesel::table! {
+    pulls (system) {
+        system -> Text,
+        watermark -> Nullable<BigInt>,
+        fingerprint -> Nullable<Text>,
+        began -> BigInt,
+        not_before -> BigInt,
+        job -> Nullable<Text>,
+        token -> Nullable<BigInt>,
     }
 }
 
@@ -228,5 +242,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     listed,
     listed_keys,
     names,
+    pulls,
     settings
 );

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use muster::config::Config;
+use muster::engine::Clock;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -22,6 +23,8 @@ pub struct Setup {
     pub dir: TempDir,
     server: String,
     store: String,
+    source: Option<String>,
+    clock: Clock,
     target: String,
     template: &'static str,
     app: String,
@@ -49,6 +52,8 @@ impl Setup {
             dir: tempfile::tempdir().unwrap(),
             server: String::new(),
             store: r#"url = "sqlite:muster.db""#.into(),
+            source: None,
+            clock: Clock::system(),
             target: target.into(),
             template: "API2AD",
             app: "container = \"OU=Staff,DC=example,DC=test\"\n".into(),
@@ -64,6 +69,14 @@ impl Setup {
             app: String::new(),
             ..Setup::with_target(target)
         }
+    }
+
+    /// A source that is pulled, the template for it, and the time.
+    pub fn pulls(mut self, source: &str, template: &'static str, clock: Clock) -> Setup {
+        self.source = Some(source.into());
+        self.template = template;
+        self.clock = clock;
+        self
     }
 
     pub fn server(mut self, lines: &str) -> Setup {
@@ -105,6 +118,8 @@ impl Setup {
             inbox_limit,
             ..
         } = self;
+        let inbox = || format!("kind = \"bulk\"\ninbox_limit = {inbox_limit}");
+        let source = self.source.clone().unwrap_or_else(inbox);
         format!(
             r#"
             [server]
@@ -118,8 +133,7 @@ impl Setup {
             roles = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.ReadWrite.All", "Application.Read.All"]
             {clients}
             [system.hr]
-            kind = "bulk"
-            inbox_limit = {inbox_limit}
+            {source}
             [system.corp]
             {target}
             [[app]]
@@ -147,7 +161,7 @@ impl Setup {
         let serving = tokio::spawn(muster::command::serve::serve(
             config,
             listener,
-            muster::engine::Clock::system(),
+            self.clock.clone(),
             stop.clone(),
         ));
         let mut gateway = Gateway {

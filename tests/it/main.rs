@@ -20,6 +20,7 @@ mod lab_entra;
 mod lab_workday;
 mod names;
 mod pages;
+mod pull;
 mod replicas;
 mod scenarios;
 mod schema;

@@ -360,6 +360,8 @@ impl World {
         let facts = Facts {
             names: std::collections::BTreeMap::new(),
             unclear: std::collections::BTreeMap::new(),
+            speaker: None,
+            kin_turns: None,
             link: self.link.clone(),
             found: Found {
                 by: self

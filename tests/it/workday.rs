@@ -28,7 +28,7 @@ async fn a_full_read_is_what_hr_says() {
     let heard = read(&*source, Cursor::Full).await.unwrap();
     let began = heard.complete().0;
     assert!(is_now(began), "{began}");
-    assert_eq!(heard.remarks, []);
+    assert_eq!(heard.nameless, []);
     assert!(heard.largest <= 30);
     let wids = tenant.wids().await;
     assert!(wids.len() >= 250);
@@ -89,10 +89,10 @@ async fn one_worker_is_asked_for_by_wid() {
     let tenant = Tenant::new(40);
     let source = tenant.source("");
     let wid = tenant.wids().await.pop().unwrap();
-    let heard = read(&*source, Cursor::One(wid.clone())).await.unwrap();
+    let heard = read(&*source, Cursor::Workers(vec![wid.clone()])).await.unwrap();
     assert_eq!(heard.workers.keys().collect::<Vec<_>>(), [&wid]);
     heard.complete();
-    let nobody = Cursor::One("0123456789abcdef0123456789abcdef".into());
+    let nobody = Cursor::Workers(vec!["0123456789abcdef0123456789abcdef".into()]);
     let heard = read(&*source, nobody).await.unwrap();
     assert!(heard.workers.is_empty());
     heard.complete();

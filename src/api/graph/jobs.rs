@@ -1,7 +1,7 @@
 //! Synchronization jobs: their state, and starting, pausing and restarting them.
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -212,7 +212,7 @@ fn view(report: &JobReport) -> Value {
     json!({
         "id": job.id,
         "templateId": job.template,
-        "schedule": { "expiration": null, "interval": "PT40M", "state": job.state.name() },
+        "schedule": { "expiration": null, "interval": interval(report.interval), "state": job.state.name() },
         "status": {
             "code": code,
             "countSuccessiveCompleteFailures": status.failures_in_a_row,
@@ -242,6 +242,11 @@ fn view(report: &JobReport) -> Value {
     })
 }
 
+/// As ISO 8601 has it.
+fn interval(interval: SignedDuration) -> String {
+    format!("{interval}")
+}
+
 fn execution(execution: &Execution) -> Value {
     let state = match (&execution.failed, execution.refused) {
         (Some(_), _) => "Failed",
@@ -251,7 +256,9 @@ fn execution(execution: &Execution) -> Value {
     json!({
         "activityIdentifier": execution.cycle,
         "state": state,
-        "error": execution.failed.as_ref().map(|code| json!({ "code": code, "message": code, "tenantActionable": true })),
+        "error": execution.failed.as_ref().map(|code| {
+            json!({ "code": code, "message": execution.message.as_ref().unwrap_or(code), "tenantActionable": true })
+        }),
         "timeBegan": execution.began.to_string(),
         "timeEnded": execution.ended.to_string(),
         "countEntitled": execution.seen,

@@ -43,8 +43,12 @@ impl Ahead {
             return;
         }
         if record.hired.is_some_and(|day| day <= today) {
-            return lay(&self.starts, &first_day, record);
+            lay(&self.starts, &first_day, record);
+            record.hired = first_day.hired;
+            return;
         }
+        record.hired = first_day.hired;
+        record.is_rescinded = first_day.is_rescinded;
         let present = std::mem::replace(&mut record.attributes, first_day.attributes);
         for name in &self.activity {
             match present.get(name) {
@@ -56,8 +60,10 @@ impl Ahead {
 
     /// Lays the end of an employment over today's record.
     pub fn leave(&self, record: &mut Record, afterwards: &Record) {
-        if afterwards.has_left {
+        if afterwards.last_day.is_some() {
             lay(&self.ends, afterwards, record);
+            record.last_day = afterwards.last_day;
+            record.reasons.clone_from(&afterwards.reasons);
         }
     }
 }
@@ -87,19 +93,18 @@ mod tests {
     }
 
     fn record(hired: Option<&str>, attributes: &[(&str, &str)]) -> Record {
+        let mut leaves = attributes
+            .iter()
+            .filter(|(name, _)| *name == "StatusTerminationDate");
         Record {
-            wid: "a1".into(),
             attributes: attributes
                 .iter()
                 .map(|(name, value)| ((*name).to_string(), Value::text(*value)))
                 .collect(),
             active: Some(false),
             hired: hired.map(|day| day.parse().unwrap()),
-            has_left: attributes
-                .iter()
-                .any(|(name, _)| *name == "StatusTerminationDate"),
-            begins: None,
-            findings: Vec::new(),
+            last_day: leaves.next().map(|(_, day)| day.parse().unwrap()),
+            ..Record::new("a1")
         }
     }
 

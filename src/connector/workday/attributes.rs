@@ -9,7 +9,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::xpath::{Evaluator, Xpaths};
+use crate::domain::employment::ACTIVE;
 use crate::domain::schema::{Attribute, Pair, Problem, Schema};
+use crate::error::{Error, Result};
+
+/// What Workday itself says, where [`ACTIVE`] follows the dates (B19).
+const ACTIVE_IN_WORKDAY: &str = "ActiveInWorkday";
 
 static TABLE: &str = include_str!("attributes.tsv");
 
@@ -56,7 +61,7 @@ impl fmt::Display for Generation {
 impl FromStr for Generation {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Generation, String> {
+    fn from_str(text: &str) -> std::result::Result<Generation, String> {
         match text {
             "v21.1" => Ok(Generation::V21),
             "v30.0" => Ok(Generation::V30),
@@ -119,7 +124,13 @@ fn spell_out(short: &str, job: &str) -> String {
 /// The attributes that a schema's source object has: each with the XPath that the schema gives it, else with the documented
 /// one of its name. What has neither is left out, and told.
 pub fn of_schema(schema: &Schema, generation: Generation) -> (Vec<Definition>, Vec<Problem>) {
-    let documented = documented(generation);
+    let mut documented = documented(generation);
+    if let Some(active) = documented.iter().find(|known| known.name == ACTIVE) {
+        documented.push(Definition {
+            name: ACTIVE_IN_WORKDAY.into(),
+            ..active.clone()
+        });
+    }
     let (mut definitions, mut problems) = (Vec::new(), Vec::new());
     for attribute in source_attributes(schema) {
         let known = || documented.iter().find(|known| known.name == attribute.name);
@@ -135,6 +146,24 @@ pub fn of_schema(schema: &Schema, generation: Generation) -> (Vec<Definition>, V
         }
     }
     (definitions, problems)
+}
+
+/// Adds what another schema reads: one connector reads for all, so a name means one thing.
+pub fn join(definitions: &mut Vec<Definition>, more: Vec<Definition>) -> Result<()> {
+    for one in more {
+        match definitions.iter().find(|known| known.name == one.name) {
+            None => definitions.push(one),
+            Some(known) if known.xpath == one.xpath => {}
+            Some(_) => {
+                let message = format!(
+                    "the attribute '{}' has different XPaths in two schemas that read this system: call one of them otherwise",
+                    one.name
+                );
+                return Err(Error::invalid(message));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The attributes of the object that mappings read, without repetitions.

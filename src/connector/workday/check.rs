@@ -151,14 +151,17 @@ impl Sample {
                 ))
             })
             .collect();
-        let fallen = self
-            .known
-            .iter()
-            .filter(|worker| zone.of(worker).is_fallback)
-            .count();
+        let zones: Vec<_> = self.known.iter().map(|worker| zone.of(worker)).collect();
+        let fallen = zones.iter().filter(|zone| zone.is_fallback).count();
         if fallen > 0 {
             problems.push(doubtful(format!(
                 "time_zone: {fallen} of {workers} workers have no zone of their own and fall back to the default"
+            )));
+        }
+        let guessed = zones.iter().filter(|zone| zone.is_guess).count();
+        if guessed > 0 {
+            problems.push(doubtful(format!(
+                "time_zone: {guessed} of {workers} workers are in countries with several zones, where that of most people is taken: give time_zone an expression that tells them apart"
             )));
         }
         problems

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::employment::{LeaveAt, Leaving};
 use super::response_group;
 use super::zone::Zone;
 use crate::connector::http::{self, Credentials, Grant};
+use crate::domain::expression::Expression;
 use crate::error::{Error, Result};
 use crate::written::{Table, Written};
 
@@ -45,6 +48,14 @@ pub struct File {
     pub timeout: Option<Written>,
     /// An expression over a worker's attributes that gives an IANA zone; by the country of the place of work unless said.
     pub time_zone: Option<Written>,
+    /// When on the last day people leave: `end-of-day`, a time such as `17:30`, or `immediate`.
+    pub leave_at: Option<Written>,
+    /// The same for some reasons, by an identifier of the termination's reason or category.
+    #[serde(default)]
+    pub leave_at_for: BTreeMap<String, String>,
+    /// An expression over a worker's attributes: records for which it gives the same are of one person. The Worker_ID unless
+    /// said.
+    pub person_key: Option<Written>,
     /// Workers a page, 1 to 999.
     #[serde(default = "a_hundred")]
     pub page_size: u32,
@@ -82,6 +93,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     pub timeout: Duration,
     pub time_zone: Zone,
+    pub leaving: Leaving,
+    pub person_key: Option<Arc<Expression>>,
     pub page_size: NonZero<u32>,
     pub pages_in_flight: usize,
     pub flags: BTreeMap<String, bool>,
@@ -110,6 +123,11 @@ impl File {
             Some(text) => Zone::parse(&text).map_err(|error| error.at("time_zone"))?,
             None => Zone::by_country(),
         };
+        let leaving = self.leaving(&table)?;
+        let person_key = match table.optional("person_key", &self.person_key)? {
+            Some(text) => Some(person_key(&text).map_err(|error| error.at("person_key"))?),
+            None => None,
+        };
         response_group::derive([], &self.flags).map_err(|why| Error::invalid(why).at("flags"))?;
         let page_size = NonZero::new(self.page_size).filter(|size| size.get() <= LARGEST_PAGE);
         let page_size = page_size.ok_or_else(|| {
@@ -127,10 +145,27 @@ impl File {
             ca_file: table.file("ca_file", &self.ca_file)?,
             timeout: table.duration("timeout", &self.timeout, Duration::from_secs(120))?,
             time_zone,
+            leaving,
+            person_key,
             page_size,
             pages_in_flight: self.pages_in_flight,
             flags: self.flags.clone(),
             termination_look_ahead: self.termination_look_ahead,
+        })
+    }
+
+    fn leaving(&self, table: &Table<'_>) -> Result<Leaving> {
+        let at = match table.optional("leave_at", &self.leave_at)? {
+            Some(text) => LeaveAt::parse(&text).map_err(|error| error.at("leave_at"))?,
+            None => LeaveAt::EndOfDay,
+        };
+        let by_reason = self.leave_at_for.iter().map(|(reason, text)| {
+            let at = LeaveAt::parse(text).map_err(|error| error.at(format!("leave_at_for.{reason}")))?;
+            Ok((reason.clone(), at))
+        });
+        Ok(Leaving {
+            at,
+            by_reason: by_reason.collect::<Result<_>>()?,
         })
     }
 
@@ -172,6 +207,16 @@ impl File {
             client_secret: table.secret("client_secret", &needed("client_secret", &self.client_secret)?)?,
             grant: Grant::RefreshToken(table.secret("refresh_token", &refresh_token)?),
         })
+    }
+}
+
+fn person_key(text: &str) -> Result<Arc<Expression>> {
+    let expression = Expression::parse(text).map_err(|error| Error::invalid(error.to_string()))?;
+    match expression.reads_clock() || expression.is_random() || expression.attributes().is_empty() {
+        true => Err(Error::invalid(
+            "a person's key depends on the worker alone: read attributes, and leave out Now and random functions",
+        )),
+        false => Ok(Arc::new(expression)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! - [`config`]: what `[system.…] kind = "workday"` says; [`zone`]: where a worker's days begin.
 //! - `source`, `check`: the seam. `pull`: a query's pages, several at a time, and the proof that they are all;
 //!   `request`: the messages; `client`: patience, credentials, bodies as they arrive.
-//! - `record`: one worker as attributes, `ahead`: what is known of the days to come.
+//! - `record`: one worker as attributes, `ahead`: what is known of the days to come; [`employment`]: from when to when.
 //! - [`answer`]: one page, worker by worker; [`soap`]: what comes instead.
 //! - [`tree`]: one worker, as [`xml`] reads it; [`names`] are compared as numbers.
 //! - [`xpath`]: expressions, compiled together and evaluated on a tree.
@@ -18,6 +18,7 @@ pub mod attributes;
 mod check;
 mod client;
 pub mod config;
+pub mod employment;
 pub mod names;
 mod pull;
 mod record;

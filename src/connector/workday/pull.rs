@@ -254,18 +254,9 @@ pub(super) fn key(wid: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::worker::Attributes;
 
     fn sheet(number: u64, wids: &[&str], results: Option<[u64; 4]>) -> Sheet {
-        let record = |wid: &&str| Record {
-            wid: (*wid).to_string(),
-            attributes: Attributes::new(),
-            active: None,
-            hired: None,
-            has_left: false,
-            begins: None,
-            findings: Vec::new(),
-        };
+        let record = |wid: &&str| Record::new(wid);
         Sheet {
             asked: Page { number, size: 2 },
             records: wids.iter().map(record).collect(),

@@ -19,6 +19,12 @@ use crate::domain::worker::Attributes;
 /// Types of transactions that make a worker.
 const HIRES: [&str; 2] = ["Hire Employee", "Contract Contingent Worker"];
 
+/// Where it says why a worker leaves.
+const REASONS: [&str; 2] = [
+    "Primary_Termination_Reason_Reference",
+    "Primary_Termination_Category_Reference",
+];
+
 /// A worker, as of one day.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -27,8 +33,14 @@ pub(super) struct Record {
     /// worker has none, or nobody may see it.
     pub attributes: Attributes,
     pub active: Option<bool>,
+    /// What is the same in all records of one person (B20): the Worker_ID.
+    pub person: Option<String>,
     pub hired: Option<Date>,
-    pub has_left: bool,
+    pub is_rescinded: bool,
+    /// The last day of work, else the day of the termination.
+    pub last_day: Option<Date>,
+    /// Identifiers of why the worker leaves.
+    pub reasons: Vec<String>,
     /// A day after the one of the record on which an employment begins, if any; the hire date may be another one still.
     pub begins: Option<Date>,
     pub findings: Vec<Finding>,
@@ -67,15 +79,7 @@ impl Reader {
     pub fn read(&self, worker: Worker<'_>, evaluator: &mut Evaluator<'_>, today: Date) -> Option<Record> {
         let wid = worker.id("WID").map(str::trim).filter(|wid| !wid.is_empty())?;
         let tree = worker.tree;
-        let mut record = Record {
-            wid: wid.to_string(),
-            attributes: Attributes::new(),
-            active: None,
-            hired: None,
-            has_left: false,
-            begins: None,
-            findings: Vec::new(),
-        };
+        let mut record = Record::new(wid);
         self.select(tree, evaluator, &mut record);
         let data = tree.root().and_then(|root| tree.child(root, "Worker_Data"));
         if let Some(data) = data {
@@ -128,13 +132,29 @@ fn value(mut values: Vec<Cow<'_, str>>) -> Value {
 }
 
 impl Record {
+    pub fn new(wid: &str) -> Record {
+        Record {
+            wid: wid.to_string(),
+            attributes: Attributes::new(),
+            active: None,
+            person: None,
+            hired: None,
+            is_rescinded: false,
+            last_day: None,
+            reasons: Vec::new(),
+            begins: None,
+            findings: Vec::new(),
+        }
+    }
+
     /// What counts whatever the mappings want.
     fn look_at(&mut self, tree: &Tree, data: Node, today: Date) {
         let said = |node: Option<Node>| {
             node.map(|node| tree.string(node).trim())
                 .filter(|it| !it.is_empty())
         };
-        if said(tree.child(data, "Worker_ID")).is_none() {
+        self.person = said(tree.child(data, "Worker_ID")).map(str::to_string);
+        if self.person.is_none() {
             let message =
                 "Workday shows no Worker_ID: the integration user may not read it, or the worker has none";
             self.findings
@@ -145,13 +165,17 @@ impl Record {
         let of_status = |name| said(status.and_then(|status| tree.child(status, name)));
         self.active = of_status("Active").map(is_true);
         self.hired = of_status("Hire_Date").and_then(date);
-        self.has_left = of_status("Termination_Last_Day_of_Work")
+        self.last_day = of_status("Termination_Last_Day_of_Work")
             .or(of_status("Termination_Date"))
-            .is_some();
+            .and_then(date);
+        self.is_rescinded = of_status("Hire_Rescinded").is_some_and(is_true);
+        let references = REASONS.iter().filter_map(|name| tree.child(status?, name));
+        let identifiers = references.flat_map(|reference| tree.elements(reference));
+        self.reasons = identifiers.map(|id| tree.string(id).trim().to_string()).collect();
         let logged = tree
             .child(data, "Transaction_Log_Entry_Data")
             .and_then(|log| begins(tree, log, today));
-        if !of_status("Hire_Rescinded").is_some_and(is_true) {
+        if !self.is_rescinded {
             self.begins = logged.or(self.hired.filter(|day| *day > today));
         }
     }
@@ -334,7 +358,8 @@ mod tests {
             "<wd:Employment_Data><wd:Worker_Status_Data><wd:Active>0</wd:Active><wd:Hire_Date>2026-03-01-08:00</wd:Hire_Date>\
              <wd:Termination_Date>2026-01-01</wd:Termination_Date></wd:Worker_Status_Data></wd:Employment_Data>",
         );
-        assert_eq!((record.active, record.has_left), (Some(false), true));
+        assert_eq!(record.active, Some(false));
+        assert_eq!(record.last_day, Some("2026-01-01".parse().unwrap()));
         assert_eq!(record.hired, record.begins);
         assert_eq!(record.hired, Some("2026-03-01".parse().unwrap()));
     }

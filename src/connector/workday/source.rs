@@ -14,21 +14,24 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, SinkExt, StreamExt};
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
+use sha2::{Digest, Sha256};
 
 use super::ahead::Ahead;
 use super::attributes::{self, Attributes, Definition, Generation, documented};
 use super::client::{Answered, Client, Clock, Trouble};
 use super::config::Config;
+use super::employment::{self, Leaving};
 use super::pull::{Desk, Query, Sheet, key};
 use super::record::{Reader, Record, pacific_day};
 use super::request::{AsOf, Page as PageNumber, Request, Selection, Window};
 use super::response_group;
-use super::zone::Zone;
+use super::zone::{self, Zone};
 use super::{answer::Answer, check, names::Names, xml::Limits};
-use crate::connector::{Cursor, End, Page, Problem, Remark, Source, SourceCapability, Watermark};
+use crate::connector::{Cursor, End, Page, Problem, Source, SourceCapability, Watermark};
+use crate::domain::expression::Expression;
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::schema::{self, Schema};
-use crate::domain::worker::{Said, Statement};
+use crate::domain::worker::{self, Said, Statement};
 use crate::error::{Detail, Error, Kind, Result};
 
 /// Windows begin so much before the watermark: clocks of many machines are one clock only roughly, and hearing a thing
@@ -52,16 +55,32 @@ pub struct Workday {
     pub(super) zone: Zone,
     /// What is doubtful in the schema.
     pub(super) warnings: Vec<schema::Problem>,
+    leaving: Leaving,
+    person_key: Option<Arc<Expression>>,
     ahead: Ahead,
     looks_ahead: bool,
+    fingerprint: String,
 }
 
 impl Workday {
-    /// Reads the attributes of the schema's source object. The error names those whose XPaths cannot be read.
-    pub fn new(config: &Config, schema: &Schema) -> Result<Workday> {
+    /// Reads the attributes of the schemas' source objects. The error names those whose XPaths cannot be read, or are not the
+    /// same in all schemas.
+    pub fn new(config: &Config, schemas: &[&Schema]) -> Result<Workday> {
         let generation = Generation::of_version(&config.version).unwrap_or(Generation::V30);
-        let (mut definitions, mut warnings) = attributes::of_schema(schema, generation);
-        add_those_of_zone(&mut definitions, &config.time_zone, generation);
+        let (mut definitions, mut warnings) = (Vec::new(), Vec::new());
+        for schema in schemas {
+            let (more, doubts) = attributes::of_schema(schema, generation);
+            attributes::join(&mut definitions, more)?;
+            warnings.extend(doubts);
+        }
+        let of_person = config.person_key.iter().flat_map(|key| key.attributes());
+        let needed: Vec<&str> = config
+            .time_zone
+            .attributes()
+            .into_iter()
+            .chain(of_person)
+            .collect();
+        add_missing(&mut definitions, &needed, generation);
         let attributes = Attributes::compile(definitions).map_err(|problems| wrong_xpaths(&problems))?;
         warnings.extend_from_slice(attributes.warnings());
         let mut forced = config.flags.clone();
@@ -69,6 +88,7 @@ impl Workday {
         let xpaths = attributes.definitions().iter().map(|it| it.xpath.as_str());
         let flags = response_group::derive(xpaths, &forced).map_err(|why| Error::invalid(why).at("flags"))?;
         let ahead = Ahead::new(attributes.definitions());
+        let fingerprint = fingerprint(config, attributes.definitions(), &flags);
         let desk = Desk {
             client: Client::new(config)?,
             reader: Arc::new(Reader::new(attributes, &flags)),
@@ -82,7 +102,10 @@ impl Workday {
             zone: config.time_zone.clone(),
             warnings,
             ahead,
+            leaving: config.leaving.clone(),
+            person_key: config.person_key.clone(),
             looks_ahead: config.termination_look_ahead,
+            fingerprint,
         })
     }
 
@@ -104,6 +127,26 @@ impl Workday {
         Ok(clock)
     }
 
+    /// What one record says, with what follows from its dates.
+    fn statement(&self, mut record: Record, as_of: AsOf) -> Statement {
+        if let Some(key) = &self.person_key {
+            record.person = zone::name(key, &record.attributes);
+        }
+        let zone = self.zone.of(&record.attributes).zone;
+        let employment = employment::of(&record, &zone, &self.leaving, as_of);
+        let told = worker::Record {
+            attributes: record.attributes,
+            employment: Some(employment),
+            findings: record.findings,
+        };
+        Statement {
+            anchor: record.wid,
+            active: record.active,
+            said: Said::Whole(Box::new(told)),
+            at: as_of.entry,
+        }
+    }
+
     async fn tell(&self, from: Cursor, pages: mpsc::Sender<Page>) -> Result<()> {
         let clock = self.greet().await?;
         let as_of = AsOf {
@@ -123,10 +166,7 @@ impl Workday {
         }
         match from {
             Cursor::Full => reading.hear(Selection::EverHired).await?,
-            Cursor::One(wid) => match reading.hear(Selection::Workers(vec![wid])).await {
-                Err(error) if error.kind == Kind::NotFound => {}
-                outcome => outcome?,
-            },
+            Cursor::Workers(wids) => reading.hear_of(&wids).await?,
             Cursor::Since(Watermark(before)) => {
                 let window = Window {
                     from: (before - OVERLAP).min(as_of.entry),
@@ -141,14 +181,28 @@ impl Workday {
     }
 }
 
-/// The zone's expression looks at attributes that the schema may not have.
-fn add_those_of_zone(definitions: &mut Vec<Definition>, zone: &Zone, generation: Generation) {
-    let needed = zone.attributes();
+/// Expressions of the config look at attributes that the schemas may not have.
+fn add_missing(definitions: &mut Vec<Definition>, needed: &[&str], generation: Generation) {
     let is_new = |known: &Definition| {
         needed.contains(&known.name.as_str()) && !definitions.iter().any(|it| it.name == known.name)
     };
     let added: Vec<Definition> = documented(generation).into_iter().filter(is_new).collect();
     definitions.extend(added);
+}
+
+fn fingerprint(config: &Config, definitions: &[Definition], flags: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for Definition { name, xpath } in definitions {
+        hash.update(format!("{name}\t{xpath}\n"));
+    }
+    let Config {
+        time_zone,
+        leaving,
+        person_key,
+        ..
+    } = config;
+    hash.update(format!("{flags:?} {time_zone:?} {leaving:?} {person_key:?}"));
+    format!("{:x}", hash.finalize())
 }
 
 fn wrong_xpaths(problems: &[schema::Problem]) -> Error {
@@ -168,8 +222,12 @@ impl Source for Workday {
     fn capability(&self) -> SourceCapability {
         SourceCapability {
             incremental: true,
-            single: true,
+            by_anchor: true,
         }
+    }
+
+    fn fingerprint(&self) -> String {
+        self.fingerprint.clone()
     }
 
     fn read(&self, from: Cursor) -> BoxStream<'_, Result<Page>> {
@@ -215,7 +273,7 @@ impl Reading<'_> {
         let now = self.as_of.entry;
         let before = match from {
             Cursor::Since(Watermark(before)) => now.min(*before),
-            Cursor::Full | Cursor::One(_) => now,
+            Cursor::Full | Cursor::Workers(_) => now,
         };
         let window = Window {
             from: before - BACK,
@@ -244,12 +302,36 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Hands over these workers, as far as they are to be seen.
+    async fn hear_of(&mut self, wids: &[String]) -> Result<()> {
+        for some in wids.chunks(self.workday.desk.page_size.get() as usize) {
+            match self.hear(Selection::Workers(some.to_vec())).await {
+                // One of them is nobody, and that is all that Workday says then.
+                Err(error) if error.kind == Kind::NotFound && some.len() > 1 => {
+                    for wid in some {
+                        self.hear_if_visible(wid).await?;
+                    }
+                }
+                Err(error) if error.kind == Kind::NotFound => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hear_if_visible(&mut self, wid: &str) -> Result<()> {
+        match self.hear(Selection::Workers(vec![wid.to_string()])).await {
+            Err(error) if error.kind == Kind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
     /// About them there may be no news but that they leave.
     async fn hear_of_leavers(&mut self) -> Result<()> {
         let unheard = self
             .leaving
             .iter()
-            .filter(|(wid, record)| record.has_left && !self.seen.contains(&key(wid)));
+            .filter(|(wid, record)| record.last_day.is_some() && !self.seen.contains(&key(wid)));
         let mut unheard: Vec<String> = unheard.map(|(wid, _)| wid.clone()).collect();
         unheard.sort_unstable();
         for some in unheard.chunks(self.workday.desk.page_size.get() as usize) {
@@ -262,12 +344,9 @@ impl Reading<'_> {
         let place = sheet.place();
         let nameless = sheet.nameless.iter().map(|at| {
             let message = format!("worker {at} on {place} has no WID, so nobody can say who it is");
-            Remark {
-                anchor: None,
-                finding: Finding::new(Weight::Failure, "MissingAnchor", message),
-            }
+            Finding::new(Weight::Failure, "MissingAnchor", message)
         });
-        let mut remarks: Vec<Remark> = nameless.collect();
+        let nameless: Vec<Finding> = nameless.collect();
         let mut records = sheet.records;
         records.retain(|record| self.seen.insert(key(&record.wid)));
         self.bring_hires_forward(&mut records).await?;
@@ -276,21 +355,11 @@ impl Reading<'_> {
             if let Some(afterwards) = self.leaving.get(&record.wid) {
                 self.workday.ahead.leave(&mut record, afterwards);
             }
-            let wid = &record.wid;
-            remarks.extend(record.findings.into_iter().map(|finding| Remark {
-                anchor: Some(wid.clone()),
-                finding,
-            }));
-            statements.push(Statement {
-                anchor: record.wid,
-                active: record.active,
-                said: Said::Whole(record.attributes),
-                at: self.as_of.entry,
-            });
+            statements.push(self.workday.statement(record, self.as_of));
         }
         self.send(Page {
             statements,
-            remarks,
+            nameless,
             end: None,
         })
         .await

@@ -9,10 +9,11 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::domain::expression::{Context, Expression, Outcome, Seed};
+use crate::domain::value::Value;
 use crate::domain::worker::Attributes;
 use crate::error::{Error, Result};
 
-/// Each country's zone; where it has several, that of most of its people.
+/// Each country's zone; where it has several, that of most of its people, and a word that it has.
 static COUNTRIES: &str = include_str!("zones.tsv");
 
 /// Where the place of work is; documented XPaths select it.
@@ -24,6 +25,7 @@ const COUNTRY: &str = "CountryReferenceTwoLetter";
 pub struct Zone {
     expression: Arc<Expression>,
     fallback: TimeZone,
+    by_country: bool,
 }
 
 /// The zone of one worker.
@@ -32,6 +34,8 @@ pub struct Found {
     pub zone: TimeZone,
     /// Nothing said where this worker is.
     pub is_fallback: bool,
+    /// The country was taken for the place, and it has other zones, too.
+    pub is_guess: bool,
 }
 
 impl Zone {
@@ -49,6 +53,7 @@ impl Zone {
                 Ok(fallback) => Ok(Zone {
                     expression: Arc::new(expression),
                     fallback,
+                    by_country: false,
                 }),
                 Err(_) => Err(Error::invalid(format!(
                     "'{name}' is no time zone such as Europe/Berlin"
@@ -63,17 +68,16 @@ impl Zone {
     /// By the country of the place of work, else UTC.
     pub fn by_country() -> Zone {
         let mut text = format!("Switch([{COUNTRY}], \"UTC\"");
-        for line in COUNTRIES.lines().skip(1) {
-            if let Some((country, zone)) = line.split_once('\t') {
-                // A String takes whatever is written to it.
-                let _ = write!(text, ", \"{country}\", \"{zone}\"");
-            }
+        for (country, zone, _) in countries() {
+            // A String takes whatever is written to it.
+            let _ = write!(text, ", \"{country}\", \"{zone}\"");
         }
         text.push(')');
         let expression = Expression::parse(&text).unwrap_or_else(|_| Expression::constant("UTC"));
         Zone {
             expression: Arc::new(expression),
             fallback: TimeZone::UTC,
+            by_country: true,
         }
     }
 
@@ -82,11 +86,13 @@ impl Zone {
         match zone {
             Some(zone) => Found {
                 is_fallback: zone == self.fallback,
+                is_guess: self.by_country && worker.get(COUNTRY).is_some_and(has_several),
                 zone,
             },
             None => Found {
                 zone: self.fallback.clone(),
                 is_fallback: true,
+                is_guess: false,
             },
         }
     }
@@ -97,7 +103,21 @@ impl Zone {
     }
 }
 
-fn name(expression: &Expression, worker: &Attributes) -> Option<String> {
+/// Country, zone, and whether it has others.
+fn countries() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    COUNTRIES.lines().skip(1).filter_map(|line| {
+        let mut cells = line.split('\t');
+        Some((cells.next()?, cells.next()?, cells.next() == Some("yes")))
+    })
+}
+
+fn has_several(country: &Value) -> bool {
+    let named = country.to_text();
+    countries().any(|(country, _, several)| several && named.as_deref() == Some(country))
+}
+
+/// The text that an expression gives for one worker.
+pub(super) fn name(expression: &Expression, worker: &Attributes) -> Option<String> {
     let context = Context {
         attributes: worker,
         now: Timestamp::UNIX_EPOCH,
@@ -116,7 +136,6 @@ fn name(expression: &Expression, worker: &Attributes) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::value::Value;
 
     fn worker(country: &str) -> Attributes {
         Attributes::from([(COUNTRY.to_string(), Value::text(country))])
@@ -126,12 +145,11 @@ mod tests {
     fn every_country_has_a_zone_that_exists() {
         let zone = Zone::by_country();
         assert_eq!(zone.attributes(), [COUNTRY]);
-        for line in COUNTRIES.lines().skip(1) {
-            let (country, name) = line.split_once('\t').unwrap();
+        for (country, name, several) in countries() {
             let found = zone.of(&worker(country));
             assert_eq!(
-                (found.zone.iana_name(), found.is_fallback),
-                (Some(name), false),
+                (found.zone.iana_name(), found.is_fallback, found.is_guess),
+                (Some(name), false, several),
                 "{country}"
             );
         }

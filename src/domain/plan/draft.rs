@@ -524,7 +524,7 @@ impl<'a> Draft<'a> {
         self.skip("the mapping takes this person out of the change (IgnoreObjectFlow)");
     }
 
-    fn revisit_by(&mut self, at: Timestamp) {
+    pub fn revisit_by(&mut self, at: Timestamp) {
         self.revisit = Some(self.revisit.map_or(at, |earlier| earlier.min(at)));
     }
 }

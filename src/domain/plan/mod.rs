@@ -30,6 +30,10 @@ use draft::Draft;
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub link: Option<Link>,
+    /// Another record of the same person, which speaks for the account (B20).
+    pub speaker: Option<String>,
+    /// When one of the same person's other records begins or ceases to be active.
+    pub kin_turns: Option<Timestamp>,
     pub found: Found,
     /// The accounts of the workers whom this one refers to, as far as this job has linked them.
     pub references: BTreeMap<String, Anchor>,
@@ -128,6 +132,26 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
     let scope = policy.schema.scope.admits(worker);
     let mut draft = Draft::new(policy, worker, facts, moment);
     let wanted = draft.wanted_state();
+    let turns = [worker.next_turn(moment.now), facts.kin_turns];
+    turns.into_iter().flatten().for_each(|at| draft.revisit_by(at));
+    for finding in &worker.findings {
+        draft.finding(finding.clone());
+    }
+    if let Some(speaker) = &facts.speaker {
+        draft.finding(Finding::new(
+            Weight::Skip,
+            "AnotherRecordSpeaks",
+            format!("the record {speaker} of the same person speaks for the account"),
+        ));
+        return draft.finish(situation, scope, wanted);
+    }
+    if let Some(since) = worker.hidden {
+        draft.finding(Finding::new(
+            Weight::Warning,
+            "NotVisible",
+            format!("the source does not show this worker any more, since {since}: the account stays as it is. Did the worker leave the integration user's security group?"),
+        ));
+    }
     if policy.schema.scope.reads(worker).is_err() {
         draft.skip("an input filter leaves this worker out: nothing is done about the account");
         return draft.finish(situation, scope, wanted);
@@ -164,6 +188,8 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
 fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<bool>) {
     if draft.worker.gone.is_some() {
         draft.skip("the worker is gone at the source and has no account");
+    } else if draft.worker.hidden.is_some() {
+        draft.skip("the source does not show this worker any more, and there is no account");
     } else if scope.is_err() {
         draft.skip("the worker is not in the scope of this job");
     } else if !draft.policy.schema.flow_types.add {
@@ -203,6 +229,11 @@ fn existing(
         .filter(|_| draft.policy.schema.flow_types.delete && (linked || scope.is_ok()))
     {
         draft.gone(account, gone);
+    } else if draft.worker.hidden.is_some() {
+        // The dates that HR gave hold all the same (B13).
+        if linked && leaves {
+            draft.disable(account);
+        }
     } else if scope.is_ok() {
         if draft.worker.gone.is_some() {
             draft.skip("the worker is gone at the source, and Delete is not among this job's flowTypes: the account is not deleted");

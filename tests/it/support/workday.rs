@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use muster::connector::{Cursor, End, Remark, Source, SystemFile};
+use muster::connector::{Cursor, End, Source, SystemFile};
+use muster::domain::finding::Finding;
 use muster::domain::schema::Document;
 use muster::domain::value::Value;
 use muster::domain::worker::{Attributes, Said, Statement};
+use muster::engine::Clock;
 use muster::error::Result;
 use muster::lab::workday::{self, NewEvent, NewWorker, Options, Question, Settings};
 use serde_json::{Value as Json, json};
@@ -50,6 +53,12 @@ impl Tenant {
             "kind = \"workday\"\nurl = \"{}/Human_Resources/{}\"\nusername = \"{}\"\npassword = \"{}\"\n{extra}",
             lab.url, self.version, lab.user, lab.password
         )
+    }
+
+    /// The simulated time.
+    pub fn clock(&self) -> Clock {
+        let controls = Arc::clone(&self.lab.controls);
+        Clock::from_fn(move || muster::store::instant(muster::store::micros(controls.now())))
     }
 
     pub fn source(&self, extra: &str) -> Box<dyn Source> {
@@ -152,7 +161,9 @@ pub fn source(table: &str, attributes: &[&str]) -> Box<dyn Source> {
             { "name": "Active Directory", "objects": [{ "name": "user", "attributes": [{ "name": "cn" }] }] },
         ],
     });
-    system.source(Document::read(schema).unwrap().schema()).unwrap()
+    system
+        .source(&[Document::read(schema).unwrap().schema()])
+        .unwrap()
 }
 
 /// What a read handed over.
@@ -160,7 +171,7 @@ pub fn source(table: &str, attributes: &[&str]) -> Box<dyn Source> {
 pub struct Heard {
     /// By WID.
     pub workers: BTreeMap<String, Statement>,
-    pub remarks: Vec<Remark>,
+    pub nameless: Vec<Finding>,
     pub end: Option<End>,
     /// The most workers on one page.
     pub largest: usize,
@@ -194,7 +205,7 @@ impl Heard {
 
     pub fn attributes(&self, wid: &str) -> &Attributes {
         match &self.workers[wid].said {
-            Said::Whole(attributes) => attributes,
+            Said::Whole(record) => &record.attributes,
             other => panic!("{other:?}"),
         }
     }
@@ -220,7 +231,7 @@ pub async fn read(source: &dyn Source, from: Cursor) -> Result<Heard> {
             let again = heard.workers.insert(statement.anchor.clone(), statement);
             assert!(again.is_none(), "{again:?} came twice");
         }
-        heard.remarks.extend(page.remarks);
+        heard.nameless.extend(page.nameless);
         heard.end = page.end;
     }
     assert!(heard.end.is_some(), "no end and no error");

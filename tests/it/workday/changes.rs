@@ -136,7 +136,9 @@ async fn a_last_day_is_known_before_it_is_over_in_california() {
         let changed = since(&tenant, ahead.complete(), "2026-01-21T01:00:00Z").await;
         assert_eq!(changed.text(&wid, "BusinessTitle"), "Last");
         assert_eq!(told(&changed), "2026-01-20 0 1", "{moment}");
-        let alone = read(&*tenant.source(""), Cursor::One(wid.clone())).await.unwrap();
+        let alone = read(&*tenant.source(""), Cursor::Workers(vec![wid.clone()]))
+            .await
+            .unwrap();
         assert_eq!(told(&alone), "2026-01-20 0 1", "{moment}");
         assert_eq!(told(&full(&tenant).await), "2026-01-20 0 1", "{moment}");
         let over = since(&tenant, changed.complete(), "2026-01-21T08:10:00Z").await;

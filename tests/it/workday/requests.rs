@@ -46,7 +46,7 @@ async fn every_request_is_valid_against_the_schemas_of_three_versions() {
         );
         read(&*source, Cursor::Full).await.unwrap();
         read(&*source, Cursor::Since(Watermark(at(NOW)))).await.unwrap();
-        read(&*source, Cursor::One(leaver)).await.unwrap();
+        read(&*source, Cursor::Workers(vec![leaver])).await.unwrap();
         source.check().await;
         let folder = tempfile::tempdir().unwrap();
         let requests = tenant.requests().await;

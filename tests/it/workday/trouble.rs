@@ -136,16 +136,13 @@ async fn a_worker_without_an_id_is_a_finding_and_no_stop() {
     let heard = heard.unwrap();
     heard.complete();
     assert_eq!(heard.workers.len(), tenant.wids().await.len() - 1);
-    assert_eq!(heard.remarks.len(), 1);
-    let remark = &heard.remarks[0];
-    assert_eq!(
-        (remark.anchor.as_deref(), remark.finding.code.as_ref()),
-        (None, "MissingAnchor")
-    );
+    assert_eq!(heard.nameless.len(), 1);
+    let finding = &heard.nameless[0];
+    assert_eq!(finding.code, "MissingAnchor");
     assert!(
-        remark.finding.message.contains("worker 1 on page"),
+        finding.message.contains("worker 1 on page"),
         "{}",
-        remark.finding.message
+        finding.message
     );
 }
 

@@ -1,0 +1,4 @@
+DROP INDEX workers_by_person;
+ALTER TABLE workers DROP COLUMN seen;
+ALTER TABLE workers DROP COLUMN person;
+DROP TABLE pulls;
