@@ -21,6 +21,21 @@ const STARTS: &[&str] = &["Hire_Date", "First_Day_of_Work"];
 /// Beside whatever has a termination in its name. `Terminated` is of today.
 const ENDS: &[&str] = &["End_Employment_Date", "Resignation_Date", "Retirement_Date"];
 
+/// What says from when to when somebody works here.
+const WHEN: &[&str] = &[
+    "Active",
+    "Hire_Date",
+    "First_Day_of_Work",
+    "End_Employment_Date",
+    "Termination_Date",
+    "Termination_Last_Day_of_Work",
+];
+
+/// Whether an XPath selects something of that.
+pub(super) fn says_when(xpath: &str) -> bool {
+    element(xpath).is_some_and(|element| WHEN.contains(&element))
+}
+
 impl Ahead {
     pub fn new(definitions: &[Definition]) -> Ahead {
         let names = |is_meant: &dyn Fn(&str) -> bool| {

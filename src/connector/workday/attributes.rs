@@ -5,16 +5,13 @@
 //! braces (`WORDS`). The two generations differ because `Worker_Job_Data` came between an employment and its positions:
 //! the paths of v21.1 find nothing in later answers, nor the other way round.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use super::xpath::{Evaluator, Xpaths};
-use crate::domain::employment::ACTIVE;
 use crate::domain::schema::{Attribute, Pair, Problem, Schema};
 use crate::error::{Error, Result};
-
-/// What Workday itself says, where [`ACTIVE`] follows the dates (B19).
-const ACTIVE_IN_WORKDAY: &str = "ActiveInWorkday";
 
 static TABLE: &str = include_str!("attributes.tsv");
 
@@ -123,18 +120,23 @@ fn spell_out(short: &str, job: &str) -> String {
 
 /// The attributes that a schema's source object has: each with the XPath that the schema gives it, else with the documented
 /// one of its name. What has neither is left out, and told.
+///
+/// A documented XPath that nobody touched follows the version, so that templates fit both generations: that of the other
+/// one could not match.
 pub fn of_schema(schema: &Schema, generation: Generation) -> (Vec<Definition>, Vec<Problem>) {
-    let mut documented = documented(generation);
-    if let Some(active) = documented.iter().find(|known| known.name == ACTIVE) {
-        documented.push(Definition {
-            name: ACTIVE_IN_WORKDAY.into(),
-            ..active.clone()
-        });
-    }
+    let [older, newer] = [Generation::V21, Generation::V30].map(documented);
+    let (fitting, other) = match generation {
+        Generation::V21 => (&older, &newer),
+        Generation::V30 => (&newer, &older),
+    };
+    let xpath_in = |table: &[Definition], name: &str| {
+        let known = table.iter().find(|known| known.name == name);
+        known.map(|known| known.xpath.clone())
+    };
     let (mut definitions, mut problems) = (Vec::new(), Vec::new());
     for attribute in source_attributes(schema) {
-        let known = || documented.iter().find(|known| known.name == attribute.name);
-        match xpath_of(attribute).or_else(|| known().map(|known| known.xpath.clone())) {
+        let own = xpath_of(attribute).filter(|own| xpath_in(other, &attribute.name).as_ref() != Some(own));
+        match own.or_else(|| xpath_in(fitting, &attribute.name)) {
             Some(xpath) => definitions.push(Definition {
                 name: attribute.name.clone(),
                 xpath,
@@ -166,6 +168,37 @@ pub fn join(definitions: &mut Vec<Definition>, more: Vec<Definition>) -> Result<
     Ok(())
 }
 
+/// The attributes that a schema has a use for: those that a mapping or a filter reads, and those marked as required, by which
+/// people have Workday asked for what nothing reads (Microsoft's Workday integration reference, "flag" attributes).
+pub fn needed(schema: &Schema) -> HashSet<&str> {
+    let objects = schema
+        .synchronization_rules
+        .iter()
+        .flat_map(|rule| &rule.object_mappings);
+    let mut names: HashSet<&str> = HashSet::new();
+    for object in objects.filter(|object| object.enabled != Some(false)) {
+        for mapping in &object.attribute_mappings {
+            if let Some(Ok(expression)) = &mapping.expression {
+                names.extend(expression.attributes());
+            }
+        }
+        let filters = object.scope.iter().flat_map(|scope| {
+            let lists = [&scope.groups, &scope.input_filter_groups];
+            lists.into_iter().flatten()
+        });
+        names.extend(
+            filters
+                .flat_map(|group| &group.clauses)
+                .map(|clause| clause.source_operand_name.as_str()),
+        );
+    }
+    let required = source_attributes(schema)
+        .into_iter()
+        .filter(|attribute| attribute.required);
+    names.extend(required.map(|attribute| attribute.name.as_str()));
+    names
+}
+
 /// The attributes of the object that mappings read, without repetitions.
 fn source_attributes(schema: &Schema) -> Vec<&Attribute> {
     let mut found: Vec<&Attribute> = Vec::new();
@@ -185,7 +218,7 @@ fn source_attributes(schema: &Schema) -> Vec<&Attribute> {
             }
         }
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     found.retain(|attribute| seen.insert(attribute.name.as_str()));
     found
 }
@@ -403,6 +436,77 @@ mod tests {
             ]
         );
         assert_eq!(problems[0].path, "Unheard");
+    }
+
+    #[test]
+    fn a_documented_xpath_follows_the_version() {
+        let xpath = |generation, name: &str| {
+            let all = documented(generation);
+            all.into_iter().find(|it| it.name == name).unwrap().xpath
+        };
+        let attribute = |name: &str, xpath: &str| json!({ "name": name, "apiExpressions": [{ "key": "XPath", "value": xpath }] });
+        let schema = json!({
+            "synchronizationRules": [{
+                "sourceDirectoryName": "Workday",
+                "objectMappings": [{ "sourceObjectName": "Worker", "targetObjectName": "user" }],
+            }],
+            "directories": [{ "name": "Workday", "objects": [{ "name": "Worker", "attributes": [
+                attribute("Company", &xpath(Generation::V30, "Company")),
+                attribute("Mobile", &xpath(Generation::V21, "Mobile")),
+                attribute("Fax", &xpath(Generation::V30, "Mobile")),
+                attribute("UserID", "wd:Worker/wd:Worker_Data/wd:User_Account_Data/wd:User_Name/text()"),
+            ] }] }],
+        });
+        let document = Document::read(schema).unwrap();
+        for generation in [Generation::V21, Generation::V30] {
+            let (found, problems) = of_schema(document.schema(), generation);
+            assert_eq!(problems, []);
+            let found: Vec<&str> = found.iter().map(|it| it.xpath.as_str()).collect();
+            assert_eq!(
+                found,
+                [
+                    xpath(generation, "Company"),
+                    xpath(generation, "Mobile"),
+                    // Of another name's attribute, so somebody meant it.
+                    xpath(Generation::V30, "Mobile"),
+                    "wd:Worker/wd:Worker_Data/wd:User_Account_Data/wd:User_Name/text()".into(),
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_needed_is_read_or_required() {
+        let clause = |name: &str| json!({ "sourceOperandName": name, "operatorName": "IS NOT NULL" });
+        let schema = json!({
+            "synchronizationRules": [{
+                "sourceDirectoryName": "Workday",
+                "objectMappings": [
+                    {
+                        "sourceObjectName": "Worker", "targetObjectName": "user",
+                        "attributeMappings": [{ "targetAttributeName": "cn", "source": { "expression": "Join(\" \", [FirstName], [LastName])" } }],
+                        "scope": {
+                            "groups": [{ "name": "a", "clauses": [clause("Company")] }],
+                            "inputFilterGroups": [{ "name": "b", "clauses": [clause("StatusHireDate")] }],
+                        },
+                    },
+                    {
+                        "enabled": false, "sourceObjectName": "Worker", "targetObjectName": "user",
+                        "attributeMappings": [{ "targetAttributeName": "cn", "source": { "expression": "[Fax]" } }],
+                    },
+                ],
+            }],
+            "directories": [{ "name": "Workday", "objects": [{ "name": "Worker", "attributes": [
+                { "name": "WID", "required": true }, { "name": "Fax" }, { "name": "LastName" },
+            ] }] }],
+        });
+        let document = Document::read(schema).unwrap();
+        let mut names: Vec<&str> = needed(document.schema()).into_iter().collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["Company", "FirstName", "LastName", "StatusHireDate", "WID"]
+        );
     }
 
     #[test]

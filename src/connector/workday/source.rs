@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use sha2::{Digest, Sha256};
 
-use super::ahead::Ahead;
+use super::ahead::{self, Ahead};
 use super::attributes::{self, Attributes, Definition, Generation, documented};
 use super::client::{Answered, Client, Clock, Trouble};
 use super::config::Config;
@@ -63,13 +63,15 @@ pub struct Workday {
 }
 
 impl Workday {
-    /// Reads the attributes of the schemas' source objects. The error names those whose XPaths cannot be read, or are not the
-    /// same in all schemas.
+    /// Reads the attributes of the schemas' source objects that the schemas have a use for, and those that say when somebody
+    /// works here. The error names those whose XPaths cannot be read, or are not the same in all schemas.
     pub fn new(config: &Config, schemas: &[&Schema]) -> Result<Workday> {
         let generation = Generation::of_version(&config.version).unwrap_or(Generation::V30);
         let (mut definitions, mut warnings) = (Vec::new(), Vec::new());
         for schema in schemas {
-            let (more, doubts) = attributes::of_schema(schema, generation);
+            let (mut more, doubts) = attributes::of_schema(schema, generation);
+            let needed = attributes::needed(schema);
+            more.retain(|it| needed.contains(it.name.as_str()) || ahead::says_when(&it.xpath));
             attributes::join(&mut definitions, more)?;
             warnings.extend(doubts);
         }

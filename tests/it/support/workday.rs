@@ -129,7 +129,7 @@ impl Drop for Tenant {
     }
 }
 
-/// What the mappings of these tests read; all are documented.
+/// What these tests look at; all are documented.
 pub const ATTRIBUTES: &[&str] = &[
     "WID",
     "WorkerID",
@@ -150,7 +150,8 @@ pub const ATTRIBUTES: &[&str] = &[
 pub fn source(table: &str, attributes: &[&str]) -> Box<dyn Source> {
     let file: SystemFile = toml::from_str(table).unwrap();
     let system = file.resolve(Path::new(".")).unwrap();
-    let attributes: Vec<Json> = attributes.iter().map(|name| json!({"name": name})).collect();
+    let attribute = |name: &&str| json!({ "name": name, "required": true });
+    let attributes: Vec<Json> = attributes.iter().map(attribute).collect();
     let schema = json!({
         "synchronizationRules": [{
             "sourceDirectoryName": "Workday", "targetDirectoryName": "Active Directory",
