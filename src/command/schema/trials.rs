@@ -142,7 +142,7 @@ impl Trial {
             directory_domain: domain,
         });
         match desired {
-            Ok(Desired::Values(values)) => json!(values.as_slice()),
+            Ok(Desired::Values(values)) => json!(mapping.fitting(values).as_slice()),
             Ok(Desired::Nothing) => Json::Null,
             Ok(Desired::AttributeIgnored) => json!({ "ignored": "attribute" }),
             Ok(Desired::ObjectIgnored) => json!({ "ignored": "object" }),
