@@ -409,10 +409,14 @@ mod tests {
     const WHOLE: &str = include_str!("../../examples/muster.toml");
 
     #[test]
-    fn the_example_is_a_config() {
-        for text in [WHOLE, include_str!("../../examples/entra.toml")] {
+    fn the_examples_are_configs() {
+        for (text, apps) in [
+            (WHOLE, 1),
+            (include_str!("../../examples/entra.toml"), 1),
+            (include_str!("../../examples/workday.toml"), 2),
+        ] {
             let config = Config::parse(text, Path::new("examples")).unwrap();
-            assert_eq!(config.apps.len(), 1);
+            assert_eq!(config.apps.len(), apps);
         }
     }
 

@@ -3,6 +3,10 @@
 use std::fmt::Write;
 
 use muster::domain::expression::functions::{FUNCTIONS, Function, Repeats};
+use muster::domain::schema::TEMPLATES;
+use serde_json::Value as Json;
+
+use crate::templates;
 
 #[test]
 fn the_reference_of_functions_is_the_one_in_the_repository() {
@@ -15,14 +19,86 @@ fn the_reference_of_functions_is_the_one_in_the_repository() {
     for function in FUNCTIONS {
         describe(&mut page, function);
     }
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/functions.md");
+    compare("functions.md", &page);
+}
+
+#[test]
+fn the_reference_of_templates_is_the_one_in_the_repository() {
+    let mut page = String::from(
+        "# Templates\n\n\
+         Made from the templates themselves. An app's `template` names the schema that its job starts with; `muster schema\n\
+         export` writes it out, to be changed and given back with `schema = \"F.json\"` or `muster schema import`. All of them\n\
+         create and update accounts and delete none, and leave alone who leaves the scope\n\
+         (`skip_out_of_scope_deletions`).\n\n\
+         | template | for |\n| --- | --- |\n",
+    );
+    for template in TEMPLATES {
+        writeln!(
+            page,
+            "| [{0}](#{1}) | {2} |",
+            template.id,
+            template.id.to_lowercase(),
+            template.description
+        )
+        .unwrap();
+    }
+    for template in TEMPLATES {
+        list(&mut page, template.id);
+    }
+    compare("templates.md", &page);
+}
+
+/// A template's mappings, and where they are not those that Microsoft documents.
+fn list(page: &mut String, id: &str) {
+    write!(
+        page,
+        "\n## {id}\n\n| attribute | value | flows |\n| --- | --- | --- |\n"
+    )
+    .unwrap();
+    for mapping in templates::mappings(id) {
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_string();
+        let flows = match &*text(&mapping["flowType"]) {
+            "ObjectAddOnly" => "when the account is made",
+            _ => "always",
+        };
+        let finds = match mapping["matchingPriority"].as_u64() {
+            Some(0) | None => "",
+            Some(_) => "; finds the account",
+        };
+        let (target, value) = (
+            text(&mapping["targetAttributeName"]),
+            code(&text(&mapping["source"]["expression"])),
+        );
+        writeln!(page, "| {target} | {value} | {flows}{finds} |").unwrap();
+    }
+    let differences = templates::defaults(id);
+    let mut differences = differences.iter().filter(|row| !row.why.is_empty()).peekable();
+    if differences.peek().is_some() {
+        page.push_str("\nWhere this is not what Microsoft documents, or what follows from it, and why:\n\n| attribute | would be | why not |\n| --- | --- | --- |\n");
+    }
+    for row in differences {
+        writeln!(
+            page,
+            "| {} | {} | {} |",
+            row.target,
+            code(&row.documented),
+            row.why
+        )
+        .unwrap();
+    }
+}
+
+fn compare(file: &str, page: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(file);
     if std::env::var_os("MUSTER_UPDATE").is_some() {
-        std::fs::write(&path, &page).unwrap();
+        std::fs::write(&path, page).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == page,
-        "the functions changed: run the tests once with MUSTER_UPDATE=1 and look at the difference"
+        "docs/{file} changed: run the tests once with MUSTER_UPDATE=1 and look at the difference"
     );
 }
 

@@ -27,6 +27,7 @@ mod schema;
 mod servers;
 mod store;
 mod support;
+mod templates;
 mod tidy;
 mod workday;
 mod workday_read;

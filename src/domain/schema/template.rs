@@ -21,6 +21,16 @@ pub const TEMPLATES: &[Template] = &[
         description: "API-driven provisioning to Microsoft Entra ID",
         json: include_str!("templates/API2AAD.json"),
     },
+    Template {
+        id: "Workday2AD",
+        description: "Workday to on-premises Active Directory",
+        json: include_str!("templates/Workday2AD.json"),
+    },
+    Template {
+        id: "Workday2AAD",
+        description: "Workday to Microsoft Entra ID",
+        json: include_str!("templates/Workday2AAD.json"),
+    },
 ];
 
 /// Looks a template up by its id, whatever the case.
