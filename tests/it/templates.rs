@@ -261,7 +261,7 @@ async fn everybody_at_a_simulated_company_can_have_an_account() {
         for id in WORKDAY {
             let file = toml::from_str::<muster::connector::SystemFile>(&tenant.table("")).unwrap();
             let system = file.resolve(Path::new(".")).unwrap();
-            let source = system.source(document(id).schema()).unwrap();
+            let source = system.source(&[document(id).schema()]).unwrap();
             let heard = read(&*source, Cursor::Full).await.unwrap();
             let (compiled, model) = (compiled(id), model(id));
             let (mut mapped, mut strangers) = (BTreeSet::new(), 0);
@@ -306,7 +306,7 @@ async fn workday_is_asked_for_no_more_than_the_template_reads() {
     let file = toml::from_str::<muster::connector::SystemFile>(&tenant.table("")).unwrap();
     let system = file.resolve(Path::new(".")).unwrap();
     let heard = async |document: &Document| {
-        let source = system.source(document.schema()).unwrap();
+        let source = system.source(&[document.schema()]).unwrap();
         read(&*source, Cursor::Full).await.unwrap()
     };
     let lean = heard(&document("Workday2AD")).await;
