@@ -26,6 +26,7 @@ mod full_cycle;
 mod gateway;
 mod ingestion;
 mod mapping;
+mod pull;
 mod report;
 mod running;
 #[path = "../../tests/it/support/mod.rs"]
@@ -49,6 +50,7 @@ const PARTS: &[&str] = &[
     "active-directory",
     "full-cycle",
     "entra",
+    "pull",
 ];
 
 #[tokio::main]
@@ -67,6 +69,7 @@ async fn main() {
             "first-cycle" => first_cycle::openldap(&mut report).await,
             "active-directory" => first_cycle::active_directory(&mut report).await,
             "full-cycle" => full_cycle::measure(&mut report).await,
+            "pull" => pull::measure(&mut report).await,
             _ => entra::measure(&mut report).await,
         }
     }

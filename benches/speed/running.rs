@@ -1,5 +1,6 @@
 //! The gateway at work: the release binary in a process of its own, as callers, its database and the kernel see it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::gateway::{JOB, Process, Setup};
 pub struct Running {
     pub process: Process,
     store: Store,
+    seen: RefCell<Option<Execution>>,
 }
 
 impl Running {
@@ -24,6 +26,7 @@ impl Running {
         Running {
             process,
             store: Store::open(location).await.unwrap(),
+            seen: RefCell::default(),
         }
     }
 
@@ -83,6 +86,22 @@ impl Running {
     pub async fn until_rest(&self) {
         let before = self.last_execution().await;
         self.execution_after(before).await;
+    }
+
+    /// The first cycle that ends after those seen so far.
+    pub async fn ended_cycle(&self) -> Execution {
+        let ended = self.execution_after(self.seen.take()).await;
+        self.seen.replace(Some(ended.clone()));
+        ended
+    }
+
+    /// Has the job run at once, and its source read.
+    pub async fn start_job(&self) {
+        let caller = &self.process.caller;
+        let (status, answer) = caller
+            .send("POST", &format!("{}/start", caller.job_path()), None)
+            .await;
+        assert_eq!(status, 204, "{answer}");
     }
 
     async fn execution_after(&self, before: Option<Execution>) -> Execution {

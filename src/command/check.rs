@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::config::Config;
-use crate::connector::Severity;
+use crate::connector::{Problem, Severity, System};
+use crate::domain::schema::{Document, Schema};
 use crate::engine;
 
 /// Checks config, schemas, expressions, credentials and reachability; reports every problem.
@@ -46,7 +47,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
     })
 }
 
-/// Compiles every app's schema and asks every target what it makes of it.
+/// Compiles every app's schema and asks every system what it makes of it.
 async fn systems(config: &Config) -> Vec<Line> {
     let mut lines = Vec::new();
     for app in &config.apps {
@@ -77,21 +78,46 @@ async fn systems(config: &Config) -> Vec<Line> {
         match system.target(&policy.target_attributes(), app.never.as_deref()) {
             Err(problem) => lines.push(error(&app.target, problem.to_string())),
             Ok(target) => {
-                for problem in target.check(app.settings.container.as_slice()).await {
-                    let severity = match problem.severity {
-                        Severity::Error => "error",
-                        Severity::Warning => "warning",
-                    };
-                    lines.push(Line {
-                        severity,
-                        place: format!("system {}", app.target),
-                        message: problem.message,
-                    });
-                }
+                let problems = target.check(app.settings.container.as_slice()).await;
+                lines.extend(problems.into_iter().map(|problem| found(&app.target, problem)));
             }
         }
     }
+    let pulled = config.systems.iter().filter(|(_, system)| system.is_pulled());
+    for (name, system) in pulled {
+        lines.extend(source(config, name, system).await);
+    }
     lines
+}
+
+/// Asks a source what it makes of all that is to be read of it.
+async fn source(config: &Config, name: &str, system: &System) -> Vec<Line> {
+    let readers = config.apps.iter().filter(|app| app.source == name);
+    // What is wrong with a schema has been told already.
+    let schemas: Vec<Document> = readers.filter_map(|app| engine::declared(app).ok()).collect();
+    if schemas.is_empty() {
+        return Vec::new();
+    }
+    let read: Vec<&Schema> = schemas.iter().map(Document::schema).collect();
+    match system.source(&read) {
+        Err(problem) => vec![error(&format!("system {name}"), problem.to_string())],
+        Ok(source) => {
+            let problems = source.check().await;
+            problems.into_iter().map(|problem| found(name, problem)).collect()
+        }
+    }
+}
+
+fn found(system: &str, problem: Problem) -> Line {
+    let severity = match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    Line {
+        severity,
+        place: format!("system {system}"),
+        message: problem.message,
+    }
 }
 
 /// Settings that leave Entra's behaviour, and gaps that only the whole app shows.

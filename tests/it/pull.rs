@@ -381,3 +381,35 @@ async fn b20_a_rehire_gets_the_account_back_and_another_id_is_another_account() 
         before.values["objectGUID"]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_asks_the_source_as_well() {
+    let tenant = Tenant::new(30);
+    tenant
+        .lab
+        .configure(&json!({"lacks": ["management-chain"]}))
+        .unwrap();
+    let setup = Setup::nowhere().pulls(&tenant.table(""), "Workday2AD", tenant.clock());
+    let path = setup.dir.path().join("muster.toml");
+    std::fs::write(&path, setup.text("127.0.0.1:0")).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
+        .args(["check", "--json", "--config", path.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let found: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let problems = found["problems"].as_array().unwrap();
+    let of_source = problems.iter().filter(|one| one["place"] == "system hr");
+    let told: Vec<&str> = of_source.map(|one| one["message"].as_str().unwrap()).collect();
+    assert!(
+        told.iter()
+            .any(|one| one.starts_with("ManagerReference: nothing is selected")),
+        "{found}"
+    );
+}
+
+#[test]
+fn what_is_pulled_has_an_interval_and_what_is_uploaded_has_none() {
+    let wrong = Setup::nowhere().app("interval = \"5m\"");
+    let problems = muster::config::Config::parse(&wrong.text("127.0.0.1:0"), wrong.dir.path());
+    assert!(format!("{:?}", problems.unwrap_err()).contains("taken at once"));
+}

@@ -17,8 +17,8 @@ use super::zone::Zone;
 use crate::connector::{Problem, Severity};
 use crate::error::Kind;
 
-/// Workers who are looked at.
-const SAMPLE: u32 = 50;
+/// Workers who are looked at, as far as one page has so many.
+const SAMPLE: u32 = 500;
 
 /// Clocks further apart are told about: passwords and tokens are next.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -67,6 +67,7 @@ fn skew(clock: Clock) -> Option<Problem> {
 }
 
 /// What some workers have.
+#[derive(Default)]
 struct Sample {
     workers: usize,
     /// By attribute, in how many it selects nothing, and why not in the first.
@@ -81,23 +82,29 @@ async fn sample(workday: &Workday, clock: Clock) -> Result<Sample, Problem> {
         day: pacific_day(clock.now),
         entry: clock.now,
     };
-    let request = Request {
-        selection: &Selection::EverHired,
-        as_of: Some(as_of),
-        page: Page {
-            number: 1,
-            size: SAMPLE.min(desk.page_size.get()),
-        },
-        flags: &desk.flags,
-    };
-    let reader: Arc<Reader> = desk.reader.clone();
-    let read = move |body| look(body, &reader, as_of);
-    let Answered { value, .. } = desk
-        .client
-        .ask(&request, read)
-        .await
-        .map_err(|trouble| wrong(trouble.error.to_string()))?;
-    Ok(value)
+    let size = SAMPLE.min(desk.page_size.get());
+    let mut sample = Sample::default();
+    for number in 1..=SAMPLE.div_ceil(size) {
+        let request = Request {
+            selection: &Selection::EverHired,
+            as_of: Some(as_of),
+            page: Page {
+                number: number.into(),
+                size,
+            },
+            flags: &desk.flags,
+        };
+        let reader: Arc<Reader> = desk.reader.clone();
+        let read = move |body| look(body, &reader, as_of);
+        let answered = desk.client.ask(&request, read).await;
+        let Answered { value, .. } = answered.map_err(|trouble| wrong(trouble.error.to_string()))?;
+        let is_last = value.workers < size as usize;
+        sample.add(value);
+        if is_last {
+            break;
+        }
+    }
+    Ok(sample)
 }
 
 fn look(body: Body, reader: &Reader, as_of: AsOf) -> Result<Sample, AnswerError> {
@@ -129,6 +136,20 @@ fn look(body: Body, reader: &Reader, as_of: AsOf) -> Result<Sample, AnswerError>
 }
 
 impl Sample {
+    /// More workers, of whom the same is known.
+    fn add(&mut self, more: Sample) {
+        self.workers += more.workers;
+        self.known.extend(more.known);
+        if self.empty.is_empty() {
+            self.empty = more.empty;
+            return;
+        }
+        for ((_, empty, absence), (_, more, why)) in self.empty.iter_mut().zip(more.empty) {
+            *empty += more;
+            *absence = absence.take().or(why);
+        }
+    }
+
     fn problems(self, zone: &Zone) -> Vec<Problem> {
         let workers = self.workers;
         if workers == 0 {
