@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::accounts::{self, Accounts};
 use super::apply::{self, Fate, Worked};
+use super::kindred;
 use super::lease::Lease;
 use super::names;
 use super::pull::Pull;
@@ -338,7 +339,7 @@ impl<'c> Cycle<'c> {
     async fn attempt(&self, accounts: &Accounts<'_>, mut page: Page) -> Result<(Page, Vec<Worked>)> {
         let session = accounts.session();
         let moment = reconcile::moment(self.cx.clock.now());
-        reconcile::turn_to(&self.cx.runner.policy, &mut page.subjects, &moment);
+        kindred::turn_to(&self.cx.runner.policy, &mut page.subjects, &moment);
         reconcile::find(self.cx, accounts, &mut page.subjects, &moment, &self.recent).await?;
         controller::wait_for_replication(self.cx, session, &mut page).await?;
         reconcile::resume(

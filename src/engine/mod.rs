@@ -10,6 +10,7 @@ mod clock;
 mod controller;
 mod cycle;
 mod fold;
+mod kindred;
 mod lease;
 mod log;
 mod names;
