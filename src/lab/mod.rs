@@ -8,4 +8,5 @@ pub mod controls;
 pub mod directory;
 pub mod entra;
 pub mod faults;
+mod server;
 pub mod workday;

@@ -8,6 +8,8 @@
 //! - `POST /lab/expire`: `{"tokens": true}` revokes every token now, `{"tokensAfter": 3}` after three more calls,
 //!   `{"changes": true}` forgets every delta token.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, ServiceConfig};
 use actix_web::{HttpResponse, Responder, web};
 use serde::Deserialize;
@@ -19,13 +21,17 @@ use super::properties;
 use super::service::Service;
 use super::user::User;
 
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/lab/state", web::get().to(state))
-        .route("/lab/settings", web::get().to(settings))
-        .route("/lab/settings", web::post().to(set_settings))
-        .route("/lab/users", web::post().to(alter))
-        .route("/lab/expire", web::post().to(expire));
+pub fn routes(service: Arc<Service>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    let service = Data::from(service);
+    move |config| {
+        config
+            .app_data(service.clone())
+            .route("/lab/state", web::get().to(state))
+            .route("/lab/settings", web::get().to(settings))
+            .route("/lab/settings", web::post().to(set_settings))
+            .route("/lab/users", web::post().to(alter))
+            .route("/lab/expire", web::post().to(expire));
+    }
 }
 
 async fn state(service: Data<Service>) -> impl Responder {

@@ -44,8 +44,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::controls::{self, Controls};
+use super::controls::Controls;
 use super::faults::{Fault, Repertoire};
+use super::server::{serve, serve_controls};
 use crate::error::{Error, Kind, Result};
 pub use admin::Alteration;
 pub use desk::Settings;
@@ -144,8 +145,9 @@ pub fn start(options: Options, listener: TcpListener, stop: CancellationToken) -
     scripted.map_err(|why| Error::invalid(why).at("faults"))?;
     let service = Arc::new(prepare(options, controls.clone()));
     let tasks = TaskTracker::new();
-    serve_users(&tasks, service.clone(), listener, stop.clone())?;
-    serve_controls(&tasks, service.clone(), beside, stop);
+    serve(&tasks, listener, stop.clone(), server::routes(service.clone()))?;
+    let more = admin::routes(service.clone());
+    serve_controls(&tasks, controls.clone(), beside, stop, more);
     tasks.close();
     let tenant = &service.tenant;
     Ok(Entra {
@@ -196,40 +198,4 @@ fn prepare(options: Options, controls: Arc<Controls>) -> Service {
     state.settings = options.settings.bounded();
     state.apply_delays();
     Service::new(controls, tenant, options.seed, state)
-}
-
-fn serve_users(
-    tasks: &TaskTracker,
-    service: Arc<Service>,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> Result<()> {
-    let (server, handle) = server::bind(service, listener)?;
-    tasks.spawn(async move {
-        tokio::select! {
-            outcome = server => if let Err(error) = outcome {
-                tracing::error!("the simulator stopped: {error}");
-            },
-            () = stop.cancelled() => handle.stop(false).await,
-        }
-    });
-    Ok(())
-}
-
-fn serve_controls(
-    tasks: &TaskTracker,
-    service: Arc<Service>,
-    listener: TcpListener,
-    stop: CancellationToken,
-) {
-    let controls = service.controls.clone();
-    let data = actix_web::web::Data::from(service);
-    let more = move |config: &mut actix_web::web::ServiceConfig| {
-        config.app_data(data.clone()).configure(admin::routes);
-    };
-    tasks.spawn(async move {
-        if let Err(error) = controls::serve(controls, listener, stop, more).await {
-            tracing::error!("{error}");
-        }
-    });
 }

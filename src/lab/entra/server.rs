@@ -1,56 +1,28 @@
 //! The HTTP side: calls come in, answers go out, and connections are cut when a fault says so.
 
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use actix_web::dev::ServerHandle;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Bytes, Data, PayloadConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::web::{Bytes, Data, PayloadConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
 use super::exchange::{self, Answer, Call, Content, Refusal};
 use super::service::{Outcome, Service};
-use crate::error::{Error, Result};
+use crate::lab::server::cut;
 
 /// A body may be so large.
 const BODY: usize = 4 << 20;
 
-/// A second handle on the caller's connection, to cut it with.
-struct Line(TcpStream);
-
-/// Serves on this listener; ends when the handle is told to stop.
-pub fn bind(
-    service: Arc<Service>,
-    listener: TcpListener,
-) -> Result<(impl Future<Output = std::io::Result<()>>, ServerHandle)> {
+/// What is served.
+pub fn routes(service: Arc<Service>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let service = Data::from(service);
-    let server = HttpServer::new(move || {
-        App::new()
+    move |config| {
+        config
             .app_data(service.clone())
             .app_data(PayloadConfig::new(BODY))
-            .default_service(web::to(handle))
-    })
-    .on_connect(|connection, extensions| {
-        let stream = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
-        if let Some(stream) = stream {
-            // Or the end of a long answer waits for the caller to acknowledge its beginning.
-            let _ = stream.set_nodelay(true);
-        }
-        let copy = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok());
-        if let Some(copy) = copy {
-            extensions.insert(Line(copy.into()));
-        }
-    })
-    .workers(2)
-    .disable_signals()
-    .shutdown_timeout(1)
-    .listen(listener)
-    .map_err(|error| Error::internal(format!("the simulator cannot listen: {error}")).because(error))?
-    .run();
-    let handle = server.handle();
-    Ok((server, handle))
+            .default_service(web::to(handle));
+    }
 }
 
 async fn handle(
@@ -66,13 +38,7 @@ async fn handle(
     }
     match service.serve(call).await {
         Outcome::Answer(answer) => write(answer, ids),
-        Outcome::Cut => {
-            if let Some(Line(line)) = request.conn_data::<Line>() {
-                // It may be cut already, by the other side.
-                let _ = line.shutdown(Shutdown::Both);
-            }
-            HttpResponse::new(StatusCode::BAD_GATEWAY)
-        }
+        Outcome::Cut => cut(&request),
     }
 }
 

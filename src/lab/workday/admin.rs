@@ -12,6 +12,8 @@
 //! - `GET /lab/requests`: the last hundred requests, without their passwords.
 //! - `POST /lab/expire`: every token is worth nothing from now on.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Query, ServiceConfig};
 use actix_web::{HttpResponse, Responder, web};
@@ -26,17 +28,21 @@ use super::service::Service;
 use super::tenant::{Tenant, organization_id};
 use super::worker::View;
 
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/lab/state", web::get().to(state))
-        .route("/lab/workers", web::get().to(workers))
-        .route("/lab/workers", web::post().to(take_on))
-        .route("/lab/events", web::post().to(hear))
-        .route("/lab/unlogged", web::post().to(alter))
-        .route("/lab/settings", web::get().to(settings))
-        .route("/lab/settings", web::post().to(set_settings))
-        .route("/lab/requests", web::get().to(requests))
-        .route("/lab/expire", web::post().to(expire));
+pub fn routes(service: Arc<Service>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    let service = Data::from(service);
+    move |config| {
+        config
+            .app_data(service.clone())
+            .route("/lab/state", web::get().to(state))
+            .route("/lab/workers", web::get().to(workers))
+            .route("/lab/workers", web::post().to(take_on))
+            .route("/lab/events", web::post().to(hear))
+            .route("/lab/unlogged", web::post().to(alter))
+            .route("/lab/settings", web::get().to(settings))
+            .route("/lab/settings", web::post().to(set_settings))
+            .route("/lab/requests", web::get().to(requests))
+            .route("/lab/expire", web::post().to(expire));
+    }
 }
 
 /// Which worker, when, and whose date counts.
