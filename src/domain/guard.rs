@@ -216,7 +216,7 @@ impl Action {
                 Some(Action::Rename)
             }
             Effect::Set { attribute, .. } => Some(Action::Overwrite(attribute.clone())),
-            Effect::Refer { before: None, .. } => None,
+            Effect::Refer { before: None, .. } | Effect::Password { .. } => None,
             Effect::Refer {
                 attribute,
                 after: None,

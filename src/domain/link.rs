@@ -1,5 +1,6 @@
 //! A link remembers which account is whose, and a situation says what looking for the account found.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Anchor, Model};
@@ -19,6 +20,8 @@ pub struct Link {
     pub wanted: Option<bool>,
     /// The account's last change of state was our own receipt's disable (B11).
     pub disabled_by_us: bool,
+    /// When that was.
+    pub disabled_at: Option<Timestamp>,
     /// Enabled as last seen, for the guard's N (B16); `None` while it is deleted.
     pub enabled: Option<bool>,
 }
@@ -86,6 +89,11 @@ impl Link {
             link.enabled = account.enabled.filter(|_| !account.deleted);
         }
         for effect in done {
+            match effect {
+                Effect::Disable => link.disabled_at = receipt.map(|receipt| receipt.at),
+                Effect::Enable => link.disabled_at = None,
+                _ => {}
+            }
             (link.enabled, link.disabled_by_us) = match effect {
                 Effect::Create { enabled, .. } => (Some(*enabled), !enabled),
                 Effect::Disable => (Some(false), true),
@@ -130,6 +138,7 @@ impl Link {
             made,
             wanted: None,
             disabled_by_us: false,
+            disabled_at: None,
             enabled,
         }
     }

@@ -13,6 +13,7 @@ pub mod guard;
 pub mod link;
 pub mod mapping;
 pub mod matching;
+pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod schema;

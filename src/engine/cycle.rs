@@ -26,8 +26,9 @@ use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
+use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{Conn, changes, guard, links, listed, logs, pulls, uploads};
+use crate::store::{Conn, changes, guard, links, listed, logs, uploads};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -56,8 +57,12 @@ pub(super) struct Cycle<'c> {
     listed: Option<bool>,
     /// The source's side, where it has to be asked and it is time to.
     pull: Option<Pull>,
-    /// Why it cannot be asked.
-    unasked: Option<Error>,
+    /// Why it cannot be asked, or could not be the last time.
+    unasked: Option<Failure>,
+    /// It has not been read whole.
+    unread: bool,
+    /// Everybody is to be looked at.
+    owes_full: bool,
 }
 
 /// What reading ahead found.
@@ -105,12 +110,19 @@ impl<'c> Cycle<'c> {
             listed: None,
             pull: None,
             unasked: None,
+            unread: false,
+            owes_full: false,
         };
         match Pull::begin(cx).await {
             Ok(pull) => cycle.pull = pull,
             Err(error) if error.code == "LeaseLost" => return Err(error),
             // What is due by the clock happens all the same (B19).
-            Err(error) => cycle.unasked = Some(error),
+            Err(error) => tracing::warn!(code = %error.code, %error, "the source cannot be read"),
+        }
+        if let Some(puller) = &cx.runner.puller {
+            let (standing, unread) = puller.standing(&cx.store).await?;
+            cycle.unasked = standing.failure.filter(|_| cycle.pull.is_none());
+            cycle.unread = unread;
         }
         let outcome = cycle.pages(full).await;
         cycle.finish(began, outcome.as_ref().err()).await?;
@@ -118,9 +130,7 @@ impl<'c> Cycle<'c> {
     }
 
     async fn pages(&mut self, full: bool) -> Result<()> {
-        if full {
-            self.wake_everybody().await?;
-        }
+        self.owes_full = full;
         let mut behind = None;
         let outcome = self.stations(&mut behind).await;
         // Whatever ended the cycle, what was written is recorded.
@@ -135,6 +145,10 @@ impl<'c> Cycle<'c> {
         let mut burst = Burst::begin();
         let mut page: Option<Page> = None;
         loop {
+            if self.owes_full && !self.holds_back() {
+                self.wake_everybody().await?;
+                self.owes_full = false;
+            }
             let wakes: Vec<Wake> = page.iter().flat_map(Page::wakes).cloned().collect();
             self.make_ready(&wakes).await?;
             let before = behind.take();
@@ -143,12 +157,13 @@ impl<'c> Cycle<'c> {
                 .flat_map(Page::wakes)
                 .map(|wake| wake.anchor.clone())
                 .collect();
+            let holds_back = self.holds_back();
             let mut pull = self.pull.take();
             let is_full = page.is_some() && accounts::may_be_listed(wakes.iter());
             let (recorded, carried, ahead) = tokio::join!(
                 self.record(before.as_ref()),
                 self.carry_out(page.take()),
-                self.read_ahead(in_hand, pull.as_mut()),
+                self.read_ahead(in_hand, pull.as_mut(), holds_back),
             );
             self.pull = pull;
             if let Ok(carried) = &carried {
@@ -218,6 +233,14 @@ impl<'c> Cycle<'c> {
         })
     }
 
+    /// Nobody but those who have a date to keep is planned before everybody has been read.
+    fn holds_back(&self) -> bool {
+        match &self.pull {
+            Some(pull) => pull.holds_back(),
+            None => self.unread,
+        }
+    }
+
     fn is_reading(&self) -> bool {
         self.pull.as_ref().is_some_and(|pull| !pull.is_over())
     }
@@ -264,8 +287,13 @@ impl<'c> Cycle<'c> {
     }
 
     /// The first station: what HR said becomes workers, and the next page of those who are due is read, without
-    /// anybody who is on another page still.
-    async fn read_ahead(&self, in_hand: HashSet<String>, pull: Option<&mut Pull>) -> Result<Ahead> {
+    /// anybody who is on another page still, or another record of whom is.
+    async fn read_ahead(
+        &self,
+        in_hand: HashSet<String>,
+        pull: Option<&mut Pull>,
+        holds_back: bool,
+    ) -> Result<Ahead> {
         let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
         let hears = move |conn: &mut _| has_to_hear(conn, &id, &source);
         let folded = match pull {
@@ -274,10 +302,14 @@ impl<'c> Cycle<'c> {
             None => 0,
         };
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        let busy = in_hand.clone();
         let due = self
             .cx
             .store
-            .read(move |conn| wakes::due(conn, &id, now, &in_hand, PAGE, FULL_PAGE))
+            .read(move |conn| match holds_back {
+                true => wakes::due_by_date(conn, &id, now, &busy, PAGE),
+                false => wakes::due(conn, &id, now, &busy, PAGE, FULL_PAGE),
+            })
             .await?;
         let mut ahead = Ahead {
             folded,
@@ -285,7 +317,13 @@ impl<'c> Cycle<'c> {
         };
         if !due.is_empty() {
             match reconcile::load(self.cx, due.clone()).await {
-                Ok(page) => ahead.page = Some(page),
+                Ok(mut page) => {
+                    page.subjects.retain(|subject| {
+                        !subject.kin.iter().any(|kin| in_hand.contains(&kin.worker.anchor))
+                    });
+                    let is_empty = page.wakes().next().is_none();
+                    ahead.page = Some(page).filter(|_| !is_empty);
+                }
                 Err(error) => ahead.unreadable = Some((error, due)),
             }
         }
@@ -479,12 +517,9 @@ impl<'c> Cycle<'c> {
     /// Writes down how the cycle went.
     async fn finish(&self, began: Timestamp, error: Option<&Error>) -> Result<()> {
         let now = self.cx.clock.now();
-        let unread = self
-            .pull
-            .as_ref()
-            .and_then(Pull::failure)
-            .or(self.unasked.as_ref());
-        let error = error.or(unread);
+        let failed = error.map(failure);
+        let unheard = || self.pull.as_ref().and_then(Pull::failure).map(failure);
+        let failed = failed.or_else(unheard).or_else(|| self.unasked.clone());
         let (heard, changed) = self
             .pull
             .as_ref()
@@ -494,28 +529,28 @@ impl<'c> Cycle<'c> {
             cycle: self.cx.origin.cycle.clone(),
             began,
             ended: now,
-            failed: error.map(|error| error.code.to_string()),
-            message: error.map(|error| error.to_string()),
+            failed: failed.as_ref().map(|failure| failure.code.clone()),
+            message: failed.as_ref().map(|failure| failure.message.clone()),
             seen: self.counts.seen + same,
             unchanged: self.counts.unchanged + same,
             exported: self.counts.exported,
             refused: self.counts.refused,
         };
-        let locked_out = error.filter(|error| error.kind == Kind::Unauthenticated);
-        let quarantine = locked_out.map(|error| Quarantine {
-            reason: "EncounteredQuarantineException".into(),
-            since: now,
-            message: error.to_string(),
-        });
+        let quarantine = failed
+            .filter(|failure| failure.locked_out)
+            .map(|failure| Quarantine {
+                reason: "EncounteredQuarantineException".into(),
+                since: now,
+                message: failure.message,
+            });
+        if let Some(pull) = &self.pull {
+            pull.leave(self.cx).await?;
+        }
         let (id, token, listed) = (
             self.cx.origin.job.clone(),
             self.cx.token,
             self.listed == Some(true),
         );
-        let reading = self.pull.as_ref().map(|pull| {
-            let system = pull.system().to_string();
-            (system, pull.next(self.cx, true), pull.next(self.cx, false))
-        });
         let finished = self
             .cx
             .store
@@ -523,11 +558,6 @@ impl<'c> Cycle<'c> {
                 jobs::fence(conn, &id, token)?;
                 if listed {
                     listed::clear(conn, &id)?;
-                }
-                if let Some((system, done, undone)) = &reading {
-                    let waiting = wakes::due_count(conn, &id, Timestamp::MAX, Cause::Said)?;
-                    let next = if waiting == 0 { done } else { undone };
-                    pulls::finish(conn, system, (&id, token), next)?;
                 }
                 expire(conn, now)?;
                 jobs::update_status(conn, &id, |status| status.after(&execution, quarantine.as_ref()))
@@ -537,6 +567,14 @@ impl<'c> Cycle<'c> {
             Err(error) if error.code == "LeaseLost" => Ok(()),
             outcome => outcome,
         }
+    }
+}
+
+pub(super) fn failure(error: &Error) -> Failure {
+    Failure {
+        code: error.code.to_string(),
+        message: error.to_string(),
+        locked_out: error.kind == Kind::Unauthenticated,
     }
 }
 

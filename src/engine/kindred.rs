@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::Timestamp;
-
 use super::reconcile::Subject;
-use crate::domain::employment;
+use crate::domain::finding::{Finding, Weight};
 use crate::domain::link::Link;
+use crate::domain::person::{self, Speaks};
 use crate::domain::plan::Moment;
 use crate::domain::policy::Policy;
 use crate::domain::worker::Worker;
 use crate::error::Result;
+use crate::store::workers::MOST_RECORDS;
 use crate::store::{Conn, links, workers};
 
 /// Another record of a subject's person.
@@ -22,7 +22,11 @@ pub struct Kin {
 }
 
 /// Who is whose kin, on one page.
-pub struct Kindred(HashMap<String, Vec<Kin>>);
+pub struct Kindred {
+    by_person: HashMap<String, Vec<Kin>>,
+    /// Keys of more records than one person has.
+    shared: BTreeSet<String>,
+}
 
 impl Kindred {
     pub fn load<'w>(
@@ -31,45 +35,60 @@ impl Kindred {
         system: &str,
         workers: impl Iterator<Item = &'w Worker>,
     ) -> Result<Kindred> {
-        let persons: BTreeSet<&str> = workers.filter_map(person).collect();
+        let persons: BTreeSet<&str> = workers.filter_map(person_of).collect();
         let persons: Vec<&str> = persons.into_iter().collect();
-        let mut records: HashMap<String, Vec<Worker>> = HashMap::new();
-        for worker in workers::of_persons(conn, system, &persons)? {
-            if let Some(person) = person(&worker) {
-                records.entry(person.to_string()).or_default().push(worker);
-            }
+        let mut anchors: HashMap<String, Vec<String>> = HashMap::new();
+        for (person, anchor) in workers::of_persons(conn, system, &persons)? {
+            anchors.entry(person).or_default().push(anchor);
         }
-        records.retain(|_, several| several.len() > 1);
-        let anchors: Vec<&str> = records
-            .values()
-            .flatten()
-            .map(|worker| worker.anchor.as_str())
+        let several = |least: usize| move |(_, anchors): &(&String, &Vec<String>)| anchors.len() >= least;
+        let shared = anchors.iter().filter(several(MOST_RECORDS + 1));
+        let shared: BTreeSet<String> = shared.map(|(person, _)| person.clone()).collect();
+        let joined = anchors
+            .iter()
+            .filter(several(2))
+            .filter(|(person, _)| !shared.contains(*person));
+        let joined: Vec<&str> = joined
+            .flat_map(|(_, anchors)| anchors)
+            .map(String::as_str)
             .collect();
-        let mut links: HashMap<String, Link> = links::by_workers(conn, job, &anchors)?
+        let mut links: HashMap<String, Link> = links::by_workers(conn, job, &joined)?
             .into_iter()
             .map(|link| (link.worker.clone(), link))
             .collect();
-        let mut kin = |worker: Worker| Kin {
-            link: links.remove(&worker.anchor),
-            worker,
-        };
-        let kindred = records
-            .into_iter()
-            .map(|(person, several)| (person, several.into_iter().map(&mut kin).collect()));
-        Ok(Kindred(kindred.collect()))
+        let mut by_person: HashMap<String, Vec<Kin>> = HashMap::new();
+        for worker in workers::load(conn, system, &joined)? {
+            if let Some(person) = person_of(&worker) {
+                let link = links.remove(&worker.anchor);
+                by_person
+                    .entry(person.to_string())
+                    .or_default()
+                    .push(Kin { link, worker });
+            }
+        }
+        Ok(Kindred { by_person, shared })
     }
 
-    pub fn of(&self, worker: &Worker) -> Vec<Kin> {
-        let all = person(worker).and_then(|person| self.0.get(person));
-        let others = all
-            .into_iter()
-            .flatten()
-            .filter(|kin| kin.worker.anchor != worker.anchor);
-        others.cloned().collect()
+    /// The others, or what is wrong with the key.
+    pub fn of(&self, worker: &Worker) -> Result<Vec<Kin>, Finding> {
+        let Some(person) = person_of(worker) else {
+            return Ok(Vec::new());
+        };
+        if self.shared.contains(person) {
+            let message = format!(
+                "more than {MOST_RECORDS} records have the key '{person}', which is to tell people apart: they are taken for different people; correct `person_key` or the records"
+            );
+            return Err(Finding::new(Weight::Warning, "PersonKeyShared", message));
+        }
+        let all = self.by_person.get(person).into_iter().flatten();
+        Ok(all
+            .filter(|kin| kin.worker.anchor != worker.anchor)
+            .cloned()
+            .collect())
     }
 }
 
-fn person(worker: &Worker) -> Option<&str> {
+fn person_of(worker: &Worker) -> Option<&str> {
     worker.employment.as_ref()?.person.as_deref()
 }
 
@@ -82,32 +101,31 @@ pub fn turn_to(policy: &Policy, subjects: &mut [Subject], moment: &Moment) {
             kin.worker.turn_to(moment.now);
         }
         subject.speaker = None;
+        if subject.heir_of.take().is_some() {
+            subject.link = None;
+        }
         if !subject.kin.is_empty() {
-            choose_speaker(policy, subject, moment.now);
+            choose_speaker(policy, subject, moment);
         }
     }
 }
 
-fn choose_speaker(policy: &Policy, subject: &mut Subject, now: Timestamp) {
-    let is_ours = |worker: &Worker| worker.hidden.is_none() && policy.schema.scope.admits(worker).is_ok();
-    let kin = subject.kin.iter().map(|kin| (&kin.worker, kin.link.is_some()));
-    let all = kin.chain([(&subject.worker, subject.link.is_some())]);
-    let Some(speaker) = employment::holder(all.filter(|(worker, _)| is_ours(worker)), now) else {
+fn choose_speaker(policy: &Policy, subject: &mut Subject, moment: &Moment) {
+    let kin = subject.kin.iter().map(|kin| (&kin.worker, kin.link.as_ref()));
+    let records: Vec<_> = kin.chain([(&subject.worker, subject.link.as_ref())]).collect();
+    let Some(Speaks { speaker, inherits }) = person::speaks(policy, &records, moment.now) else {
         return;
     };
-    let of_speaker = subject.kin.iter().find(|kin| kin.worker.anchor == speaker.anchor);
-    match of_speaker {
-        // An account of its own is its own affair.
-        Some(kin) if kin.link.is_some() && subject.link.is_some() => {}
-        Some(kin) => subject.speaker = Some(kin.worker.anchor.clone()),
-        None if subject.link.is_none() => {
-            let before = subject.kin.iter().find_map(|kin| kin.link.as_ref());
-            subject.heir_of = before.map(|link| link.worker.clone());
-            subject.link = before.map(|link| Link {
-                worker: subject.worker.anchor.clone(),
-                ..link.clone()
+    let own = subject.worker.anchor.as_str();
+    if speaker == own {
+        if let Some(before) = inherits.cloned() {
+            subject.link = Some(Link {
+                worker: own.to_string(),
+                ..before.clone()
             });
+            subject.heir_of = Some(before);
         }
-        None => {}
+    } else if subject.link.is_none() || inherits.is_some_and(|link| link.worker == own) {
+        subject.speaker = Some(speaker.to_string());
     }
 }

@@ -517,6 +517,7 @@ fn modified(effect: &Effect, model: &Model) -> Vec<Json> {
             Some(state(true).into()),
             Some(state(false).into()),
         )],
+        Effect::Password { .. } => Vec::new(),
         Effect::Enable => vec![property(
             model.state.name,
             Some(state(false).into()),

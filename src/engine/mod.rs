@@ -1,7 +1,7 @@
 //! The async glue: the only room where sources, planning, targets and the store meet.
 //!
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): uploads are
-//! folded into workers (`fold.rs`), or a system is asked for them (`pull.rs`); due workers are planned page by page (`reconcile.rs`), changes are sent
+//! folded into workers (`fold.rs`), or a system is asked for them (`pull.rs`, `hear.rs`); due workers are planned page by page (`reconcile.rs`), changes are sent
 //! (`apply.rs`) and recorded (`record.rs`), and everything that happened is in the log (`log.rs`).
 
 mod accounts;
@@ -10,6 +10,7 @@ mod clock;
 mod controller;
 mod cycle;
 mod fold;
+mod hear;
 mod kindred;
 mod lease;
 mod log;

@@ -83,7 +83,8 @@ fn wishes(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Vec<Wish> 
     for (at, subject) in subjects.iter_mut().enumerate() {
         subject.names.clear();
         subject.unclear.clear();
-        if subject.link.is_some() || !subject.found.accounts.is_empty() || subject.found.owner.is_some() {
+        let is_out = subject.found.owner.is_some() || subject.speaker.is_some();
+        if subject.link.is_some() || !subject.found.accounts.is_empty() || is_out {
             continue;
         }
         let first = subject

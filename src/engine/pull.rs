@@ -1,14 +1,16 @@
 //! Reading a system that has to be asked what HR says.
 //!
 //! All jobs that read one system share a [`Puller`], whose connector reads what any of their schemas wants. In a cycle that
-//! is due to read, a [`Pull`] takes in the pages as they come: who is not as last said is kept and woken, beside the
-//! planning of those who came before. The next read goes on from this one once it is proved complete and everybody in it
-//! has an outcome.
+//! is due to read, a [`Pull`] takes in the pages as they come (`hear.rs`), beside the planning of those who came before. What
+//! was taken in is in the store with its wakes; so once a read is proved complete, the next goes on from it.
+//!
+//! Where everybody has to be read, because nobody was or other attributes are asked for, nobody is planned before that is
+//! done: half of a person's records, or half of a record, would make wrong accounts.
 //!
 //! Whoever is known and was not in a complete read of everybody is asked for by anchor, and only then said to be out of
 //! sight: absence makes no leaver (B4).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -16,15 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Context, log, schemas};
+use super::cycle::failure;
+use super::{Context, hear, schemas};
 use crate::config::App;
 use crate::connector::{Cursor, End, Page, Source, System, Watermark};
-use crate::domain::schema::Schema;
-use crate::domain::worker::{Statement, Worker};
+use crate::domain::schema::{Document, Schema};
 use crate::error::{Error, Kind, Result};
-use crate::store::pulls::{self, Next};
-use crate::store::workers::{self, Stored};
-use crate::store::{Conn, Store, jobs, logs};
+use crate::store::pulls::{self, Standing};
+use crate::store::{Store, jobs, workers};
 
 /// Workers taken in at once.
 const WORKERS: usize = 1_000;
@@ -35,7 +36,7 @@ const PAGES: usize = 4;
 /// Known workers who are asked for together.
 const ASKED: i64 = 500;
 
-/// When a read that failed is tried again, unless the source says when.
+/// When a read that failed is tried again, unless the source says when; doubled each time, up to the interval.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 /// However long it asks us to stay away, it is tried again after this (B25).
 const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
@@ -85,11 +86,8 @@ impl Puller {
         if let Some(known) = built.as_ref().filter(|known| known.versions == versions) {
             return Ok(Arc::clone(&known.source));
         }
-        let mut documents = Vec::new();
-        for app in &self.apps {
-            documents.extend(schemas::newest(store, app).await?);
-        }
-        let read: Vec<&Schema> = documents.iter().map(|(_, document)| document.schema()).collect();
+        let documents = self.documents(store, None).await?;
+        let read: Vec<&Schema> = documents.iter().map(Document::schema).collect();
         let fresh: Arc<dyn Source> = self.config.source(&read)?.into();
         let source = match built.take() {
             Some(known) if known.source.fingerprint() == fresh.fingerprint() => known.source,
@@ -101,6 +99,35 @@ impl Puller {
         });
         Ok(source)
     }
+
+    /// Whether the connector could be built if this were an app's schema.
+    pub async fn check(&self, store: &Store, app: &App, schema: &Document) -> Result<()> {
+        let others = self.documents(store, Some(app)).await?;
+        let mut read: Vec<&Schema> = others.iter().map(Document::schema).collect();
+        read.push(schema.schema());
+        self.config.source(&read).map(drop)
+    }
+
+    /// The newest schemas of all apps but one.
+    async fn documents(&self, store: &Store, without: Option<&App>) -> Result<Vec<Document>> {
+        let mut documents = Vec::new();
+        for app in &self.apps {
+            if without.is_none_or(|without| without.id != app.id) {
+                documents.extend(schemas::newest(store, app).await?.map(|(_, document)| document));
+            }
+        }
+        Ok(documents)
+    }
+
+    /// How far reading has come, and whether everybody has to be read before anybody is planned.
+    pub async fn standing(&self, store: &Store) -> Result<(Standing, bool)> {
+        let system = self.system.clone();
+        let standing = store.read(move |conn| pulls::standing(conn, &system)).await?;
+        let fingerprint = self.source(store).await.map(|source| source.fingerprint());
+        let is_whole = standing.watermark.is_some()
+            && fingerprint.is_ok_and(|fingerprint| standing.fingerprint == Some(fingerprint));
+        Ok((standing, !is_whole))
+    }
 }
 
 /// A read under way.
@@ -109,11 +136,16 @@ pub(super) struct Pull {
     source: Arc<dyn Source>,
     /// When it began: the mark of whoever a read of everybody shows.
     began: Timestamp,
+    standing: Standing,
     is_full: bool,
+    /// Everybody has to be read before anybody is planned.
+    is_first: bool,
     pages: Pages,
     phase: Phase,
     pub heard: u64,
     pub changed: u64,
+    nameless: u64,
+    hidden: u64,
 }
 
 enum Phase {
@@ -124,7 +156,7 @@ enum Phase {
         asked: Vec<String>,
         shown: HashSet<String>,
     },
-    Complete(Watermark),
+    Complete,
     Failed(Error),
 }
 
@@ -174,7 +206,12 @@ impl Pull {
         let Some(puller) = &cx.runner.puller else {
             return Ok(None);
         };
-        let (system, interval, now) = (puller.system.clone(), cx.runner.app.interval, cx.clock.now());
+        let (_, is_first) = puller.standing(&cx.store).await?;
+        let interval = match is_first {
+            true => SignedDuration::ZERO,
+            false => cx.runner.app.interval,
+        };
+        let (system, now) = (puller.system.clone(), cx.clock.now());
         let (job, token) = (cx.origin.job.clone(), cx.token);
         let claimed = cx
             .store
@@ -187,12 +224,11 @@ impl Pull {
         let source = match puller.source(&cx.store).await {
             Ok(source) => source,
             Err(error) => {
-                put_off(cx, puller, &error).await?;
+                give_up(cx, puller, &standing, &error).await?;
                 return Err(error);
             }
         };
-        let is_same = standing.fingerprint.as_deref() == Some(&source.fingerprint());
-        let incremental = source.capability().incremental && is_same;
+        let incremental = source.capability().incremental && !is_first;
         let from = match standing.watermark.filter(|_| incremental) {
             Some(watermark) => Cursor::Since(Watermark(watermark)),
             None => Cursor::Full,
@@ -202,15 +238,30 @@ impl Pull {
             pages: Pages::of(&source, from.clone()),
             source,
             began: now,
+            standing,
             is_full: from == Cursor::Full,
+            is_first,
             phase: Phase::Reading,
             heard: 0,
             changed: 0,
+            nameless: 0,
+            hidden: 0,
         }))
     }
 
     pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Complete(_) | Phase::Failed(_))
+        matches!(self.phase, Phase::Complete | Phase::Failed(_))
+    }
+
+    /// Nobody is to be planned yet, but who was before and has a date to keep.
+    pub fn holds_back(&self) -> bool {
+        let is_whole = match &self.phase {
+            Phase::Complete => true,
+            // All that there is was read.
+            Phase::Failed(error) => error.code == INCOMPLETE,
+            Phase::Reading | Phase::Asking { .. } => false,
+        };
+        self.is_first && !is_whole
     }
 
     /// Returns as soon as there is something to take in.
@@ -227,9 +278,7 @@ impl Pull {
                 None => break,
                 Some(Err(error)) => end = Some(Err(error)),
                 Some(Ok(page)) => {
-                    for finding in &page.nameless {
-                        tracing::warn!(system = %self.puller.system, code = %finding.code, "{}", finding.message);
-                    }
+                    self.nameless += page.nameless.len() as u64;
                     statements.extend(page.statements);
                     end = page.end.map(Ok);
                 }
@@ -238,12 +287,16 @@ impl Pull {
         let heard = statements.len() as u64;
         self.heard += heard;
         if !statements.is_empty() {
-            self.keep(cx, statements).await?;
+            if let Phase::Asking { shown, .. } = &mut self.phase {
+                shown.extend(statements.iter().map(|statement| statement.anchor.clone()));
+            }
+            let read = self.is_full.then_some(self.began);
+            self.changed += hear::hear(cx, statements, read).await?;
         }
         match end {
             None => {}
-            Some(Err(error)) => self.fail(error),
-            Some(Ok(End::Doubtful(reasons))) => self.fail(doubtful(&reasons)),
+            Some(Err(error)) => self.fail(cx, error).await?,
+            Some(Ok(End::Doubtful(reasons))) => self.fail(cx, incomplete(&reasons)).await?,
             Some(Ok(End::Complete(watermark))) => self.go_on(cx, watermark).await?,
         }
         Ok(heard)
@@ -257,34 +310,21 @@ impl Pull {
         }
     }
 
-    /// What to remember of it. `is_done`: everybody in it has an outcome.
-    pub fn next(&self, cx: &Context, is_done: bool) -> Next {
-        match &self.phase {
-            Phase::Complete(watermark) if is_done => Next::From {
-                watermark: watermark.0,
-                fingerprint: self.source.fingerprint(),
-            },
-            Phase::Complete(_) => Next::Again,
-            Phase::Failed(error) => Next::NotBefore(later(cx, error)),
-            Phase::Reading | Phase::Asking { .. } => Next::NotBefore(cx.clock.now()),
+    /// Lets somebody else read, where this one stops in the middle.
+    pub async fn leave(&self, cx: &Context) -> Result<()> {
+        if self.is_over() {
+            return Ok(());
         }
+        let (system, job, token) = (self.puller.system.clone(), cx.origin.job.clone(), cx.token);
+        cx.store
+            .write(move |conn| pulls::leave(conn, &system, (&job, token)))
+            .await
     }
 
-    pub fn system(&self) -> &str {
-        &self.puller.system
-    }
-
-    fn fail(&mut self, error: Error) {
+    async fn fail(&mut self, cx: &Context, error: Error) -> Result<()> {
         tracing::warn!(system = %self.puller.system, code = %error.code, %error, "the read is not complete and will be repeated");
+        give_up(cx, &self.puller, &self.standing, &error).await?;
         self.phase = Phase::Failed(error);
-    }
-
-    async fn keep(&mut self, cx: &Context, statements: Vec<Statement>) -> Result<()> {
-        if let Phase::Asking { shown, .. } = &mut self.phase {
-            shown.extend(statements.iter().map(|statement| statement.anchor.clone()));
-        }
-        let read = self.is_full.then_some(self.began);
-        self.changed += keep(cx, statements, read).await?;
         Ok(())
     }
 
@@ -298,7 +338,8 @@ impl Pull {
             } => {
                 let last = asked.last().cloned().unwrap_or_default();
                 let hidden: Vec<String> = asked.into_iter().filter(|it| !shown.contains(it)).collect();
-                self.changed += hide(cx, &self.puller.system, hidden).await?;
+                self.hidden += hidden.len() as u64;
+                self.changed += hear::hide(cx, hidden).await?;
                 (watermark, last)
             }
             _ => (read, String::new()),
@@ -308,186 +349,75 @@ impl Pull {
             true => self.unseen(cx, from).await?,
             false => Vec::new(),
         };
-        self.phase = match unseen.is_empty() {
-            true => Phase::Complete(watermark),
-            false => {
-                self.pages = Pages::of(&self.source, Cursor::Workers(unseen.clone()));
-                Phase::Asking {
-                    watermark,
-                    asked: unseen,
-                    shown: HashSet::new(),
-                }
-            }
+        if unseen.is_empty() {
+            return self.complete(cx, watermark).await;
+        }
+        self.pages = Pages::of(&self.source, Cursor::Workers(unseen.clone()));
+        self.phase = Phase::Asking {
+            watermark,
+            asked: unseen,
+            shown: HashSet::new(),
         };
+        Ok(())
+    }
+
+    async fn complete(&mut self, cx: &Context, watermark: Watermark) -> Result<()> {
+        let (system, job, token) = (self.puller.system.clone(), cx.origin.job.clone(), cx.token);
+        let (fingerprint, generation) = (self.source.fingerprint(), self.standing.generation);
+        cx.store
+            .write(move |conn| {
+                let end = (watermark.0, fingerprint.as_str());
+                pulls::complete(conn, &system, (&job, token), generation, end)
+            })
+            .await?;
+        self.phase = Phase::Complete;
+        let Pull { heard, changed, .. } = self;
+        tracing::info!(system = %self.puller.system, heard, changed, "the source was read");
+        if self.nameless > 0 {
+            tracing::warn!(system = %self.puller.system, records = self.nameless, "records do not say whose they are");
+        }
+        if self.hidden > 0 {
+            tracing::warn!(
+                system = %self.puller.system,
+                workers = self.hidden,
+                "known workers are out of sight; their accounts stay as they are. Did they leave the integration user's security group?"
+            );
+        }
         Ok(())
     }
 
     async fn unseen(&self, cx: &Context, after: String) -> Result<Vec<String>> {
         let (system, began) = (self.puller.system.clone(), self.began);
         cx.store
-            .read(move |conn| pulls::unseen(conn, &system, began, &after, ASKED))
+            .read(move |conn| workers::unseen(conn, &system, began, &after, ASKED))
             .await
     }
 }
 
-fn doubtful(reasons: &[String]) -> Error {
+/// The code of a read of which nobody can say that it is whole.
+const INCOMPLETE: &str = "IncompleteRead";
+
+fn incomplete(reasons: &[String]) -> Error {
     let message = format!("the read may lack somebody: {}", reasons.join("; "));
-    Error::unavailable(message).code("IncompleteRead")
+    Error::unavailable(message).code(INCOMPLETE)
 }
 
-/// When a read that failed is tried again.
-fn later(cx: &Context, error: &Error) -> Timestamp {
+/// Remembers why a read failed, and when it is tried again.
+async fn give_up(cx: &Context, puller: &Puller, standing: &Standing, error: &Error) -> Result<()> {
+    let (system, job, token) = (puller.system.clone(), cx.origin.job.clone(), cx.token);
+    let failure = failure(error);
     let asked = error
         .retry_after
         .and_then(|wait| SignedDuration::try_from(wait).ok());
+    let interval = cx.runner.app.interval;
     let wait = match (asked, error.kind) {
         (Some(wait), _) => wait.min(LONGEST_REQUEST),
-        (None, Kind::Unavailable) => SOON,
-        (None, _) => cx.runner.app.interval,
+        (None, Kind::Unavailable) => (SOON * (1 << standing.failures.clamp(0, 10))).min(interval),
+        (None, _) => interval,
     };
     let now = cx.clock.now();
-    now.saturating_add(wait).unwrap_or(now)
-}
-
-async fn put_off(cx: &Context, puller: &Puller, error: &Error) -> Result<()> {
-    let (system, job, token) = (puller.system.clone(), cx.origin.job.clone(), cx.token);
-    let next = Next::NotBefore(later(cx, error));
+    let not_before = now.saturating_add(wait).unwrap_or(now);
     cx.store
-        .write(move |conn| pulls::finish(conn, &system, (&job, token), &next))
-        .await
-}
-
-/// Keeps what is news; answers for how many workers it is.
-async fn keep(cx: &Context, statements: Vec<Statement>, read: Option<Timestamp>) -> Result<u64> {
-    let statements: Arc<[Statement]> = statements.into();
-    match keep_all(cx, Arc::clone(&statements), read).await {
-        Err(error) if is_about_the_data(&error) => {
-            let mut changed = 0;
-            for statement in &*statements {
-                changed += keep_one(cx, statement, read).await?;
-            }
-            Ok(changed)
-        }
-        outcome => outcome,
-    }
-}
-
-fn is_about_the_data(error: &Error) -> bool {
-    !log::is_passing(error) && error.kind != Kind::Stale
-}
-
-/// What cannot be stored is that worker's failure and nobody else's.
-async fn keep_one(cx: &Context, statement: &Statement, read: Option<Timestamp>) -> Result<u64> {
-    match keep_all(cx, [statement.clone()].into(), read).await {
-        Err(error) if is_about_the_data(&error) => {
-            let now = cx.clock.now();
-            let reason = format!("the record could not be stored: {error}");
-            let entry = |origin| log::unplanned(origin, &statement.anchor, "InvalidData", &reason, now);
-            let entries: Vec<_> = cx.readers.iter().map(entry).collect();
-            let (job, token) = (cx.origin.job.clone(), cx.token);
-            let write = move |conn: &mut Conn| {
-                jobs::fence(conn, &job, token)?;
-                logs::append(conn, &entries)
-            };
-            cx.store.write(write).await?;
-            Ok(0)
-        }
-        outcome => outcome,
-    }
-}
-
-async fn keep_all(cx: &Context, statements: Arc<[Statement]>, read: Option<Timestamp>) -> Result<u64> {
-    let system = cx.origin.source.clone();
-    let known = {
-        let (system, statements) = (system.clone(), Arc::clone(&statements));
-        let load = move |conn: &mut Conn| workers::load(conn, &system, &anchors(&statements));
-        cx.store.read(load).await?
-    };
-    let changed = {
-        let statements = Arc::clone(&statements);
-        tokio::task::spawn_blocking(move || news(known, &statements))
-            .await
-            .map_err(|error| Error::internal("folding a page ended early").because(error))??
-    };
-    let count = changed.len() as u64;
-    write(cx, changed, move |conn, _| match read {
-        Some(read) => pulls::mark_seen(conn, &system, &anchors(&statements), read),
-        None => Ok(()),
-    })
-    .await?;
-    Ok(count)
-}
-
-fn anchors(statements: &[Statement]) -> Vec<&str> {
-    statements
-        .iter()
-        .map(|statement| statement.anchor.as_str())
-        .collect()
-}
-
-/// The workers whom these statements make other than they were.
-fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<Vec<Stored>> {
-    let mut known: BTreeMap<String, Worker> = known
-        .into_iter()
-        .map(|worker| (worker.anchor.clone(), worker))
-        .collect();
-    let mut changed = Vec::new();
-    for statement in statements {
-        let before = known.remove(&statement.anchor);
-        let mut after = before
-            .clone()
-            .unwrap_or_else(|| Worker::new(statement.anchor.clone()));
-        after.fold(statement.clone());
-        if before.as_ref() != Some(&after) {
-            changed.push(Stored::new(after)?);
-        }
-    }
-    Ok(changed)
-}
-
-/// Says of workers who were asked for and did not show that they are out of sight; answers of how many that is new.
-async fn hide(cx: &Context, system: &str, hidden: Vec<String>) -> Result<u64> {
-    if hidden.is_empty() {
-        return Ok(0);
-    }
-    tracing::warn!(
-        %system,
-        workers = hidden.len(),
-        "known workers are out of sight; their accounts stay as they are. Did they leave the integration user's security group?"
-    );
-    let (named, now) = (system.to_string(), cx.clock.now());
-    let known = cx
-        .store
-        .read(move |conn| {
-            let anchors: Vec<&str> = hidden.iter().map(String::as_str).collect();
-            workers::load(conn, &named, &anchors)
-        })
-        .await?;
-    let news = known.into_iter().filter(|worker| worker.hidden.is_none());
-    let news = news.map(|mut worker| {
-        worker.hidden = Some(now);
-        Stored::new(worker)
-    });
-    let news: Vec<Stored> = news.collect::<Result<_>>()?;
-    let count = news.len() as u64;
-    write(cx, news, |_, _| Ok(())).await?;
-    Ok(count)
-}
-
-/// Writes workers, wakes their jobs, and does something more in the same commit.
-async fn write(
-    cx: &Context,
-    changed: Vec<Stored>,
-    more: impl Fn(&mut Conn, Timestamp) -> Result<()> + Send + 'static,
-) -> Result<()> {
-    let (system, job, token) = (cx.origin.source.clone(), cx.origin.job.clone(), cx.token);
-    let readers: Vec<String> = cx.readers.iter().map(|reader| reader.job.clone()).collect();
-    let now = cx.clock.now();
-    cx.store
-        .write(move |conn| {
-            jobs::fence(conn, &job, token)?;
-            pulls::hear(conn, &system, &changed, &readers, now)?;
-            more(conn, now)
-        })
+        .write(move |conn| pulls::fail(conn, &system, (&job, token), &failure, not_before))
         .await
 }

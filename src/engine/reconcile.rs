@@ -35,8 +35,8 @@ pub struct Subject {
     pub kin: Vec<Kin>,
     /// The one of them that speaks for the account instead.
     pub speaker: Option<String>,
-    /// The one of them whose link this worker takes over.
-    pub heir_of: Option<String>,
+    /// The link of one of them, which this worker takes over.
+    pub heir_of: Option<Link>,
     /// The link that the store has led to an account that we deleted, and that is not even in the bin any more.
     pub outlived: bool,
     /// Operations of this worker that have no outcome yet.
@@ -164,30 +164,35 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
     let kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
-        match known.remove(&wake.anchor) {
-            None => page.vanished.push(wake.clone()),
-            Some(worker) => page.subjects.push(Subject {
-                wake: wake.clone(),
-                link: linked.remove(&wake.anchor),
-                kin: kin.of(&worker),
-                speaker: None,
-                heir_of: None,
-                outlived: false,
-                places: places.remove(&wake.anchor).unwrap_or_default(),
-                held_before: held.remove(&wake.anchor).unwrap_or_default(),
-                escrow: escrows.remove(&wake.anchor),
-                unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
-                marks: Vec::new(),
-                earlier: None,
-                found: Found::default(),
-                references: BTreeMap::new(),
-                names: BTreeMap::new(),
-                unclear: BTreeMap::new(),
-                planned: None,
-                held: Vec::new(),
-                worker,
-            }),
-        }
+        let Some(mut worker) = known.remove(&wake.anchor) else {
+            page.vanished.push(wake.clone());
+            continue;
+        };
+        let others = kin.of(&worker).unwrap_or_else(|finding| {
+            worker.findings.push(finding);
+            Vec::new()
+        });
+        page.subjects.push(Subject {
+            wake: wake.clone(),
+            link: linked.remove(&wake.anchor),
+            kin: others,
+            speaker: None,
+            heir_of: None,
+            outlived: false,
+            places: places.remove(&wake.anchor).unwrap_or_default(),
+            held_before: held.remove(&wake.anchor).unwrap_or_default(),
+            escrow: escrows.remove(&wake.anchor),
+            unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
+            marks: Vec::new(),
+            earlier: None,
+            found: Found::default(),
+            references: BTreeMap::new(),
+            names: BTreeMap::new(),
+            unclear: BTreeMap::new(),
+            planned: None,
+            held: Vec::new(),
+            worker,
+        });
     }
     Ok(page)
 }
@@ -507,6 +512,8 @@ fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool
             dn::parent(&account.address).is_some_and(|place| dn::same(place, after))
         }
         Effect::Restore => true,
+        // Nobody can see it.
+        Effect::Password { .. } => false,
         Effect::Delete => false,
     }
 }

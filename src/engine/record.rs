@@ -21,7 +21,7 @@ use crate::store::escrows::{self, Escrow};
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{Conn, changes, guard, jobs, links};
+use crate::store::{Conn, changes, guard, jobs, links, workers};
 
 /// What one page came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,8 +116,8 @@ struct Record {
     new_link: Option<Link>,
     moved_link: Option<Link>,
     unlinks: bool,
-    /// The record of the same person that this worker's link is taken from.
-    heir_of: Option<String>,
+    /// The link of another record of the same person, which becomes this worker's.
+    heir_of: Option<Link>,
     /// The one that is to take this worker's.
     speaker: Option<String>,
     receipt: Option<Receipt>,
@@ -244,13 +244,11 @@ fn settle(
             .as_ref()
             .is_some_and(|receipt| receipt.ends_link(model));
     let link = Link::next(model, subject.link.as_ref(), planned, record.receipt.as_ref());
+    record.heir_of.clone_from(&subject.heir_of);
     match &subject.link {
         // The one that speaks moves it.
         Some(_) if subject.speaker.is_some() => record.speaker.clone_from(&subject.speaker),
-        Some(_) if subject.heir_of.is_some() => {
-            record.heir_of.clone_from(&subject.heir_of);
-            record.new_link = link;
-        }
+        Some(_) if subject.heir_of.is_some() => record.new_link = link,
         None => record.new_link = link,
         Some(before) => record.moved_link = link.filter(|link| link != before),
     }
@@ -292,6 +290,7 @@ fn settle(
         record.entries = earlier.iter().map(superseded).collect();
         record.entries.push(entry());
     } else if record.receipt.is_some()
+        || record.heir_of.is_some()
         || (news && (escrow.is_some() || !worked.ending.held.is_empty()))
         || (is_pulled && subject.wake.cause == Cause::Said && !status.is_redundant())
     {
@@ -327,7 +326,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         links::delete(conn, job, &record.worker)?;
     }
     for before in records.iter().filter_map(|record| record.heir_of.as_ref()) {
-        links::delete(conn, job, before)?;
+        links::take_over(conn, job, &before.worker, before.generation)?;
     }
     let new: Vec<Link> = records
         .iter()
@@ -437,12 +436,24 @@ pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
     let now = cx.clock.now();
     let attempts = wake.attempts + 1;
     let escrow = retry::escrow(&wake.anchor, error.code.to_string(), attempts, now);
-    let again = retry::next_try(&escrow).map(|again| Again { attempts, ..again });
+    let retry = retry::next_try(&escrow).map(|again| Again { attempts, ..again });
     let (origin, code, reason) = (Arc::clone(&cx.origin), error.code.clone(), error.to_string());
     let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
+            // The dates that HR gave hold all the same.
+            let known = workers::load(conn, &origin.source, &[&wake.anchor]).unwrap_or_default();
+            let turn = known.first().and_then(|worker| worker.next_turn(now));
+            let turn = turn.map(|due| Again {
+                due,
+                cause: Cause::Revisit,
+                attempts: 0,
+            });
+            let again = [retry.clone(), turn]
+                .into_iter()
+                .flatten()
+                .min_by_key(|again| again.due);
             let places = uploads::pending(conn, &job, &[&wake.anchor])?;
             // One for each operation that waited, or for the failure itself.
             let entry = |_| log::unplanned(&origin, &wake.anchor, &code, &reason, now);

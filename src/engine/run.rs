@@ -1,11 +1,12 @@
 //! One job's task: it waits for a reason, takes the lease, and runs a cycle until there is nothing left to do.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -86,16 +87,27 @@ impl Driver {
             self.engine.clock().now(),
             runner.app.source.clone(),
         );
-        let (is_pulled, interval) = (runner.puller.is_some(), runner.app.interval);
+        let interval = runner.app.interval;
+        let (is_pulled, unread) = match &runner.puller {
+            Some(puller) => (true, puller.standing(store).await?.1),
+            None => (false, false),
+        };
+        let interval = if unread { SignedDuration::ZERO } else { interval };
         let reason = store
             .read(move |conn| {
                 let Some(job) = jobs::find(conn, &id)? else {
                     return Ok(None);
                 };
-                let busy = job.status.full_due
-                    || uploads::waiting(conn, &source)? > 0
-                    || wakes::any_due(conn, &id, now)?
-                    || (is_pulled && pulls::is_due(conn, &source, interval, now)?);
+                let is_due = is_pulled && pulls::is_due(conn, &source, interval, now)?;
+                let busy = match unread {
+                    true => !wakes::due_by_date(conn, &id, now, &HashSet::new(), 1)?.is_empty(),
+                    false => {
+                        job.status.full_due
+                            || uploads::waiting(conn, &source)? > 0
+                            || wakes::any_due(conn, &id, now)?
+                    }
+                };
+                let busy = busy || is_due;
                 Ok((job.state == State::Active && busy).then_some(job))
             })
             .await?;

@@ -82,6 +82,9 @@ impl Engine {
             let (document, _) = checked
                 .await
                 .map_err(|error| Error::internal("checking the schema ended early").because(error))??;
+            if let Some(puller) = &self.runner(&app.job)?.puller {
+                puller.check(self.store(), app, &document).await?;
+            }
             let revision = Revision {
                 origin,
                 after: before.map(|(version, _)| version),

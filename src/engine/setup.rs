@@ -48,10 +48,10 @@ async fn pullers(config: &Config, store: &Store) -> Result<BTreeMap<String, Arc<
         let readers: Vec<App> = readers.cloned().collect();
         if !readers.is_empty() {
             let puller = Puller::new(name, system.clone(), readers);
-            puller
-                .source(store)
-                .await
-                .map_err(|error| error.at(format!("system {name}")))?;
+            // It can be mended while the gateway runs; until then its jobs say so.
+            if let Err(error) = puller.source(store).await {
+                tracing::error!(system = %name, %error, "the system cannot be read");
+            }
             pullers.insert(name.clone(), Arc::new(puller));
         }
     }

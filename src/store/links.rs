@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::schema::{links, pending_references};
-use super::{Conn, native};
+use super::{Conn, instant, micros, native};
 use crate::domain::account::Anchor;
 use crate::domain::link::Link;
 use crate::domain::plan::Pending;
@@ -19,6 +19,7 @@ struct Row {
     made: bool,
     wanted: Option<bool>,
     disabled_by_us: bool,
+    disabled_at: Option<i64>,
     enabled: Option<bool>,
 }
 
@@ -31,6 +32,7 @@ impl From<Row> for Link {
             made: row.made,
             wanted: row.wanted,
             disabled_by_us: row.disabled_by_us,
+            disabled_at: row.disabled_at.map(instant),
             enabled: row.enabled,
         }
     }
@@ -92,6 +94,7 @@ pub fn insert(conn: &mut Conn, job: &str, new: &[Link]) -> Result<()> {
                 made: link.made,
                 wanted: link.wanted,
                 disabled_by_us: link.disabled_by_us,
+                disabled_at: link.disabled_at.map(micros),
                 enabled: link.enabled,
             })
             .collect();
@@ -108,10 +111,22 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
             links::generation.eq(link.generation + 1),
             links::wanted.eq(link.wanted),
             links::disabled_by_us.eq(link.disabled_by_us),
+            links::disabled_at.eq(link.disabled_at.map(micros)),
             links::enabled.eq(link.enabled),
         ))
         .execute(conn)?;
     match moved {
+        0 => Err(Error::new(Kind::Stale, "the link was changed by somebody else")),
+        _ => Ok(()),
+    }
+}
+
+/// Takes a link from its worker, as it was when the plan was made.
+pub fn take_over(conn: &mut Conn, job: &str, from: &str, generation: i64) -> Result<()> {
+    let taken = diesel::delete(links::table.find((job, from)))
+        .filter(links::generation.eq(generation))
+        .execute(conn)?;
+    match taken {
         0 => Err(Error::new(Kind::Stale, "the link was changed by somebody else")),
         _ => Ok(()),
     }

@@ -1,75 +1,105 @@
-//! Systems that are asked what HR says: from where on the next read goes, and which job reads now.
+//! Systems that are asked what HR says: from where on the next read goes, which job reads now, and how the last read went.
 
 use diesel::prelude::*;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use super::schema::{jobs, pulls, workers};
-use super::wakes::{self, Cause};
-use super::workers::Stored;
-use super::{Conn, instant, micros, native};
-use crate::error::Result;
+use super::schema::{jobs, pulls};
+use super::{Conn, from_json, instant, micros, native, to_json};
+use crate::error::{Error, Kind, Result};
+
+/// However long a read was put off, it is due after this: clocks are corrected.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far reading a system has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Standing {
     /// `None` where everybody has to be read.
     pub watermark: Option<Timestamp>,
     /// What was asked about each worker.
     pub fingerprint: Option<String>,
+    pub generation: i64,
+    /// Reads that failed since the last good one.
+    pub failures: i32,
+    /// Why the last one did.
+    pub failure: Option<Failure>,
 }
 
-/// How a read ended, for the next one.
-#[derive(Clone, Debug)]
-pub enum Next {
-    /// Everything was heard and done: the next goes on from here, an interval after this one began.
-    From {
-        watermark: Timestamp,
-        fingerprint: String,
-    },
-    /// The same again, an interval after this one began.
-    Again,
-    /// The same again, not before an instant.
-    NotBefore(Timestamp),
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    /// The system refused the credentials.
+    pub locked_out: bool,
 }
 
-/// Whether a system is to be read: an interval after the last read, or when one that failed may be tried again.
-pub fn is_due(conn: &mut Conn, system: &str, interval: SignedDuration, now: Timestamp) -> Result<bool> {
-    let row: Option<(i64, i64)> = pulls::table
+/// The job that reads, and the token of its lease.
+pub type Reader<'r> = (&'r str, i64);
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = pulls)]
+struct Row {
+    watermark: Option<i64>,
+    fingerprint: Option<String>,
+    generation: i64,
+    began: i64,
+    not_before: i64,
+    failures: i32,
+    failure: Option<String>,
+    job: Option<String>,
+    token: Option<i64>,
+}
+
+fn row(conn: &mut Conn, system: &str) -> Result<Option<Row>> {
+    Ok(pulls::table
         .find(system)
-        .select((pulls::began, pulls::not_before))
+        .select(Row::as_select())
         .first(conn)
-        .optional()?;
-    let is_over = |began: i64| {
-        instant(began)
-            .saturating_add(interval)
-            .is_ok_and(|due| due <= now)
-    };
-    Ok(row.is_none_or(|(began, not_before)| instant(not_before) <= now && is_over(began)))
+        .optional()?)
 }
 
-/// Lets a job read a system if it is due and nobody does; the job's lease says how long.
+/// Whether a system is to be read: an interval after the last read, when one that failed may be tried again, or when its
+/// reader died; not while somebody reads it.
+pub fn is_due(conn: &mut Conn, system: &str, interval: SignedDuration, now: Timestamp) -> Result<bool> {
+    let Some(row) = row(conn, system)? else {
+        return Ok(true);
+    };
+    if let (Some(job), Some(token)) = (&row.job, row.token) {
+        let lease = jobs::table
+            .find(job)
+            .filter(jobs::token.eq(token).and(jobs::until.gt(micros(now))));
+        return Ok(lease.count().get_result::<i64>(conn)? == 0);
+    }
+    let is_past = |at: i64, wait| {
+        let (began, due) = (instant(at), instant(at).saturating_add(wait));
+        began > now || due.is_ok_and(|due| due <= now)
+    };
+    let put_off = instant(row.not_before);
+    let is_put_off = put_off > now && put_off.duration_since(now) <= LONGEST;
+    Ok(!is_put_off && is_past(row.began, interval))
+}
+
+/// Lets a job read a system if it is due.
 pub fn claim(
     conn: &mut Conn,
     system: &str,
     interval: SignedDuration,
-    (job, token): (&str, i64),
+    (job, token): Reader<'_>,
     now: Timestamp,
 ) -> Result<Option<Standing>> {
-    let row = (
+    let fresh = (
         pulls::system.eq(system),
+        pulls::generation.eq(0i64),
         pulls::began.eq(0i64),
         pulls::not_before.eq(0i64),
+        pulls::failures.eq(0),
     );
-    native!(conn, c => diesel::insert_into(pulls::table).values(row).on_conflict_do_nothing().execute(c))?;
+    native!(conn, c => diesel::insert_into(pulls::table).values(fresh).on_conflict_do_nothing().execute(c))?;
     // The row is locked before it is read, so that two replicas do not both find it free.
     diesel::update(pulls::table.find(system))
         .set(pulls::began.eq(pulls::began))
         .execute(conn)?;
-    let reader: (Option<String>, Option<i64>) = pulls::table
-        .find(system)
-        .select((pulls::job, pulls::token))
-        .first(conn)?;
-    if !is_due(conn, system, interval, now)? || is_read(conn, reader, now)? {
+    if !is_due(conn, system, interval, now)? {
         return Ok(None);
     }
     diesel::update(pulls::table.find(system))
@@ -82,54 +112,91 @@ pub fn claim(
     standing(conn, system).map(Some)
 }
 
-fn is_read(conn: &mut Conn, reader: (Option<String>, Option<i64>), now: Timestamp) -> Result<bool> {
-    let (Some(job), Some(token)) = reader else {
-        return Ok(false);
-    };
-    let lives = jobs::table
-        .find(job)
-        .filter(jobs::token.eq(token).and(jobs::until.gt(micros(now))));
-    Ok(lives.count().get_result::<i64>(conn)? > 0)
-}
-
 pub fn standing(conn: &mut Conn, system: &str) -> Result<Standing> {
-    let row: Option<(Option<i64>, Option<String>)> = pulls::table
-        .find(system)
-        .select((pulls::watermark, pulls::fingerprint))
-        .first(conn)
-        .optional()?;
-    let standing = |(watermark, fingerprint): (Option<i64>, _)| Standing {
-        watermark: watermark.map(instant),
-        fingerprint,
+    let Some(row) = row(conn, system)? else {
+        return Ok(Standing::default());
     };
-    Ok(row.map(standing).unwrap_or_default())
+    Ok(Standing {
+        watermark: row.watermark.map(instant),
+        fingerprint: row.fingerprint,
+        generation: row.generation,
+        failures: row.failures,
+        failure: row.failure.as_deref().map(from_json).transpose()?,
+    })
 }
 
-/// Ends a job's reading; nothing moves if another has taken over.
-pub fn finish(conn: &mut Conn, system: &str, (job, token): (&str, i64), next: &Next) -> Result<()> {
-    let own = pulls::table.filter(
-        pulls::system
-            .eq(system)
-            .and(pulls::job.eq(job))
-            .and(pulls::token.eq(token)),
-    );
-    let free = (pulls::job.eq(None::<String>), pulls::token.eq(None::<i64>));
-    match next {
-        Next::From {
-            watermark,
-            fingerprint,
-        } => diesel::update(own)
-            .set((
-                free,
-                pulls::watermark.eq(micros(*watermark)),
-                pulls::fingerprint.eq(fingerprint),
-            ))
-            .execute(conn)?,
-        Next::Again => diesel::update(own).set(free).execute(conn)?,
-        Next::NotBefore(at) => diesel::update(own)
-            .set((free, pulls::began.eq(0i64), pulls::not_before.eq(micros(*at))))
-            .execute(conn)?,
-    };
+/// Makes a write conditional on the claim: refused as soon as another job reads.
+pub fn fence(conn: &mut Conn, system: &str, (job, token): Reader<'_>) -> Result<()> {
+    let held = diesel::update(pulls::table.find(system))
+        .filter(pulls::job.eq(job).and(pulls::token.eq(token)))
+        .set(pulls::token.eq(token))
+        .execute(conn)?;
+    match held {
+        0 => Err(Error::new(Kind::Stale, "another job reads this system now").code("LeaseLost")),
+        _ => Ok(()),
+    }
+}
+
+/// Everything was read, and is in the store: the next read goes on from the watermark, unless somebody wanted everybody
+/// read again meanwhile.
+pub fn complete(
+    conn: &mut Conn,
+    system: &str,
+    reader: Reader<'_>,
+    generation: i64,
+    (watermark, fingerprint): (Timestamp, &str),
+) -> Result<()> {
+    fence(conn, system, reader)?;
+    diesel::update(pulls::table.find(system))
+        .filter(pulls::generation.eq(generation))
+        .set((
+            pulls::watermark.eq(micros(watermark)),
+            pulls::fingerprint.eq(fingerprint),
+        ))
+        .execute(conn)?;
+    diesel::update(pulls::table.find(system))
+        .set((
+            pulls::job.eq(None::<String>),
+            pulls::token.eq(None::<i64>),
+            pulls::failures.eq(0),
+            pulls::failure.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The read failed: the same again, not before an instant.
+pub fn fail(
+    conn: &mut Conn,
+    system: &str,
+    reader: Reader<'_>,
+    failure: &Failure,
+    not_before: Timestamp,
+) -> Result<()> {
+    fence(conn, system, reader)?;
+    diesel::update(pulls::table.find(system))
+        .set((
+            pulls::job.eq(None::<String>),
+            pulls::token.eq(None::<i64>),
+            pulls::began.eq(0i64),
+            pulls::not_before.eq(micros(not_before)),
+            pulls::failures.eq(pulls::failures + 1),
+            pulls::failure.eq(to_json(failure)?),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The reader stops in the middle: the same again, when somebody has the time.
+pub fn leave(conn: &mut Conn, system: &str, (job, token): Reader<'_>) -> Result<()> {
+    diesel::update(pulls::table.find(system))
+        .filter(pulls::job.eq(job).and(pulls::token.eq(token)))
+        .set((
+            pulls::job.eq(None::<String>),
+            pulls::token.eq(None::<i64>),
+            pulls::began.eq(0i64),
+        ))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -141,58 +208,11 @@ pub fn hurry(conn: &mut Conn, system: &str, from_the_beginning: bool) -> Result<
         .execute(conn)?;
     if from_the_beginning {
         diesel::update(row)
-            .set(pulls::watermark.eq(None::<i64>))
+            .set((
+                pulls::watermark.eq(None::<i64>),
+                pulls::generation.eq(pulls::generation + 1),
+            ))
             .execute(conn)?;
     }
     Ok(())
-}
-
-/// Keeps workers who are not what they were, and wakes them for each job that reads the system; with them whoever else is
-/// the same person, since one record speaks for all.
-pub fn hear(
-    conn: &mut Conn,
-    system: &str,
-    changed: &[Stored],
-    readers: &[String],
-    now: Timestamp,
-) -> Result<()> {
-    super::workers::store(conn, system, changed, now)?;
-    let persons: Vec<&str> = changed.iter().filter_map(Stored::person).collect();
-    let others = super::workers::anchors_of_persons(conn, system, &persons)?;
-    let told = changed.iter().map(|one| one.worker.anchor.as_str());
-    let mut anchors: Vec<&str> = told.chain(others.iter().map(String::as_str)).collect();
-    anchors.sort_unstable();
-    anchors.dedup();
-    for job in readers {
-        wakes::wake(conn, job, &anchors, now, Cause::Said)?;
-    }
-    Ok(())
-}
-
-/// Marks workers as shown by the full read that began at an instant.
-pub fn mark_seen(conn: &mut Conn, system: &str, anchors: &[&str], read: Timestamp) -> Result<()> {
-    for page in anchors.chunks(super::ROWS) {
-        let these = workers::table.filter(workers::system.eq(system).and(workers::anchor.eq_any(page)));
-        diesel::update(these)
-            .set(workers::seen.eq(micros(read)))
-            .execute(conn)?;
-    }
-    Ok(())
-}
-
-/// Known workers whom that read did not show, in the order of their anchors, from one on.
-pub fn unseen(
-    conn: &mut Conn,
-    system: &str,
-    read: Timestamp,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<String>> {
-    Ok(workers::table
-        .filter(workers::system.eq(system).and(workers::anchor.gt(after)))
-        .filter(workers::seen.lt(micros(read)))
-        .order(workers::anchor)
-        .select(workers::anchor)
-        .limit(limit)
-        .load(conn)?)
 }

@@ -38,8 +38,11 @@ diesel::table! {
         system -> Text,
         watermark -> Nullable<BigInt>,
         fingerprint -> Nullable<Text>,
+        generation -> BigInt,
         began -> BigInt,
         not_before -> BigInt,
+        failures -> Integer,
+        failure -> Nullable<Text>,
         job -> Nullable<Text>,
         token -> Nullable<BigInt>,
     }
@@ -115,6 +118,7 @@ diesel::table! {
         made -> Bool,
         wanted -> Nullable<Bool>,
         disabled_by_us -> Bool,
+        disabled_at -> Nullable<BigInt>,
         enabled -> Nullable<Bool>,
     }
 }

@@ -189,6 +189,35 @@ pub fn due(
     Ok(Vec::new())
 }
 
+/// Who is due because a date has come, whatever else waits.
+pub fn due_by_date(
+    conn: &mut Conn,
+    job: &str,
+    now: Timestamp,
+    busy: &HashSet<String>,
+    limit: usize,
+) -> Result<Vec<Wake>> {
+    let rows: Vec<(String, i32, i64)> = wakes::table
+        .filter(wakes::job.eq(job).and(wakes::rank.eq(Cause::Revisit.rank())))
+        .filter(
+            wakes::due
+                .le(micros(now))
+                .and(wakes::cause.eq(Cause::Revisit.name())),
+        )
+        .order(wakes::due)
+        .select((wakes::anchor, wakes::attempts, wakes::stamp))
+        .limit(i64::try_from(limit + busy.len()).unwrap_or(i64::MAX))
+        .load(conn)?;
+    let wake = |(anchor, attempts, stamp)| Wake {
+        anchor,
+        cause: Cause::Revisit,
+        attempts,
+        stamp,
+    };
+    let free = rows.into_iter().filter(|(anchor, ..)| !busy.contains(anchor));
+    Ok(free.take(limit).map(wake).collect())
+}
+
 /// How many are due for one cause.
 pub fn due_count(conn: &mut Conn, job: &str, now: Timestamp, cause: Cause) -> Result<i64> {
     Ok(wakes::table

@@ -1,13 +1,19 @@
 //! What HR says of each worker: the fold of its statements.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use jiff::Timestamp;
 
 use super::schema::workers;
+use super::wakes::{self, Cause};
 use super::{Conn, from_json, micros, native, to_json};
 use crate::domain::worker::Worker;
 use crate::error::Result;
+
+/// More records than one person has: then the key is a word such as "none".
+pub const MOST_RECORDS: usize = 10;
 
 /// A worker on the way into the database, already in its stored form.
 #[derive(Clone, Debug)]
@@ -24,7 +30,7 @@ impl Stored {
         })
     }
 
-    pub(super) fn person(&self) -> Option<&str> {
+    pub fn person(&self) -> Option<&str> {
         self.worker.employment.as_ref()?.person.as_deref()
     }
 }
@@ -44,31 +50,81 @@ pub fn load(conn: &mut Conn, system: &str, anchors: &[&str]) -> Result<Vec<Worke
     Ok(found)
 }
 
-/// Every record of these persons.
-pub fn of_persons(conn: &mut Conn, system: &str, persons: &[&str]) -> Result<Vec<Worker>> {
+/// Who the records of these persons are of: (person, anchor).
+pub fn of_persons(conn: &mut Conn, system: &str, persons: &[&str]) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for page in persons.chunks(super::ROWS) {
-        let records: Vec<String> = workers::table
+        let rows: Vec<(Option<String>, String)> = workers::table
             .filter(workers::system.eq(system).and(workers::person.eq_any(page)))
-            .select(workers::record)
+            .select((workers::person, workers::anchor))
             .load(conn)?;
-        for record in &records {
-            found.push(from_json(record)?);
-        }
+        found.extend(
+            rows.into_iter()
+                .filter_map(|(person, anchor)| Some((person?, anchor))),
+        );
     }
     Ok(found)
 }
 
-/// The anchors of those records.
-pub(super) fn anchors_of_persons(conn: &mut Conn, system: &str, persons: &[&str]) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for page in persons.chunks(super::ROWS) {
-        let anchors = workers::table
-            .filter(workers::system.eq(system).and(workers::person.eq_any(page)))
-            .select(workers::anchor);
-        found.extend(anchors.load::<String>(conn)?);
+/// Keeps workers who are not what they were, and wakes them for each job that reads the system. With them it wakes whoever
+/// else was or is the same person, since one record speaks for all.
+pub fn hear(
+    conn: &mut Conn,
+    system: &str,
+    changed: &[Stored],
+    persons: &[&str],
+    readers: &[String],
+    now: Timestamp,
+) -> Result<()> {
+    store(conn, system, changed, now)?;
+    let told: Vec<&str> = changed.iter().map(|one| one.worker.anchor.as_str()).collect();
+    let kin = of_persons(conn, system, persons)?;
+    let kin = several(&kin).filter(|anchor| !told.contains(anchor));
+    let kin: Vec<&str> = kin.collect();
+    for job in readers {
+        wakes::wake(conn, job, &told, now, Cause::Said)?;
+        wakes::wake(conn, job, &kin, now, Cause::Reference)?;
     }
-    Ok(found)
+    Ok(())
+}
+
+/// The anchors of those who are not their person's only record, leaving out keys that are no keys.
+fn several(rows: &[(String, String)]) -> impl Iterator<Item = &str> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    for (person, _) in rows {
+        *count.entry(person).or_default() += 1;
+    }
+    rows.iter()
+        .filter(move |(person, _)| (2..=MOST_RECORDS).contains(&count[person.as_str()]))
+        .map(|(_, anchor)| anchor.as_str())
+}
+
+/// Marks workers as shown by the full read that began at an instant.
+pub fn mark_seen(conn: &mut Conn, system: &str, anchors: &[&str], read: Timestamp) -> Result<()> {
+    for page in anchors.chunks(super::ROWS) {
+        let these = workers::table.filter(workers::system.eq(system).and(workers::anchor.eq_any(page)));
+        diesel::update(these)
+            .set(workers::seen.eq(micros(read)))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Known workers whom that read did not show, in the order of their anchors, from one on.
+pub fn unseen(
+    conn: &mut Conn,
+    system: &str,
+    read: Timestamp,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>> {
+    Ok(workers::table
+        .filter(workers::system.eq(system).and(workers::anchor.gt(after)))
+        .filter(workers::seen.lt(micros(read)))
+        .order(workers::anchor)
+        .select(workers::anchor)
+        .limit(limit)
+        .load(conn)?)
 }
 
 pub(super) fn store(conn: &mut Conn, system: &str, stored: &[Stored], now: Timestamp) -> Result<()> {

@@ -15,6 +15,7 @@ mod entra;
 mod gateway;
 mod grounds;
 mod guard;
+mod kindred;
 mod lab_directory;
 mod lab_entra;
 mod lab_workday;

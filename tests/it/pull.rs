@@ -376,9 +376,21 @@ async fn b20_a_rehire_gets_the_account_back_and_another_id_is_another_account() 
     assert!(!company.is_enabled("1") && !company.is_enabled("3"));
     company.at("2026-02-03T00:00:00Z").await;
     assert!(company.is_enabled("1") && company.is_enabled("3") && !company.is_enabled("2"));
+    let after = company.account("1");
+    assert_eq!(after.values["objectGUID"], before.values["objectGUID"]);
     assert_eq!(
-        company.account("1").values["objectGUID"],
-        before.values["objectGUID"]
+        after.values["pwdLastSet"], before.values["pwdLastSet"],
+        "away for less than a month"
+    );
+    // Away for longer, nobody goes on with the old password.
+    company.event(json!({"worker": "1", "type": "terminate", "set": {"lastDay": "2026-02-05"}}));
+    company.at("2026-02-07T00:00:00Z").await;
+    company.event(json!({"worker": "1", "type": "hire", "effective": "2026-04-01"}));
+    company.at("2026-04-02T00:00:00Z").await;
+    assert!(company.is_enabled("1"));
+    assert_ne!(
+        company.account("1").values["pwdLastSet"],
+        before.values["pwdLastSet"]
     );
 }
 

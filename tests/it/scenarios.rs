@@ -545,7 +545,7 @@ fn apply(account: &mut Option<Account>, effect: &Effect) {
         panic!("{effect:?} for nobody")
     };
     match effect {
-        Effect::Create { .. } => {}
+        Effect::Create { .. } | Effect::Password { .. } => {}
         Effect::Disable => held.enabled = Some(false),
         Effect::Enable => held.enabled = Some(true),
         Effect::Set {
@@ -596,6 +596,7 @@ fn lines(planned: &Planned, name: &str) -> Vec<String> {
             ),
             Effect::Disable => "disable".into(),
             Effect::Enable => "enable".into(),
+            Effect::Password { .. } => "another password".into(),
             Effect::Set { attribute, after, .. } if after.is_empty() => format!("clear {attribute}"),
             Effect::Set {
                 attribute,

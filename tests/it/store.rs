@@ -86,6 +86,7 @@ fn link(worker: &str, account: &str) -> Link {
         made: true,
         wanted: None,
         disabled_by_us: false,
+        disabled_at: None,
         enabled: Some(true),
     }
 }

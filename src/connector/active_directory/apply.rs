@@ -229,6 +229,13 @@ impl Writing<'_> {
             self.may_go_on()?;
             self.set_state(&entry, true).await?;
         }
+        for effect in effects {
+            if let Effect::Password { password } = effect {
+                self.may_go_on()?;
+                self.set_password(password).await?;
+                self.done.push(effect.clone());
+            }
+        }
         if has(|effect| matches!(effect, Effect::Rename { .. } | Effect::Move { .. })) {
             self.may_go_on()?;
             self.place(effects).await?;

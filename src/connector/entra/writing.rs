@@ -172,7 +172,7 @@ impl Writing {
                 Method::DELETE,
                 format!("/users/{id}/{attribute}/$ref"),
             )),
-            several => Ok(Part::of(Method::PATCH, format!("/users/{id}"), patch(several))),
+            several => Ok(Part::of(Method::PATCH, format!("/users/{id}"), patch(several)?)),
         }
     }
 
@@ -256,9 +256,12 @@ impl Writing {
     /// This step was refused. What stands on its own goes on; nothing follows a create or a state that was not written.
     fn refused(&mut self, error: Error) {
         let effects = self.steps.pop_front().unwrap_or_default();
-        let alone = effects
-            .iter()
-            .all(|effect| matches!(effect, Effect::Set { .. } | Effect::Refer { .. } | Effect::Enable));
+        let alone = effects.iter().all(|effect| {
+            matches!(
+                effect,
+                Effect::Set { .. } | Effect::Refer { .. } | Effect::Enable | Effect::Password { .. }
+            )
+        });
         if !alone || error.kind == Kind::Unauthenticated {
             self.refuse(error);
         } else if self.error.is_none() {
@@ -339,6 +342,7 @@ fn attribute(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Set { attribute, .. } | Effect::Refer { attribute, .. } => Some(attribute.clone()),
         Effect::Enable | Effect::Disable => Some("accountEnabled".into()),
+        Effect::Password { .. } => Some("passwordProfile".into()),
         _ => None,
     }
 }
@@ -380,29 +384,33 @@ fn new_user(values: &Values, enabled: bool, recipe: &Recipe) -> Result<Json> {
     for (attribute, values) in values {
         place(attribute).write(&mut body, values);
     }
-    let password = password::draw(recipe)?;
     body.insert("accountEnabled".into(), json!(enabled));
-    body.insert(
-        "passwordProfile".into(),
-        json!({
-            "password": password.expose_secret(),
-            "forceChangePasswordNextSignIn": recipe.change_at_logon,
-        }),
-    );
+    body.insert("passwordProfile".into(), new_password(recipe)?);
     Ok(Json::Object(body))
 }
 
-fn patch(effects: &[Effect]) -> Json {
+fn new_password(recipe: &Recipe) -> Result<Json> {
+    let password = password::draw(recipe)?;
+    Ok(json!({
+        "password": password.expose_secret(),
+        "forceChangePasswordNextSignIn": recipe.change_at_logon,
+    }))
+}
+
+fn patch(effects: &[Effect]) -> Result<Json> {
     let mut body = Map::new();
     for effect in effects {
         match effect {
             Effect::Set { attribute, after, .. } => place(attribute).write(&mut body, after),
             Effect::Enable => drop(body.insert("accountEnabled".into(), json!(true))),
             Effect::Disable => drop(body.insert("accountEnabled".into(), json!(false))),
+            Effect::Password { password } => {
+                body.insert("passwordProfile".into(), new_password(password)?);
+            }
             _ => {}
         }
     }
-    Json::Object(body)
+    Ok(Json::Object(body))
 }
 
 #[cfg(test)]

@@ -82,8 +82,20 @@ pub(super) fn of(record: &Record, zone: &TimeZone, leaving: &Leaving, as_of: AsO
     Employment {
         person: record.person.clone(),
         hired: record.hired,
-        turns: turns(record, zone, leaving, as_of),
+        turns: in_order(turns(record, zone, leaving, as_of)),
     }
+}
+
+/// Who has to leave before the first day never begins.
+fn in_order(turns: Vec<Turn>) -> Vec<Turn> {
+    let mut ordered: Vec<Turn> = Vec::with_capacity(turns.len());
+    for turn in turns {
+        while ordered.last().is_some_and(|last| turn.at <= last.at) {
+            ordered.pop();
+        }
+        ordered.push(turn);
+    }
+    ordered
 }
 
 fn turns(record: &Record, zone: &TimeZone, leaving: &Leaving, as_of: AsOf) -> Vec<Turn> {
@@ -95,7 +107,7 @@ fn turns(record: &Record, zone: &TimeZone, leaving: &Leaving, as_of: AsOf) -> Ve
         at: leaving.instant(day, &record.reasons, zone),
         active: false,
     };
-    if record.is_rescinded {
+    if record.is_rescinded && record.active != Some(true) {
         return vec![Turn {
             at: Timestamp::UNIX_EPOCH,
             active: false,
@@ -228,6 +240,13 @@ mod tests {
         assert_eq!(told(&record, "Europe/Berlin", &at), "-2026-01-20T16:30:00Z");
         record.reasons = vec!["Other".into(), "Dismissal".into()];
         assert_eq!(told(&record, "Europe/Berlin", &at), "-1970-01-01T00:00:00Z");
+        record.active = Some(false);
+        record.hired = Some("2026-01-20".parse().unwrap());
+        assert_eq!(
+            told(&record, "Europe/Berlin", &at),
+            "-1970-01-01T00:00:00Z",
+            "before the first day"
+        );
         assert!(LeaveAt::parse("at once").is_err());
     }
 
@@ -241,5 +260,11 @@ mod tests {
         record.is_rescinded = true;
         let end = leaving(LeaveAt::EndOfDay);
         assert_eq!(told(&record, SYDNEY, &end), "-1970-01-01T00:00:00Z");
+        record.active = Some(true);
+        assert_eq!(
+            told(&record, SYDNEY, &end),
+            "",
+            "a later hire, and the flag of the one before"
+        );
     }
 }

@@ -38,6 +38,10 @@ pub enum Effect {
     Restore,
     Disable,
     Enable,
+    /// Gives the account another password, which nobody knows.
+    Password {
+        password: Recipe,
+    },
     /// No values after = the attribute is removed, never set to an empty string.
     Set {
         attribute: String,

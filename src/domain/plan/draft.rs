@@ -19,6 +19,9 @@ use crate::domain::worker::Worker;
 /// When names are asked for again that nobody could be asked for.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
+/// After which an old password is not to be used again.
+const LONG_DISABLED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 pub struct Draft<'a> {
     pub policy: &'a Policy,
     pub worker: &'a Worker,
@@ -273,12 +276,22 @@ impl<'a> Draft<'a> {
     fn enable(&mut self) {
         if self.may_enable() {
             self.effects.push(Effect::Enable);
+            if self.was_long_disabled() {
+                let password = self.recipe();
+                self.effects.push(Effect::Password { password });
+            }
         } else {
             self.finding(
                 Finding::new(Weight::Warning, "DisabledElsewhere", "somebody else disabled the account, and HR's word has not changed since: it stays disabled until a person enables it")
                     .on(self.policy.model.state.name),
             );
         }
+    }
+
+    /// Whoever returns after a long time does not go on with the old password (B20).
+    fn was_long_disabled(&self) -> bool {
+        let since = self.facts.link.as_ref().and_then(|link| link.disabled_at);
+        since.is_some_and(|since| self.moment.now.duration_since(since) > LONG_DISABLED)
     }
 
     fn may_enable(&self) -> bool {

@@ -112,6 +112,7 @@ pub fn candidates<'p>(
     let scope = &policy.schema.scope;
     let is_made = policy.schema.flow_types.add
         && worker.gone.is_none()
+        && worker.hidden.is_none()
         && scope.reads(worker).is_ok()
         && scope.admits(worker).is_ok();
     if !is_made {
@@ -233,6 +234,10 @@ fn existing(
         // The dates that HR gave hold all the same (B13).
         if linked && leaves {
             draft.disable(account);
+        } else if !linked {
+            draft.skip(
+                "the source does not show this worker any more, so the account it would find is left alone",
+            );
         }
     } else if scope.is_ok() {
         if draft.worker.gone.is_some() {
