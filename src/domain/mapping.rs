@@ -95,17 +95,14 @@ impl Mapping {
 
     /// Whether any attribute this mapping reads has a value; a constant always has.
     pub fn is_stated(&self, worker: &Worker) -> bool {
-        let inputs = self
-            .expression
-            .iter()
-            .flat_map(Expression::attributes)
-            .collect::<Vec<_>>();
-        let stated = |name: &&str| {
-            worker
-                .attributes
-                .get(*name)
-                .is_some_and(|value| !value.is_empty())
+        let Some(expression) = &self.expression else {
+            return true;
         };
+        let stated = |name: &&str| {
+            let value = worker.attributes.get(*name);
+            value.is_some_and(|value| !value.is_empty())
+        };
+        let inputs = expression.attributes();
         inputs.is_empty() || inputs.iter().any(stated)
     }
 

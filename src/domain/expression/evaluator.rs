@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
+use super::culture::Culture;
 use super::moment::Moment;
-use super::node::{Call, Comparison, Ignore, Node, Operator};
+use super::node::{Call, Comparison, Compiled, Ignore, Node, Operator};
 use super::pattern::Pattern;
+use super::time_format::TimeFormat;
 use super::{Context, EvaluationError, Outcome};
 use crate::domain::value::Value;
 
@@ -26,17 +28,19 @@ pub type Evaluated<'a> = Result<Cow<'a, Value>, Stop>;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
     Ignored(Ignore),
-    Failed(EvaluationError),
+    /// Boxed, since every value is handed up beside the room for this.
+    Failed(Box<EvaluationError>),
 }
 
 impl Stop {
+    fn failed(message: String, at: Option<usize>) -> Stop {
+        Stop::Failed(Box::new(EvaluationError { message, at }))
+    }
+
     /// A failure that has no place of its own stands where the call does that needed the value.
     fn inside(self, call: &Call) -> Stop {
         match self {
-            Stop::Failed(error) => Stop::Failed(EvaluationError {
-                at: error.at.or(Some(call.at)),
-                ..error
-            }),
+            Stop::Failed(error) => Stop::failed(error.message, error.at.or(Some(call.at))),
             ignored => ignored,
         }
     }
@@ -55,7 +59,7 @@ pub fn evaluate<'a>(root: &'a Node, context: &Context<'a>) -> Result<Outcome<'a>
         }),
         Err(Stop::Ignored(Ignore::Attribute)) => Ok(Outcome::IgnoreAttribute),
         Err(Stop::Ignored(Ignore::Object)) => Ok(Outcome::IgnoreObject),
-        Err(Stop::Failed(error)) => Err(error),
+        Err(Stop::Failed(error)) => Err(*error),
     }
 }
 
@@ -84,10 +88,10 @@ impl<'a> Evaluation<'_, 'a> {
         let known = matches!(name, "Domain" | "DomainFQDN");
         match self.context.directory_domain.filter(|_| known) {
             Some(domain) => Ok(Cow::Owned(Value::text(domain))),
-            None => Err(Stop::Failed(EvaluationError {
-                message: format!("the job's settings say nothing about %{name}%"),
-                at: None,
-            })),
+            None => {
+                let message = format!("the job's settings say nothing about %{name}%");
+                Err(Stop::failed(message, None))
+            }
         }
     }
 
@@ -112,13 +116,9 @@ impl<'a> Evaluation<'_, 'a> {
         let left = self.value(&comparison.left)?;
         let right = self.value(&comparison.right)?;
         let sides = one(&left).zip(one(&right)).ok_or_else(|| {
-            Stop::Failed(EvaluationError {
-                message: format!(
-                    "`{}` compares single values, and one side has several",
-                    comparison.operator.symbol()
-                ),
-                at: None,
-            })
+            let symbol = comparison.operator.symbol();
+            let message = format!("`{symbol}` compares single values, and one side has several");
+            Stop::failed(message, None)
         })?;
         Ok(Value::Bool(holds(sides.0, comparison.operator, sides.1)))
     }
@@ -232,7 +232,7 @@ impl<'a> Arguments<'_, 'a> {
     /// The constant pattern, compiled when the expression was parsed, or one made from the worker's data.
     /// `None` if there is none or it is empty.
     pub fn pattern(&self, index: usize) -> Result<Option<Cow<'a, Pattern>>, Stop> {
-        if let Some(pattern) = &self.call.pattern {
+        if let Some(Compiled::Pattern(pattern)) = self.compiled(index) {
             return Ok(Some(Cow::Borrowed(pattern)));
         }
         let Some(written) = self.filled(index)? else {
@@ -241,6 +241,29 @@ impl<'a> Arguments<'_, 'a> {
         Pattern::compile(&written)
             .map(|pattern| Some(Cow::Owned(pattern)))
             .map_err(|reason| self.fail(reason))
+    }
+
+    /// The constant format, read when the expression was parsed, or one made from the worker's data. `None` if there is
+    /// none or it is empty.
+    pub fn time_format(
+        &self,
+        index: usize,
+        culture: &'static Culture,
+    ) -> Result<Option<Cow<'a, TimeFormat>>, Stop> {
+        if let Some(Compiled::TimeFormat(format)) = self.compiled(index) {
+            return Ok(Some(Cow::Borrowed(format)));
+        }
+        let Some(written) = self.filled(index)? else {
+            return Ok(None);
+        };
+        TimeFormat::parse(&written, culture)
+            .map(|format| Some(Cow::Owned(format)))
+            .map_err(|reason| self.fail(reason))
+    }
+
+    fn compiled(&self, index: usize) -> Option<&'a Compiled> {
+        let mut compiled = self.call.compiled.iter();
+        compiled.find_map(|(place, one)| (*place == index).then_some(one))
     }
 
     /// The argument with each of its texts changed; one for which `change` answers `None` stays as it is.
@@ -333,10 +356,7 @@ impl<'a> Arguments<'_, 'a> {
     }
 
     fn fail_with(&self, message: String) -> Stop {
-        Stop::Failed(EvaluationError {
-            message,
-            at: Some(self.call.at),
-        })
+        Stop::failed(message, Some(self.call.at))
     }
 
     /// A value for an error message: short, and never one that is to be kept secret.

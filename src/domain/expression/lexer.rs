@@ -10,7 +10,7 @@ use std::str::Chars;
 use super::ParseError;
 use super::node::Operator;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub enum Token {
     Name(String),
     Attribute(String),
@@ -53,7 +53,7 @@ impl Token {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Located {
     pub token: Token,
     pub at: usize,

@@ -49,6 +49,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display, Formatter};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -78,7 +79,8 @@ use node::{Constant, Node};
 /// An expression, parsed and compiled. It prints as its normal form, which parses to the same expression.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
-    root: Node,
+    /// Shared, since a schema and whatever is compiled from it hold the same.
+    root: Arc<Node>,
     candidates: Option<Vec<Expression>>,
 }
 
@@ -132,7 +134,7 @@ impl Expression {
     /// What is inside an outermost `Redact`, where it asks nothing of the worker: such a value can be drawn when it is
     /// written, and need not stand in a plan.
     pub fn recipe(&self) -> Option<String> {
-        match &self.root {
+        match &*self.root {
             Node::Call(call)
                 if call.function.name == "Redact" && self.attributes().is_empty() && self.is_random() =>
             {
@@ -161,7 +163,10 @@ impl From<Node> for Expression {
             ),
             _ => None,
         };
-        Expression { root, candidates }
+        Expression {
+            root: Arc::new(root),
+            candidates,
+        }
     }
 }
 

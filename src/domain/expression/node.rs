@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::functions::Function;
 use super::pattern::Pattern;
+use super::time_format::TimeFormat;
 use crate::domain::value::Value;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -89,13 +90,21 @@ pub struct Call {
     pub function: &'static Function,
     /// As written: `None` is an argument left empty between its commas.
     pub arguments: Vec<Option<Node>>,
-    /// The constant regular expression among the arguments, compiled once.
-    pub pattern: Option<Box<Pattern>>,
+    /// What constant arguments come to, by their place.
+    pub compiled: Vec<(usize, Compiled)>,
     /// The number of a random call among those of the expression, from 1; 0 for others. It draws from a
     /// stream of its own, so that its value does not depend on which branches were taken.
     pub ordinal: u64,
     /// Where it stands in the text, in characters.
     pub at: usize,
+}
+
+/// A constant in the form in which a function uses it, made once when the expression is parsed.
+#[derive(Clone, Debug)]
+pub enum Compiled {
+    Pattern(Box<Pattern>),
+    /// In the culture that the call names by a constant too, or leaves out.
+    TimeFormat(TimeFormat),
 }
 
 /// Calls are equal if they mean the same, wherever they stand.

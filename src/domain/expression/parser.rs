@@ -7,11 +7,15 @@
 //! call       = name "(" [ argument { "," argument } ] ")"        an argument may be empty
 //! ```
 
+use std::vec::IntoIter;
+
 use super::ParseError;
+use super::culture::{self, Culture};
 use super::functions::{self, Function, Kind, Nature, Parameter};
 use super::lexer::{self, Located, Token};
-use super::node::{Call, Comparison, Constant, Ignore, Node};
+use super::node::{Call, Comparison, Compiled, Constant, Ignore, Node};
 use super::pattern::Pattern;
+use super::time_format::TimeFormat;
 
 /// Longest text, in characters; the service's own limit.
 pub const MAX_LENGTH: usize = 10_000;
@@ -26,8 +30,7 @@ pub fn parse(text: &str) -> Result<Node, ParseError> {
         return Err(ParseError::new(message, MAX_LENGTH));
     }
     let mut parser = Parser {
-        tokens: lexer::tokens(text)?,
-        next: 0,
+        tokens: lexer::tokens(text)?.into_iter(),
         end: length,
         depth: 0,
         random_calls: 0,
@@ -43,8 +46,7 @@ pub fn parse(text: &str) -> Result<Node, ParseError> {
 }
 
 struct Parser {
-    tokens: Vec<Located>,
-    next: usize,
+    tokens: IntoIter<Located>,
     end: usize,
     depth: usize,
     random_calls: u64,
@@ -64,7 +66,7 @@ impl Parser {
                 self.at(),
             ));
         }
-        self.next += 1;
+        self.take();
         let right = self.chain(Kind::Any)?;
         Ok(Node::Comparison(Box::new(Comparison {
             left,
@@ -92,7 +94,7 @@ impl Parser {
         let mut arguments = vec![Some(Node::Constant(Constant::quoted(""))), Some(first)];
         self.depth += 1;
         while self.peek() == Some(&Token::Concatenation) {
-            self.next += 1;
+            self.take();
             arguments.push(Some(self.operand(Kind::Any)?));
         }
         self.depth -= 1;
@@ -100,7 +102,7 @@ impl Parser {
         Ok(Node::Call(Call {
             function,
             arguments,
-            pattern: None,
+            compiled: Vec::new(),
             ordinal: 0,
             at,
         }))
@@ -133,16 +135,16 @@ impl Parser {
             return Err(too_deep(at));
         }
         let ordinal = self.ordinal(function);
-        self.next += 1;
+        self.take();
         self.depth += 1;
         let (arguments, close) = self.arguments(function)?;
         self.depth -= 1;
-        let pattern = check(function, &arguments, close)?;
+        let compiled = check(function, &arguments, close)?;
         let arguments = arguments.into_iter().map(|argument| argument.node).collect();
         Ok(Node::Call(Call {
             function,
             arguments,
-            pattern,
+            compiled,
             ordinal,
             at,
         }))
@@ -153,7 +155,7 @@ impl Parser {
         let mut arguments = Vec::new();
         if self.peek() == Some(&Token::Close) {
             let close = self.at();
-            self.next += 1;
+            self.take();
             return Ok((arguments, close));
         }
         loop {
@@ -195,17 +197,16 @@ impl Parser {
     }
 
     fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.next).map(|located| &located.token)
+        self.tokens.as_slice().first().map(|located| &located.token)
     }
 
     fn take(&mut self) -> Option<Located> {
-        let located = self.tokens.get(self.next).cloned();
-        self.next += 1;
-        located
+        self.tokens.next()
     }
 
     fn at(&self) -> usize {
-        self.tokens.get(self.next).map_or(self.end, |located| located.at)
+        let next = self.tokens.as_slice().first();
+        next.map_or(self.end, |located| located.at)
     }
 }
 
@@ -260,12 +261,12 @@ fn unknown_function(name: &str, at: usize) -> ParseError {
     )
 }
 
-/// Holds the arguments against the parameters. Answers with the constant regular expression, compiled.
+/// Holds the arguments against the parameters. Answers with what constants come to.
 fn check(
     function: &Function,
     arguments: &[Argument],
     close: usize,
-) -> Result<Option<Box<Pattern>>, ParseError> {
+) -> Result<Vec<(usize, Compiled)>, ParseError> {
     let count = arguments.len();
     let required = function
         .parameters
@@ -289,16 +290,18 @@ fn check(
         );
         return Err(ParseError::new(message, close));
     }
-    let mut pattern = None;
+    let mut compiled = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
         let Some(parameter) = function.parameter_of(index, count) else {
             continue;
         };
         match &argument.node {
             Some(Node::Constant(constant)) => {
-                let compiled = check_constant(function, parameter, constant)
+                check_constant(function, parameter, constant)
                     .map_err(|message| ParseError::new(message, argument.at))?;
-                pattern = pattern.or(compiled);
+                let one = compile(function, parameter, constant, arguments)
+                    .map_err(|message| ParseError::new(message, argument.at))?;
+                compiled.extend(one.map(|one| (index, one)));
             }
             None if parameter.required && !parameter.kind.may_be_empty() => {
                 let message = format!("{} needs a value for `{}`", function.name, parameter.name);
@@ -307,27 +310,58 @@ fn check(
             _ => {}
         }
     }
-    Ok(pattern)
+    Ok(compiled)
 }
 
-fn check_constant(
+fn check_constant(function: &Function, parameter: &Parameter, constant: &Constant) -> Result<(), String> {
+    let text = constant.value.to_text().unwrap_or_default();
+    match parameter.kind {
+        Kind::Integer if constant.value.to_integer().is_none() => {
+            let place = place(function, parameter);
+            Err(format!("{place} must be a whole number, not {constant}"))
+        }
+        Kind::Choice(_) if text.is_empty() && !parameter.required => Ok(()),
+        Kind::Choice(choices) if !choices.iter().any(|choice| choice.eq_ignore_ascii_case(&text)) => {
+            let place = place(function, parameter);
+            Err(format!(
+                "{place} must be one of {}, not {constant}",
+                choices.join(", ")
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A format that cannot be read is left to the evaluation: it matters only where there is a date to be written.
+fn compile(
     function: &Function,
     parameter: &Parameter,
     constant: &Constant,
-) -> Result<Option<Box<Pattern>>, String> {
+    arguments: &[Argument],
+) -> Result<Option<Compiled>, String> {
     let text = constant.value.to_text().unwrap_or_default();
-    let place = format!("`{}` of {}", parameter.name, function.name);
     match parameter.kind {
-        Kind::Integer if constant.value.to_integer().is_none() => {
-            Err(format!("{place} must be a whole number, not {constant}"))
-        }
-        Kind::Choice(_) if text.is_empty() && !parameter.required => Ok(None),
-        Kind::Choice(choices) if !choices.iter().any(|choice| choice.eq_ignore_ascii_case(&text)) => Err(
-            format!("{place} must be one of {}, not {constant}", choices.join(", ")),
-        ),
         Kind::Pattern if !text.is_empty() => Pattern::compile(&text)
-            .map(|pattern| Some(Box::new(pattern)))
-            .map_err(|reason| format!("{place}: {reason}")),
+            .map(|pattern| Some(Compiled::Pattern(Box::new(pattern))))
+            .map_err(|reason| format!("{}: {reason}", place(function, parameter))),
+        Kind::TimeFormat if !text.is_empty() => Ok(culture(function, arguments)
+            .and_then(|culture| TimeFormat::parse(&text, culture).ok())
+            .map(Compiled::TimeFormat)),
         _ => Ok(None),
+    }
+}
+
+fn place(function: &Function, parameter: &Parameter) -> String {
+    format!("`{}` of {}", parameter.name, function.name)
+}
+
+/// The culture of a call, where it does not depend on the worker.
+fn culture(function: &Function, arguments: &[Argument]) -> Option<&'static Culture> {
+    let is_culture = |parameter: &Parameter| parameter.kind == Kind::Choice(culture::NAMES);
+    let index = function.parameters.iter().position(is_culture)?;
+    match arguments.get(index).and_then(|argument| argument.node.as_ref()) {
+        None => Some(&culture::INVARIANT),
+        Some(Node::Constant(constant)) => culture::find(&constant.name()),
+        Some(_) => None,
     }
 }

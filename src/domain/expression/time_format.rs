@@ -9,6 +9,7 @@
 //! date that the format lacks count from its beginning, but a year there must be.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use jiff::civil::DateTime;
 
@@ -83,6 +84,7 @@ const MAX_LENGTH: usize = 1_000;
 /// Letters of the short names.
 const SHORT: usize = 3;
 
+#[derive(Clone, Debug)]
 pub struct TimeFormat {
     pieces: Vec<Piece>,
     culture: &'static Culture,
@@ -258,7 +260,8 @@ fn write_piece(piece: Piece, moment: Moment, culture: &Culture, out: &mut String
     let civil = moment.civil;
     let names = culture.names;
     let number = |out: &mut String, number: i64, digits: usize| {
-        out.push_str(&format!("{number:0digits$}"));
+        // A String takes everything.
+        let _ = write!(out, "{number:0digits$}");
     };
     match piece {
         Piece::Year(digits @ (1 | 2)) => number(out, i64::from(civil.year()) % 100, digits),

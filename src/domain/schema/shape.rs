@@ -3,6 +3,7 @@
 //! here, and whatever Muster does not know is kept as it came.
 
 use serde_json::{Map, Value as Json, json};
+use smallvec::SmallVec;
 
 use super::{Problem, Severity};
 
@@ -193,21 +194,26 @@ impl Walk {
         if self.path.len() > DEEPEST {
             return self.error("is nested too deeply");
         }
-        for (name, kind) in shape {
+        let mut given = given(members, shape);
+        let mut added: Vec<(&str, Json)> = Vec::new();
+        for ((name, kind), value) in shape.iter().zip(&mut given) {
             self.path.push(Step::Member(name));
-            match members.get_mut(*name) {
+            match value.take() {
                 None | Some(Json::Null) if matches!(kind, Kind::Name | Kind::Required(_)) => {
                     self.error("is missing");
                 }
-                None | Some(Json::Null) => {
-                    if let Some(value) = missing(kind, members.contains_key(*name)) {
-                        members.insert((*name).to_string(), value);
+                None => added.extend(missing(kind, false).map(|value| (*name, value))),
+                Some(value @ Json::Null) => {
+                    if let Some(other) = missing(kind, true) {
+                        *value = other;
                     }
                 }
                 Some(value) => self.member(value, kind),
             }
             self.path.pop();
         }
+        drop(given);
+        members.extend(added.into_iter().map(|(name, value)| (name.to_string(), value)));
     }
 
     fn member(&mut self, value: &mut Json, kind: &Kind) {
@@ -286,6 +292,22 @@ impl Walk {
             message,
         });
     }
+}
+
+/// The members that a shape knows, each in its row's place. They mostly come in that order, and to look each of them up
+/// by name would take as long as reading the JSON does.
+fn given<'m>(members: &'m mut Map<String, Json>, shape: Shape) -> SmallVec<[Option<&'m mut Json>; 12]> {
+    let mut given: SmallVec<[_; 12]> = shape.iter().map(|_| None).collect();
+    let mut next = 0;
+    for (name, value) in members {
+        let rows = (next..shape.len()).chain(0..next);
+        let place = rows.into_iter().find(|at| shape[*at].0 == name);
+        if let Some(place) = place {
+            given[place] = Some(value);
+            next = place + 1;
+        }
+    }
+    given
 }
 
 fn spelling(words: &[&'static str], text: &str) -> Option<&'static str> {

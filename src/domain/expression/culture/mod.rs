@@ -14,6 +14,7 @@ mod tests;
 
 use table::CULTURES;
 
+#[derive(Debug)]
 pub struct Culture {
     /// `de-DE`, `de` for what the language's cultures share, or nothing for the invariant culture.
     pub name: &'static str,
@@ -36,6 +37,7 @@ pub struct Names {
 }
 
 /// The culture's formats, in .NET's letters.
+#[derive(Debug)]
 pub struct Patterns {
     /// `d`
     pub short_date: &'static str,

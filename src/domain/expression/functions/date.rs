@@ -11,7 +11,6 @@ use super::{Function, Kind, Nature, Parameter, example, function, parameter};
 use crate::domain::expression::culture::{self, Culture};
 use crate::domain::expression::evaluator::{Arguments, Evaluated, Stop};
 use crate::domain::expression::moment::Moment;
-use crate::domain::expression::time_format::TimeFormat;
 use crate::domain::value::Value;
 
 pub const NOW: Function = function(
@@ -158,8 +157,8 @@ pub const FORMAT_DATE_TIME: Function = function(
     &[
         parameter("source", Kind::Text),
         parameter("dateTimeStyles", Kind::Text).optional(),
-        parameter("inputFormat", Kind::Text),
-        parameter("outputFormat", Kind::Text),
+        parameter("inputFormat", Kind::TimeFormat),
+        parameter("outputFormat", Kind::TimeFormat),
         parameter("culture", Kind::Choice(culture::NAMES)).optional(),
     ],
     "A date from one .NET format into another. The written date is kept, unless the style AdjustToUniversal \
@@ -204,15 +203,7 @@ fn format_date_time<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
     };
     let to_utc = adjusts_to_utc(arguments, styles.as_deref().unwrap_or_default())?;
     let culture = culture_of(arguments, formats + 2)?;
-    let format = |index| -> Result<Option<TimeFormat>, Stop> {
-        let Some(written) = arguments.filled(index)? else {
-            return Ok(None);
-        };
-        TimeFormat::parse(&written, culture)
-            .map(Some)
-            .map_err(|reason| arguments.fail(reason))
-    };
-    let moment = match (source.as_ref(), format(formats)?) {
+    let moment = match (source.as_ref(), arguments.time_format(formats, culture)?) {
         (Value::Text(text), Some(input)) => input.read(text),
         (value, _) => Moment::of(value),
     };
@@ -227,7 +218,7 @@ fn format_date_time<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
     } else {
         moment
     };
-    let Some(output) = format(formats + 1)? else {
+    let Some(output) = arguments.time_format(formats + 1, culture)? else {
         return Err(arguments.fail("there is no output format"));
     };
     Ok(Cow::Owned(Value::Text(output.write(moment))))

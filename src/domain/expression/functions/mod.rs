@@ -157,6 +157,8 @@ pub enum Kind {
     Condition,
     /// A .NET regular expression.
     Pattern,
+    /// A date format of .NET's.
+    TimeFormat,
     /// One of these words, in any case; with or without quotes.
     Choice(&'static [&'static str]),
 }
@@ -212,13 +214,16 @@ impl Kind {
             Kind::Integer => "Integer",
             Kind::Boolean | Kind::Condition => "Boolean",
             Kind::Time => "DateTime",
-            Kind::Any | Kind::Text | Kind::Pattern | Kind::Choice(_) => "String",
+            Kind::Any | Kind::Text | Kind::Pattern | Kind::TimeFormat | Kind::Choice(_) => "String",
         }
     }
 
     /// Whether an argument of this kind may be left empty although its parameter is required.
     pub fn may_be_empty(self) -> bool {
-        matches!(self, Kind::Any | Kind::Text | Kind::Boolean | Kind::Time)
+        matches!(
+            self,
+            Kind::Any | Kind::Text | Kind::Boolean | Kind::Time | Kind::TimeFormat
+        )
     }
 }
 

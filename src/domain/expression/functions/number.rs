@@ -1,6 +1,7 @@
 //! Numbers, and values in another form: text, Base64, hexadecimal, SIDs.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -134,7 +135,12 @@ pub const CONVERT_TO_UTF8_HEX: Function = function(
     )],
     |arguments| {
         arguments.map_texts(0, |text| {
-            Ok(Some(text.bytes().map(|byte| format!("{byte:02X}")).collect()))
+            let mut digits = String::with_capacity(2 * text.len());
+            for byte in text.bytes() {
+                // A String takes everything.
+                let _ = write!(digits, "{byte:02X}");
+            }
+            Ok(Some(digits))
         })
     },
 );

@@ -38,26 +38,40 @@ impl LineEnd {
     }
 }
 
-/// The capturing groups in the order of their opening brackets; unnamed ones are `None`.
+/// The capturing groups.
 #[derive(Clone, Debug, Default)]
-pub struct Groups(Vec<Option<String>>);
+pub struct Groups {
+    /// In the order of their opening brackets; unnamed ones are `None`.
+    names: Vec<Option<String>>,
+    /// The first group is all there is of the pattern. What is written for `Replace` often is like that, because it
+    /// asks for a group; what it holds is known without looking for groups at all.
+    first_is_whole: bool,
+}
 
 impl Groups {
-    /// Index in the engine of a group given by name or by .NET's number; 0 is the whole match.
+    /// Index in the engine of a group given by name or by .NET's number; 0 is the whole match, and so is a group around
+    /// all of the pattern.
     pub fn find(&self, name: &str) -> Option<usize> {
-        match name.parse() {
+        let index = match name.parse() {
             Ok(number) => self.numbered(number),
             Err(_) => self
-                .0
+                .names
                 .iter()
                 .position(|group| group.as_deref() == Some(name))
                 .map(|index| index + 1),
-        }
+        };
+        index.map(|index| {
+            if index == 1 && self.first_is_whole {
+                0
+            } else {
+                index
+            }
+        })
     }
 
     fn numbered(&self, number: usize) -> Option<usize> {
-        let unnamed = self.0.iter().enumerate().filter(|(_, group)| group.is_none());
-        let named = self.0.iter().enumerate().filter(|(_, group)| group.is_some());
+        let unnamed = self.names.iter().enumerate().filter(|(_, group)| group.is_none());
+        let named = self.names.iter().enumerate().filter(|(_, group)| group.is_some());
         match number.checked_sub(1) {
             None => Some(0),
             Some(place) => unnamed.chain(named).nth(place).map(|(index, _)| index + 1),
@@ -66,7 +80,7 @@ impl Groups {
 
     /// The group with the highest number.
     pub fn last(&self) -> usize {
-        self.numbered(self.0.len()).unwrap_or(0)
+        self.numbered(self.names.len()).unwrap_or(0)
     }
 }
 
@@ -82,6 +96,7 @@ pub fn translate(pattern: &str, end: LineEnd) -> Result<Translated, String> {
         groups: Groups::default(),
         references: Vec::new(),
         flags: vec![Flags::default()],
+        first_group: FirstGroup::Elsewhere,
         end,
     };
     while let Some(next) = translator.rest.next() {
@@ -98,7 +113,17 @@ struct Translator<'p> {
     references: Vec<(usize, usize)>,
     /// What holds inside each open bracket; the first is for outside of all.
     flags: Vec<Flags>,
+    first_group: FirstGroup,
     end: LineEnd,
+}
+
+/// The group with which a pattern may begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstGroup {
+    Elsewhere,
+    Open,
+    /// It ends here in `out`.
+    Closed(usize),
 }
 
 #[derive(Clone, Copy, Default)]
@@ -119,6 +144,9 @@ impl Translator<'_> {
             ')' => {
                 self.flags.pop();
                 self.out.push(')');
+                if self.flags.len() == 1 && self.first_group == FirstGroup::Open {
+                    self.first_group = FirstGroup::Closed(self.out.len());
+                }
             }
             '$' if flags.multiline => self.out.push('$'),
             '$' => self.out.push_str(self.end.regex()),
@@ -181,7 +209,7 @@ impl Translator<'_> {
             return Err("there is nothing to repeat before `*`".to_owned());
         }
         if self.rest.peek() != Some(&'?') {
-            self.groups.0.push(None);
+            self.group(None);
             self.out.push('(');
             return self.enter(flags);
         }
@@ -203,9 +231,17 @@ impl Translator<'_> {
 
     fn named_group(&mut self, close: char) -> Result<(), String> {
         let name = self.name(close)?;
+        self.group(Some(name.clone()));
         self.out.push_str(&format!("(?<{name}>"));
-        self.groups.0.push(Some(name));
         Ok(())
+    }
+
+    /// A group that opens here.
+    fn group(&mut self, name: Option<String>) {
+        if self.out.is_empty() {
+            self.first_group = FirstGroup::Open;
+        }
+        self.groups.names.push(name);
     }
 
     /// The name after `<` or `'`, which are taken too.
@@ -416,6 +452,7 @@ impl Translator<'_> {
     }
 
     fn finish(mut self) -> Result<Translated, String> {
+        self.groups.first_is_whole = self.first_group == FirstGroup::Closed(self.out.len());
         for (place, number) in self.references.iter().rev() {
             let Some(index) = self.groups.numbered(*number).filter(|_| *number > 0) else {
                 return Err(format!(r"`\{number}` refers to a group that does not exist"));

@@ -79,30 +79,33 @@ impl Pattern {
 
     /// Whether it is found anywhere in the text.
     pub fn is_match(&self, text: &str) -> Result<bool, String> {
-        Ok(self.first(text)?.is_some())
+        Ok(self.find(text, 0)?.is_some())
     }
 
     /// What the group holds in the first match; `None` without a match.
     pub fn find_group<'t>(&self, text: &'t str, group: &str) -> Result<Option<&'t str>, String> {
         let index = self.group(group)?;
-        let captures = self.captures(text, 0)?;
-        Ok(captures
-            .and_then(|captures| captures.get(index))
-            .map(|found| found.as_str()))
+        let Some(whole) = self.find(text, 0)? else {
+            return Ok(None);
+        };
+        let found = self.found(text, 0, whole, index > 0)?;
+        Ok(found.group(index).and_then(|range| text.get(range)))
     }
 
     /// Every match replaced; `$1`, `${name}`, `$&` and their like in the replacement stand for what was
     /// found. `None` without a match.
     pub fn replace(&self, text: &str, replacement: &str) -> Result<Option<String>, String> {
-        let Some(first) = self.first(text)? else {
+        let Some(first) = self.find(text, 0)? else {
             return Ok(None);
         };
         let substitution = Substitution::parse(replacement, &self.groups);
-        self.rewrite(text, first, |captures, out| {
-            let found = captures.get(0)?.range();
-            substitution.write(captures, text, found.clone(), out);
-            Some(found)
-        })
+        let rewriting = Rewriting {
+            first,
+            group: 0,
+            reads_groups: substitution.reads_groups(),
+        };
+        let write = |found: &Found<'_>, out: &mut String| substitution.write(found, text, out);
+        self.rewrite(text, rewriting, write).map(Some)
     }
 
     /// In every match, only what the group holds is replaced, by the replacement as it is.
@@ -112,69 +115,83 @@ impl Pattern {
         group: &str,
         replacement: &str,
     ) -> Result<Option<String>, String> {
-        let index = self.group(group)?;
-        let Some(first) = self.first(text)? else {
+        let group = self.group(group)?;
+        let Some(first) = self.find(text, 0)? else {
             return Ok(None);
         };
-        self.rewrite(text, first, |captures, out| {
-            out.push_str(replacement);
-            captures.get(index).map(|found| found.range())
-        })
+        let rewriting = Rewriting {
+            first,
+            group,
+            reads_groups: group > 0,
+        };
+        self.rewrite(text, rewriting, |_, out| out.push_str(replacement))
+            .map(Some)
     }
 
-    /// Goes from match to match, of which the first is found where it is said to be. `replace` writes what takes the place of a range, and names that range.
+    /// Goes from match to match. `write` writes what takes the place of the group.
     fn rewrite(
         &self,
         text: &str,
-        first: usize,
-        replace: impl Fn(&Captures<'_, str>, &mut String) -> Option<Range<usize>>,
-    ) -> Result<Option<String>, String> {
-        let mut result = String::new();
+        rewriting: Rewriting,
+        write: impl Fn(&Found<'_>, &mut String),
+    ) -> Result<String, String> {
+        let mut result = String::with_capacity(text.len());
         let mut copied = 0;
-        let mut from = Some(first);
+        let mut from = 0;
         let mut matches = 0;
         let most = MAX_WORK / text.len().max(1);
-        while let Some(start) = from
-            && let Some(captures) = self.captures(text, start)?
-            && let Some(whole) = captures.get(0)
-        {
+        let mut next = Some(rewriting.first);
+        while let Some(whole) = next {
             matches += 1;
-            let mut written = String::new();
-            if let Some(found) = replace(&captures, &mut written)
-                && let Some(between) = text.get(copied..found.start)
+            let found = self.found(text, from, whole, rewriting.reads_groups)?;
+            if let Some(replaced) = found.group(rewriting.group)
+                && let Some(between) = text.get(copied..replaced.start)
             {
                 result.push_str(between);
-                result.push_str(&written);
-                copied = found.end;
+                write(&found, &mut result);
+                copied = replaced.end;
             }
             if matches > most || result.len() > MAX_RESULT {
                 return Err(format!(
                     "the pattern matches more than {most} times or grows too large"
                 ));
             }
-            from = match whole.end() > whole.start() {
-                true => Some(whole.end()),
-                false => text
-                    .get(whole.end()..)
-                    .and_then(|rest| rest.chars().next())
-                    .map(|skipped| whole.end() + skipped.len_utf8()),
+            let after = text.get(found.whole.end..).unwrap_or_default();
+            let skipped = match found.whole.is_empty() {
+                true => after.chars().next().map(char::len_utf8),
+                false => Some(0),
             };
+            let Some(skipped) = skipped else { break };
+            from = found.whole.end + skipped;
+            next = self.find(text, from)?;
         }
         result.push_str(text.get(copied..).unwrap_or_default());
-        Ok(Some(result))
+        Ok(result)
     }
 
-    /// Where the first match begins. To know that costs less than to know what its groups hold.
-    fn first(&self, text: &str) -> Result<Option<usize>, String> {
-        let found = self.regex_for(text)?.find_from_pos(text, 0);
-        let found = found.map_err(|error| format!("the search was given up: {error}"))?;
-        Ok(found.map(|found| found.start()))
+    /// Where the next match is.
+    fn find(&self, text: &str, from: usize) -> Result<Option<Range<usize>>, String> {
+        let found = self.regex_for(text)?.find_from_pos(text, from);
+        Ok(found.map_err(given_up)?.map(|found| found.range()))
     }
 
-    fn captures<'t>(&self, text: &'t str, from: usize) -> Result<Option<Captures<'t, str>>, String> {
-        self.regex_for(text)?
-            .captures_from_pos(text, from)
-            .map_err(|error| format!("the search was given up: {error}"))
+    /// The match that a search from there finds, with its groups if they are wanted: to know what they hold costs more
+    /// than to know where the match is.
+    fn found<'t>(
+        &self,
+        text: &'t str,
+        from: usize,
+        whole: Range<usize>,
+        reads_groups: bool,
+    ) -> Result<Found<'t>, String> {
+        let groups = match reads_groups {
+            true => self.regex_for(text)?.captures_from_pos(text, from),
+            false => Ok(None),
+        };
+        Ok(Found {
+            whole,
+            groups: groups.map_err(given_up)?,
+        })
     }
 
     /// The pattern for this text, unless the search might take too long: each byte of it may be held against each part of the
@@ -198,6 +215,33 @@ impl Pattern {
             .find(name)
             .ok_or_else(|| format!("the pattern has no group `{name}`"))
     }
+}
+
+/// What of each match is replaced.
+struct Rewriting {
+    first: Range<usize>,
+    group: usize,
+    /// Whether any group but 0, the whole match, is asked for.
+    reads_groups: bool,
+}
+
+/// A match.
+struct Found<'t> {
+    whole: Range<usize>,
+    groups: Option<Captures<'t, str>>,
+}
+
+impl Found<'_> {
+    fn group(&self, index: usize) -> Option<Range<usize>> {
+        match index {
+            0 => Some(self.whole.clone()),
+            _ => Some(self.groups.as_ref()?.get(index)?.range()),
+        }
+    }
+}
+
+fn given_up(error: fancy_regex::Error) -> String {
+    format!("the search was given up: {error}")
 }
 
 fn build(regex: String) -> Result<Regex, String> {

@@ -4,48 +4,53 @@
 //! whole text · `$+` the last group · `$$` a dollar sign. Any other `$`, and a group the pattern does not
 //! have, is plain text.
 
-use std::ops::Range;
-
-use fancy_regex::Captures;
-
-use super::MAX_RESULT;
 use super::dialect::Groups;
+use super::{Found, MAX_RESULT};
 
-pub struct Substitution(Vec<Piece>);
+pub struct Substitution<'r>(Vec<Piece<'r>>);
 
-enum Piece {
-    Text(String),
+enum Piece<'r> {
+    Text(&'r str),
     Group(usize),
     Before,
     After,
     Input,
 }
 
-impl Substitution {
-    pub fn parse(written: &str, groups: &Groups) -> Substitution {
+impl<'r> Substitution<'r> {
+    pub fn parse(written: &'r str, groups: &Groups) -> Substitution<'r> {
         let mut pieces = Vec::new();
         let mut rest = written;
         while let Some((text, sign)) = rest.split_once('$') {
-            pieces.push(Piece::Text(text.to_owned()));
-            let (piece, length) = sign_piece(sign, groups).unwrap_or((Piece::Text("$".to_owned()), 0));
+            pieces.push(Piece::Text(text));
+            let (piece, length) = sign_piece(sign, groups).unwrap_or((Piece::Text("$"), 0));
             pieces.push(piece);
             rest = sign.get(length..).unwrap_or_default();
         }
-        pieces.push(Piece::Text(rest.to_owned()));
+        pieces.push(Piece::Text(rest));
         Substitution(pieces)
     }
 
+    /// Whether it asks for more than the whole match and what is around it.
+    pub fn reads_groups(&self) -> bool {
+        let reads = |piece: &Piece<'_>| matches!(piece, Piece::Group(index) if *index > 0);
+        self.0.iter().any(reads)
+    }
+
     /// Stops once more is written than may be made at all.
-    pub fn write(&self, captures: &Captures<'_, str>, text: &str, found: Range<usize>, out: &mut String) {
+    pub(super) fn write(&self, found: &Found<'_>, text: &str, out: &mut String) {
         for piece in &self.0 {
             if out.len() > MAX_RESULT {
                 return;
             }
             out.push_str(match piece {
                 Piece::Text(text) => text,
-                Piece::Group(index) => captures.get(*index).map_or("", |group| group.as_str()),
-                Piece::Before => text.get(..found.start).unwrap_or_default(),
-                Piece::After => text.get(found.end..).unwrap_or_default(),
+                Piece::Group(index) => {
+                    let group = found.group(*index);
+                    group.and_then(|range| text.get(range)).unwrap_or_default()
+                }
+                Piece::Before => text.get(..found.whole.start).unwrap_or_default(),
+                Piece::After => text.get(found.whole.end..).unwrap_or_default(),
                 Piece::Input => text,
             });
         }
@@ -53,9 +58,9 @@ impl Substitution {
 }
 
 /// What the characters after a dollar sign mean, and how many bytes of them belong to it.
-fn sign_piece(rest: &str, groups: &Groups) -> Option<(Piece, usize)> {
+fn sign_piece(rest: &str, groups: &Groups) -> Option<(Piece<'static>, usize)> {
     let simple = match rest.chars().next()? {
-        '$' => Some(Piece::Text("$".to_owned())),
+        '$' => Some(Piece::Text("$")),
         '&' => Some(Piece::Group(0)),
         '`' => Some(Piece::Before),
         '\'' => Some(Piece::After),

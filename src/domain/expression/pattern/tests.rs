@@ -109,6 +109,26 @@ fn of_a_group_only_what_it_holds_is_replaced() {
 }
 
 #[test]
+fn a_group_around_all_of_the_pattern_holds_the_match() {
+    for (pattern, group, text, expected) in [
+        ("(?<a>@(.)*)", "a", "x@y.z", "x-"),
+        ("(@(.)*)", "1", "x@y.z", "x-"),
+        ("(?<a>x)|y", "a", "xyx", "-y-"),
+        ("(?<a>x)*y", "a", "xxy", "x-y"),
+        ("(?<a>x)(?<b>y)", "a", "xyx", "-yx"),
+        ("(?<a>(?<b>x)y)", "b", "xy", "-y"),
+        ("((?<a>x)y)", "a", "xy", "-y"),
+    ] {
+        let compiled = Pattern::compile(pattern).unwrap();
+        let replaced = compiled.replace_group(text, group, "-").unwrap();
+        assert_eq!(replaced.as_deref(), Some(expected), "{pattern}");
+    }
+    check("(?<a>b)", "abc", "[${a}$1$+$&]", Some("a[bbbb]c"));
+    check("(b)|(c)", "abc", "[$1]", Some("a[b][]"));
+    check(r"\G(a)|a", "aba", "<$1>", Some("<a>b<>"));
+}
+
+#[test]
 fn what_dotnet_or_the_engine_cannot_do_is_refused() {
     for pattern in [
         "(",
