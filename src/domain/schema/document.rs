@@ -95,12 +95,14 @@ fn sources(schema: &mut Schema, json: &mut Json, problems: &mut Vec<Problem>) ->
         for (object_at, object) in rule.object_mappings.iter_mut().enumerate() {
             let json = &mut json["objectMappings"][object_at]["attributeMappings"];
             for (at, mapping) in object.attribute_mappings.iter_mut().enumerate() {
-                let Some(tree) = &mut mapping.source else {
+                if mapping.source.is_none() {
                     continue;
-                };
-                let expression = Expression::from_tree(tree);
+                }
+                let source = &mut json[at]["source"];
+                let tree = Tree::deserialize(&*source)?;
+                let expression = Expression::from_tree(&tree);
                 if let Ok(expression) = &expression
-                    && let Some((severity, message)) = agree(expression, tree, &mut json[at]["source"])?
+                    && let Some((severity, message)) = agree(expression, &tree, source)?
                 {
                     problems.push(Problem {
                         severity,
@@ -119,10 +121,10 @@ fn sources(schema: &mut Schema, json: &mut Json, problems: &mut Vec<Problem>) ->
 /// What is wrong with them, if anything.
 fn agree(
     expression: &Expression,
-    written: &mut Tree,
+    written: &Tree,
     source: &mut Json,
 ) -> serde_json::Result<Option<(Severity, &'static str)>> {
-    let whole = expression.tree();
+    let mut whole = expression.tree();
     if depth(&whole) > DEEPEST_TREE {
         return Ok(Some((
             Severity::Error,
@@ -136,21 +138,16 @@ fn agree(
     let is_sparse =
         written.parameters.is_empty() && written.name == whole.name && written.r#type == whole.r#type;
     let has_tree = written.name.is_some() && !source["type"].is_null() && !is_sparse;
-    if !has_text && whole.expression.is_some() {
-        source["expression"] = serde_json::to_value(&whole.expression)?;
-        written.expression.clone_from(&whole.expression);
+    if !has_text && let Some(text) = whole.expression.take() {
+        source["expression"] = Json::String(text);
     }
     // Trees that exports hold are left as they are.
     if has_tree && written.agrees(&whole) {
         return Ok(None);
     }
-    source["name"] = serde_json::to_value(&whole.name)?;
+    source["name"] = Json::from(whole.name);
     source["type"] = serde_json::to_value(whole.r#type)?;
-    source["parameters"] = serde_json::to_value(&whole.parameters)?;
-    *written = Tree {
-        expression: written.expression.take(),
-        ..whole
-    };
+    source["parameters"] = serde_json::to_value(whole.parameters)?;
     let differ = "the stored tree said something else than the expression: the expression counts, and the tree is made anew";
     Ok((has_text && has_tree).then_some((Severity::Warning, differ)))
 }

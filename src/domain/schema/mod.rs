@@ -19,7 +19,6 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
-use super::expression::tree::Tree;
 use super::expression::{Expression, ParseError};
 
 /// Something wrong with a schema, and where it stands.
@@ -111,7 +110,7 @@ pub struct ObjectMapping {
 #[serde(rename_all = "camelCase", default)]
 pub struct AttributeMapping {
     pub target_attribute_name: String,
-    pub source: Option<Tree>,
+    pub source: Option<Source>,
     /// The source, parsed once for whoever compiles the schema.
     #[serde(skip)]
     pub expression: Option<Result<Expression, ParseError>>,
@@ -123,6 +122,13 @@ pub struct AttributeMapping {
     pub matching_priority: u32,
     /// The mapping's half of the two gates that let a null clear the target (B3).
     pub flow_null_values: Option<bool>,
+}
+
+/// What a mapping says of its source, as far as people wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    pub expression: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -490,9 +490,24 @@ fn date_arithmetic_follows_the_calendar() {
         "FormatDateTime(\"soon\", , \"yyyy-MM-dd\", \"dd\")",
         "FormatDateTime(Now(), \"fr-FR\", , \"dd\")",
         "FormatDateTime(Now(), , , )",
+        "FormatDateTime(Now(), , , \"x\")",
     ] {
         assert!(matches!(answer(text, &world), Answer::Error(_)), "{text}");
     }
+}
+
+#[test]
+fn a_constant_date_format_is_written_in_the_culture_of_the_worker() {
+    for (culture, expected) in [("pl-PL", "1 maja"), ("de-DE", "1 Mai"), ("", "1 May")] {
+        let world = attributes(&[("culture", culture)]);
+        let text = "FormatDateTime(\"2024-05-01\", , \"yyyy-MM-dd\", \"d MMMM\", [culture])";
+        assert_eq!(answer(text, &world), values(&[expected]), "{culture}");
+        let constant = text.replace("[culture]", &format!("\"{culture}\""));
+        assert_eq!(answer(&constant, &world), values(&[expected]), "{constant}");
+    }
+    // What cannot be read matters only where there is a date.
+    let text = "FormatDateTime([nothing], , \"yyyy\", \"x\")";
+    assert_eq!(answer(text, &attributes(&[])), values(&[]));
 }
 
 /// A function that asked for an argument twice would double the work at every level, and this test would
