@@ -111,7 +111,7 @@ impl TimeFormat {
             true => Moment::from(moment.instant()),
             false => moment,
         };
-        let mut out = String::new();
+        let mut out = String::with_capacity(2 * self.pieces.len());
         for piece in &self.pieces {
             write_piece(*piece, moment, self.culture, &mut out);
         }

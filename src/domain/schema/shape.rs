@@ -161,6 +161,9 @@ static REFERENCED: Shape = &[
 
 static PAIR: Shape = &[("key", Kind::Text), ("value", Kind::Any)];
 
+/// Rows of the longest shape.
+const LONGEST: usize = 12;
+
 /// Nothing that Graph means is deeper; a parse tree may be, and ends where expressions end.
 const DEEPEST: usize = 110;
 
@@ -296,15 +299,14 @@ impl Walk {
 
 /// The members that a shape knows, each in its row's place. They mostly come in that order, and to look each of them up
 /// by name would take as long as reading the JSON does.
-fn given<'m>(members: &'m mut Map<String, Json>, shape: Shape) -> SmallVec<[Option<&'m mut Json>; 12]> {
-    let mut given: SmallVec<[_; 12]> = shape.iter().map(|_| None).collect();
+fn given(members: &mut Map<String, Json>, shape: Shape) -> SmallVec<[Option<&mut Json>; LONGEST]> {
+    let mut given: SmallVec<[_; LONGEST]> = shape.iter().map(|_| None).collect();
     let mut next = 0;
     for (name, value) in members {
-        let rows = (next..shape.len()).chain(0..next);
-        let place = rows.into_iter().find(|at| shape[*at].0 == name);
-        if let Some(place) = place {
-            given[place] = Some(value);
-            next = place + 1;
+        let mut rows = (next..shape.len()).chain(0..next);
+        if let Some(at) = rows.find(|at| shape[*at].0 == name) {
+            given[at] = Some(value);
+            next = at + 1;
         }
     }
     given

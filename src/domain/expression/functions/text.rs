@@ -71,9 +71,12 @@ pub const JOIN: Function = function(
     join,
 );
 
+/// Bytes that most names and addresses fit in, so that a text need not grow piece by piece.
+const USUAL_LENGTH: usize = 64;
+
 fn join<'a>(arguments: &Arguments<'_, 'a>) -> Evaluated<'a> {
     let separator = arguments.text(0)?.unwrap_or_default();
-    let mut joined = String::new();
+    let mut joined = String::with_capacity(USUAL_LENGTH);
     for value in arguments.values(1) {
         push_texts(&mut joined, &separator, value?.as_ref());
     }
