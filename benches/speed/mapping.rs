@@ -18,6 +18,8 @@ const WORKERS: usize = 10_000;
 const PAGE: usize = 250;
 const ROUNDS: usize = 20;
 const LARGE: usize = 1 << 19;
+/// One alone is at the mercy of whatever else the machine does.
+const READS: usize = 21;
 
 /// What administrators add to the template: a place by city, a name that is nobody's yet, a window around dates, a
 /// telephone number taken apart.
@@ -61,17 +63,23 @@ pub fn measure(report: &Report) {
     );
 
     let large = Document::read(large()).unwrap().json().to_string();
-    let began = Instant::now();
-    let document = Document::decode(large.as_bytes()).unwrap();
-    compile(&document);
+    let mut took: Vec<f64> = (0..READS)
+        .map(|_| {
+            let began = Instant::now();
+            let document = Document::decode(large.as_bytes()).unwrap();
+            compile(&document);
+            began.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    took.sort_unstable_by(f64::total_cmp);
     report.figure(
         &format!(
-            "a schema of {:.1} MiB read, checked and compiled",
+            "a schema of {:.1} MiB read, checked and compiled, median",
             large.len() as f64 / f64::from(1 << 20)
         ),
         "ms",
         Target::AtMost(100.0),
-        began.elapsed().as_secs_f64() * 1000.0,
+        took[READS / 2],
     );
 }
 
