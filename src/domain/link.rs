@@ -60,12 +60,13 @@ impl Link {
     /// The link as it is to be remembered after a plan and what was written of it; `None` while the worker has no
     /// account. Its generation is that of `before`: the store moves it on.
     ///
-    /// A deleted account stays linked where the target keeps it in a bin: it is the one to restore (B11).
+    /// `at` is when it was written. A deleted account stays linked where the target keeps it in a bin: it is the one to restore (B11).
     pub fn next(
         model: &Model,
         before: Option<&Link>,
         planned: &Planned,
         receipt: Option<&Receipt>,
+        at: Timestamp,
     ) -> Option<Link> {
         let done = receipt.map(|receipt| receipt.done.as_slice()).unwrap_or_default();
         let created = done.iter().find_map(|effect| match effect {
@@ -90,7 +91,7 @@ impl Link {
         }
         for effect in done {
             match effect {
-                Effect::Disable => link.disabled_at = receipt.map(|receipt| receipt.at),
+                Effect::Disable => link.disabled_at = Some(at),
                 Effect::Enable => link.disabled_at = None,
                 _ => {}
             }

@@ -197,6 +197,8 @@ impl<'c> Cycle<'c> {
             if has_work {
                 burst.last_work = Instant::now();
             }
+            // Whoever was held back is due now.
+            let has_work = has_work || (holds_back && !self.holds_back());
             let is_reading = self.is_reading();
             let is_over = !has_work && !is_reading && (burst.is_over() || !self.quiet().await);
             if !has_work && is_reading {

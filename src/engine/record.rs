@@ -68,7 +68,8 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         };
         let receipt = worked.ending.done.as_ref();
         if subject.link.is_none() {
-            news.links.extend(Link::next(model, None, planned, receipt));
+            news.links
+                .extend(Link::next(model, None, planned, receipt, carried.began));
         }
         if receipt.is_some_and(|receipt| receipt.ends_link(model)) {
             news.ended.push(subject.worker.anchor.clone());
@@ -243,7 +244,13 @@ fn settle(
             .receipt
             .as_ref()
             .is_some_and(|receipt| receipt.ends_link(model));
-    let link = Link::next(model, subject.link.as_ref(), planned, record.receipt.as_ref());
+    let link = Link::next(
+        model,
+        subject.link.as_ref(),
+        planned,
+        record.receipt.as_ref(),
+        now,
+    );
     record.heir_of.clone_from(&subject.heir_of);
     match &subject.link {
         // The one that speaks moves it.

@@ -393,7 +393,13 @@ impl World {
             Some(_) => None,
             None => wanted.then(|| in_memory(&mut self.account, planned, at)),
         };
-        self.link = Link::next(&self.policy.model, self.link.as_ref(), planned, receipt.as_ref());
+        self.link = Link::next(
+            &self.policy.model,
+            self.link.as_ref(),
+            planned,
+            receipt.as_ref(),
+            at,
+        );
         self.refresh().await;
     }
 
