@@ -20,15 +20,24 @@ fn everybody_gets_what_hr_says() {
     assert!(output.status.success(), "{problem}");
     let told: Json = serde_json::from_slice(&output.stdout).unwrap();
     let first = told["day1"].as_array().unwrap();
-    assert_eq!(first.len(), 60);
-    for target in ["directory", "Entra ID"] {
-        assert!(
-            first
-                .iter()
-                .any(|one| one["target"] == target && one["action"] == "create")
-        );
+    assert_eq!(first.len(), 60 + 15);
+    for (source, target) in [
+        ("uploads", "directory"),
+        ("uploads", "Entra ID"),
+        ("Workday", "directory"),
+    ] {
+        let mut of = first
+            .iter()
+            .filter(|one| one["source"] == source && one["target"] == target)
+            .peekable();
+        assert!(of.peek().is_some(), "{source} to {target}");
+        assert!(of.all(|one| one["action"] == "create"), "{told:#}");
     }
+    let from_workday = first.iter().filter(|one| one["source"] == "Workday");
+    let disabled = from_workday.filter(|one| one["why"].as_str().unwrap().starts_with("disabled"));
+    assert_eq!(disabled.count(), 3, "two who begin later and one who has left");
     assert!(first.iter().all(|one| one["status"] == "success"), "{told:#}");
+    the_night(&told);
     let second = told["day2"].as_array().unwrap();
     for (event, action) in [
         ("joined", "create"),
@@ -36,12 +45,43 @@ fn everybody_gets_what_hr_says() {
         ("renamed", "update"),
         ("left", "disable"),
         ("returned", "update"),
+        ("hired", "create"),
+        ("promoted", "update"),
     ] {
         let mut of = second.iter().filter(|one| one["event"] == event).peekable();
         assert!(of.peek().is_some(), "{event}");
         assert!(
             of.all(|one| one["action"] == action && one["status"] == "success"),
             "{told:#}"
+        );
+    }
+}
+
+/// By the clock alone: Workday was not asked after midnight.
+fn the_night(told: &Json) {
+    let night = told["night"].as_array().unwrap();
+    let events: Vec<_> = night
+        .iter()
+        .map(|one| (&one["event"], &one["action"], &one["status"]))
+        .collect();
+    let wanted = [("last day over", "disable"), ("first day", "update")];
+    let wanted = wanted.map(|(event, action)| [event, action, "success"].map(Json::from));
+    let wanted: Vec<_> = wanted
+        .iter()
+        .map(|[event, action, status]| (event, action, status))
+        .collect();
+    assert_eq!(events, wanted, "{told:#}");
+    for one in night {
+        let time = |name: &str| -> jiff::Zoned {
+            let at: jiff::Timestamp = one[name].as_str().unwrap().parse().unwrap();
+            at.in_tz("Australia/Sydney").unwrap()
+        };
+        let (at, data_of) = (time("at"), time("dataOf"));
+        assert_eq!((at.hour(), at.minute()), (0, 0), "{one}");
+        assert_eq!((data_of.hour(), data_of.minute()), (23, 59), "{one}");
+        assert!(
+            at.duration_since(&data_of) < jiff::SignedDuration::from_mins(2),
+            "{one}"
         );
     }
 }
@@ -91,7 +131,7 @@ fn what_it_says_to_try_next_works() {
         .take_while(|line| !line.starts_with("Jobs"))
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
-    assert_eq!(commands.len(), 7, "{commands:#?}");
+    assert_eq!(commands.len(), 9, "{commands:#?}");
     let script = commands.join("\necho ----\n");
     let shell = Command::new("bash").args(["-e", "-c", &script]).output().unwrap();
     let told = String::from_utf8_lossy(&shell.stdout).to_string();
@@ -110,6 +150,15 @@ fn what_it_says_to_try_next_works() {
     );
     assert!(parts[5].contains("userPrincipalName"), "the cloud: {}", parts[5]);
     assert!(parts[6].contains("sAMAccountName"), "the directory: {}", parts[6]);
+    assert!(parts[7].contains("\"event\""), "Workday: {}", parts[7]);
+    assert!(parts[8].contains("204 No Content"), "the start: {}", parts[8]);
+    let filter = commands[1].rsplit_once("sourceIdentity").unwrap().0;
+    let news = format!(
+        "{}\nfor try in {{1..50}}; do {filter}jobid eq 'Workday2AD.demo'\" | grep -o 'Head of Track' && exit; sleep 0.2; done",
+        commands[0]
+    );
+    let news = Command::new("bash").args(["-c", &news]).output().unwrap();
+    assert!(!news.stdout.is_empty(), "the title did not come");
     let words = commands[3].split(' ');
     let file = words.skip_while(|word| *word != "bulk").nth(1).unwrap();
     let folder = Path::new(file).parent().unwrap();

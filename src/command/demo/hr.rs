@@ -1,18 +1,18 @@
-//! A day of HR's: what it has to say is posted, and followed to its outcome through the log.
+//! Days and nights of HR's: what it has to say is said, and followed to its outcome.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::config::{APPS, App, OFFICE, Source, WORKDAY};
+use super::outcome::{Happened, Said, outcomes};
 use super::screen::Bars;
-use super::stage::{APPS, App, OFFICE, Stage, job_path};
+use super::stage::Stage;
 use crate::command::bulk::progress::Progress;
-use crate::command::bulk::service::Patience;
 use crate::error::{Error, Result};
-use crate::lab::company::{self, Event, Person, Post};
+use crate::lab::company::{self, Person};
 
 /// Operations in one upload, as many as Microsoft's service takes.
 const CHUNK: usize = 50;
@@ -20,88 +20,68 @@ const CHUNK: usize = 50;
 /// Without an outcome for as long, none will come.
 const STILL: Duration = Duration::from_secs(60);
 
-/// Somebody of whom HR speaks today, and why.
-pub struct Said {
-    pub event: Option<Event>,
-    pub person: Person,
-}
+/// Workday is asked so long before midnight for the last time.
+const EVENING: SignedDuration = SignedDuration::from_mins(1);
 
-/// What came of it.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Happened {
-    pub worker: String,
-    pub name: String,
-    /// What HR had to say: `joined`, `moved` …
-    pub event: &'static str,
-    pub target: &'static str,
-    pub action: String,
-    pub status: String,
-    /// Why: the values that changed, or what kept them from changing.
-    pub why: String,
-}
-
-impl Happened {
-    /// Whatever HR says in a demonstration is to have an effect: nobody is to be skipped, held or missing.
-    pub fn failed(&self) -> bool {
-        !["success", "warning"].contains(&self.status.as_str())
-    }
-
-    /// For `--json` and the tables alike.
-    pub fn key(&self) -> (&'static str, &str, &str) {
-        (self.target, &self.action, &self.status)
-    }
-}
-
-/// A day's entries by job and worker, newest first.
-pub type Entries = HashMap<&'static str, HashMap<String, Vec<Json>>>;
-
-/// Posts what HR says and waits until everybody has an outcome.
-pub async fn day(stage: &Stage, title: &str, said: &[Said]) -> Result<Vec<Happened>> {
+/// Has Workday asked, posts what is to be uploaded of these people, and waits until everybody of whom something is said
+/// has an outcome.
+pub async fn day(stage: &Stage, title: &str, people: &[Person], said: &[Said]) -> Result<Vec<Happened>> {
     let began = stage.now();
-    let bars = Bars::new(title, said.len(), &APPS);
+    let bars = Bars::new(title, people.len(), said);
+    let before = accounts(&status(stage, &WORKDAY).await?);
+    stage.start(&WORKDAY).await?;
     let silent = Progress::silent();
     // Both jobs read the same inbox, so it does not matter to which of them it is posted.
-    for request in company::uploads(said.iter().map(|said| &said.person), CHUNK) {
+    for request in company::uploads(people.iter(), CHUNK) {
         let body = request.to_string().into_bytes();
         let posted = stage.service.upload(&OFFICE.job(), body, &silent).await;
         posted.map_err(Error::internal)?;
         bars.posted(request["Operations"].as_array().map_or(0, Vec::len));
     }
-    settle(stage, &bars).await?;
-    let mut entries = HashMap::new();
-    for app in &APPS {
-        entries.insert(app.job, log(stage, app, began).await?);
-    }
+    settle(stage, &bars, began, before).await?;
+    let outcomes = outcomes(stage, &APPS, began, said).await?;
     bars.done();
-    let names = stage.names(&entries);
-    Ok(said.iter().map(|said| happened(said, &entries, &names)).collect())
+    Ok(outcomes)
 }
 
-/// Waits until no operation is without an outcome, and those that refer to others have had their turn.
-async fn settle(stage: &Stage, bars: &Bars) -> Result<()> {
+/// A minute before midnight Workday is asked; at midnight something is to happen all the same.
+pub async fn night(stage: &Stage, midnight: Timestamp, said: &[Said]) -> Result<Vec<Happened>> {
+    stage.pause().await?;
+    stage.turn_to(midnight.saturating_sub(EVENING).unwrap_or(midnight));
+    let evening = stage.now();
+    stage.start(&WORKDAY).await?;
+    until_run(stage, evening).await?;
+    stage.turn_to(midnight);
+    until_run(stage, midnight).await?;
+    // Nobody asks before the morning.
+    stage.pause().await?;
+    outcomes(stage, &[&WORKDAY], midnight, said).await
+}
+
+/// Waits until no operation is without an outcome, those that refer to others have had their turn, and Workday has been
+/// heard. `before`: how many people of Workday's had accounts.
+async fn settle(stage: &Stage, bars: &Bars, began: Timestamp, before: u64) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut quiet = 0;
-    let (mut before, mut moved) = (0, Instant::now());
+    let (mut last, mut moved) = (0, Instant::now());
     while quiet < 5 {
         ticks.tick().await;
         let mut waiting = 0;
-        for app in &APPS {
-            let job = stage.call(Method::GET, &job_path(app)).await?;
-            let status = &job["status"];
-            if status["code"] == "Quarantine" {
-                let message = format!(
-                    "the job for the {} is in quarantine: {}",
-                    app.name, status["quarantine"]
-                );
-                return Err(Error::internal(message));
-            }
-            let open = status["progress"][0]["totalUnits"].as_u64().unwrap_or_default();
+        for app in APPS {
+            let status = status(stage, app).await?;
+            let open = match app.source {
+                Source::Uploads(_) => status["progress"][0]["totalUnits"].as_u64().unwrap_or_default(),
+                Source::Workday if has_run(&status, began)? => 0,
+                Source::Workday => bars
+                    .expected(app)
+                    .saturating_sub(accounts(&status) - before)
+                    .max(1),
+            };
             bars.waiting(app, open);
             waiting += open;
         }
-        if waiting != before {
-            (before, moved) = (waiting, Instant::now());
+        if waiting != last {
+            (last, moved) = (waiting, Instant::now());
         } else if waiting > 0 && moved.elapsed() > STILL {
             let message =
                 format!("{waiting} operations wait, and nothing happens: see why with MUSTER_LOG=info");
@@ -112,150 +92,64 @@ async fn settle(stage: &Stage, bars: &Bars) -> Result<()> {
     Ok(())
 }
 
-/// A job's entries since an instant by worker, newest first.
-async fn log(stage: &Stage, app: &App, since: jiff::Timestamp) -> Result<HashMap<String, Vec<Json>>> {
-    let mut entries: HashMap<String, Vec<Json>> = HashMap::new();
-    let silent = Progress::silent();
-    let each = |entry: Json| {
-        let worker = entry["sourceIdentity"]["id"].as_str().unwrap_or_default();
-        entries.entry(worker.to_string()).or_default().push(entry);
-    };
-    let job = app.job();
-    let read = stage.service.log(&job, since, Patience::none(&silent), each);
-    read.await.map_err(Error::internal)?;
-    Ok(entries)
+/// Waits until the job that reads Workday has run once since an instant.
+async fn until_run(stage: &Stage, since: Timestamp) -> Result<()> {
+    let began = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    while !has_run(&status(stage, &WORKDAY).await?, since)? {
+        if began.elapsed() > STILL {
+            let message = format!("{} does not run: see why with MUSTER_LOG=info", WORKDAY.job);
+            return Err(Error::internal(message));
+        }
+        ticks.tick().await;
+    }
+    Ok(())
 }
 
-/// What the job in whose scope somebody is did about them.
-fn happened(said: &Said, entries: &Entries, names: &HashMap<String, String>) -> Happened {
-    let person = &said.person;
-    let post = match person.post {
-        Post::Office => "Office",
-        Post::Field => "Field",
-    };
-    let app = APPS.iter().find(|app| app.post == post).unwrap_or(&OFFICE);
-    let about = entries[app.job]
-        .get(&person.id)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    // The answer to the upload is the oldest; what came after it (a manager) adds to it.
-    let answer = about.last().unwrap_or(&Json::Null);
-    let status = &answer["provisioningStatusInfo"];
-    let text = |value: &Json| value.as_str().unwrap_or("missing").to_string();
-    let later = about.iter().rev().skip(1);
-    let changed: Vec<String> = std::iter::once(answer)
-        .chain(later)
-        .flat_map(|entry| changes(entry, names))
-        .collect();
-    let reason = status["errorInformation"]["reason"].as_str();
-    let status = text(&status["status"]);
-    let why = match (reason, changed.is_empty()) {
-        (Some(reason), _) if status != "success" => reason.to_string(),
-        (_, false) if answer["provisioningAction"] != "create" => changed.join("; "),
-        _ => joined(person, about),
-    };
-    Happened {
-        worker: person.id.clone(),
-        name: person.display.clone(),
-        event: event(said.event),
-        target: app.name,
-        action: text(&answer["provisioningAction"]),
-        status,
-        why,
+async fn status(stage: &Stage, app: &App) -> Result<Json> {
+    let status = stage.call(Method::GET, &app.job_path()).await?["status"].take();
+    if status["code"] == "Quarantine" {
+        let message = format!("{} is in quarantine: {}", app.job, status["quarantine"]);
+        return Err(Error::internal(message));
+    }
+    Ok(status)
+}
+
+/// Whether a run that began since an instant is over.
+fn has_run(status: &Json, since: Timestamp) -> Result<bool> {
+    let last = &status["lastExecution"];
+    let began = last["timeBegan"].as_str().and_then(|text| text.parse().ok());
+    if began.is_none_or(|began: Timestamp| began < since) {
+        return Ok(false);
+    }
+    match last["state"] == "Failed" {
+        true => Err(Error::internal(format!(
+            "Workday was not read: {}",
+            last["error"]
+        ))),
+        false => Ok(true),
     }
 }
 
-fn event(event: Option<Event>) -> &'static str {
-    match event {
-        None => "first load",
-        Some(Event::Joined) => "joined",
-        Some(Event::Moved) => "moved",
-        Some(Event::Renamed) => "renamed",
-        Some(Event::Left) => "left",
-        Some(Event::Returned) => "returned",
-    }
-}
-
-/// `title: Driver → Senior Driver`, one for each value that is another now.
-fn changes(entry: &Json, names: &HashMap<String, String>) -> Vec<String> {
-    let properties = entry["modifiedProperties"].as_array().into_iter().flatten();
-    // An account is told by its person's name.
-    let text = |value: &Json| {
-        let text = value.as_str().unwrap_or("nothing");
-        names.get(text).map_or(text, String::as_str).to_string()
-    };
-    properties
-        .map(|one| {
-            let (name, old, new) = (
-                text(&one["displayName"]),
-                text(&one["oldValue"]),
-                text(&one["newValue"]),
-            );
-            format!("{name}: {old} → {new}")
-        })
-        .collect()
-}
-
-/// What a new account came to.
-fn joined(person: &Person, about: &[Json]) -> String {
-    let state = if person.active {
-        "enabled"
-    } else {
-        "disabled, as HR says"
-    };
-    let managed = about.iter().any(|entry| {
-        let properties = entry["modifiedProperties"].as_array().into_iter().flatten();
-        properties.clone().any(|one| one["displayName"] == "manager")
-    });
-    match (&person.manager, managed) {
-        (Some(manager), false) => format!("{state}; the manager {manager} has no account here"),
-        (Some(manager), true) => format!("{state}; reports to {manager}"),
-        (None, _) => state.to_string(),
-    }
+fn accounts(status: &Json) -> u64 {
+    status["synchronizedEntryCountByType"][0]["value"]
+        .as_u64()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::demo::stage::FIELD;
-    use crate::lab::company::Company;
     use serde_json::json;
 
     #[test]
-    fn whom_the_log_says_nothing_of_did_not_get_what_hr_said() {
-        let entries = Entries::from([(OFFICE.job, HashMap::new()), (FIELD.job, HashMap::new())]);
-        let mut company = Company::new(1, 20, "2026-01-05".parse().unwrap());
-        let person = company.people.remove(0);
-        let told = happened(&Said { event: None, person }, &entries, &HashMap::new());
-        assert_eq!((told.status.as_str(), told.failed()), ("missing", true));
-        for (status, failed) in [
-            ("success", false),
-            ("warning", false),
-            ("skipped", true),
-            ("failure", true),
-        ] {
-            let status = status.to_string();
-            assert_eq!(
-                Happened {
-                    status,
-                    ..told.clone()
-                }
-                .failed(),
-                failed
-            );
-        }
-    }
-
-    #[test]
-    fn changed_values_are_told_with_what_they_were() {
-        let names = HashMap::from([("a1".to_string(), "Ada".to_string())]);
-        let entry = json!({ "modifiedProperties": [
-            { "displayName": "title", "oldValue": "Driver", "newValue": "Senior Driver" },
-            { "displayName": "manager", "oldValue": null, "newValue": "a1" },
-        ] });
-        assert_eq!(
-            changes(&entry, &names),
-            ["title: Driver → Senior Driver", "manager: nothing → Ada"]
-        );
+    fn only_a_run_that_began_since_and_did_not_fail_counts() {
+        let status =
+            |state: &str| json!({ "lastExecution": { "timeBegan": "2026-01-20T13:00:00Z", "state": state } });
+        let since = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(has_run(&status("Succeeded"), since("2026-01-20T13:00:00Z")).unwrap());
+        assert!(!has_run(&status("Failed"), since("2026-01-20T13:00:01Z")).unwrap());
+        assert!(!has_run(&json!({}), since("2026-01-20T13:00:00Z")).unwrap());
+        assert!(has_run(&status("Failed"), since("2026-01-20T12:00:00Z")).is_err());
     }
 }

@@ -1,33 +1,42 @@
 //! `muster demo`: the whole job in one process, nothing installed.
 //!
 //! An invented company's HR posts its people; office staff get accounts in a simulated Active Directory, field staff in a
-//! simulated Entra ID. A day later HR has news. What is shown comes from the gateway's own API, as a script would ask.
+//! simulated Entra ID. Its subsidiary's HR is a simulated Workday, which is asked for people; they get accounts in the
+//! same directory. At midnight one of them leaves and one begins, and in the morning both have news. What is shown comes
+//! from the gateway's own API, as a script would ask.
 //!
-//! `stage` sets everything up, `hr` posts and follows, `screen` shows.
+//! `stage` sets everything up as `config` has it, `subsidiary` fills Workday, `hr` posts and follows to the `outcome`,
+//! `screen` shows.
 
+mod config;
 mod hr;
+mod outcome;
 mod screen;
 mod stage;
+mod subsidiary;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, lab, read_on, until_signalled};
 use crate::error::{Error, Result};
-use crate::lab::company::{Company, Event, Person};
-use hr::{Happened, Said};
+use crate::lab::company::{Company, Person};
+use config::{FIELD, OFFICE};
+use outcome::{Happened, Said};
 use stage::Stage;
+use subsidiary::Subsidiary;
 
-/// Shows the whole job on an invented company: HR's uploads in, accounts in a simulated directory and a simulated
-/// cloud. Nothing is installed and nothing is kept.
+/// Shows the whole job on an invented company: HR's uploads and a simulated Workday in, accounts in a simulated
+/// directory and a simulated cloud. Nothing is installed and nothing is kept.
 #[derive(Args)]
 pub struct Arguments {
-    /// How many people work there.
+    /// How many people work there; at its subsidiary, a quarter as many more.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(20..=20_000))]
     workers: u32,
     /// Decides who they are.
@@ -68,29 +77,54 @@ struct Shown {
 }
 
 async fn show(arguments: &Arguments, stop: &CancellationToken) -> Result<Shown> {
-    let mut stage = Stage::set(arguments.listen, arguments.secret.as_deref(), &stop.child_token()).await?;
-    let mut company = Company::new(arguments.seed, arguments.workers as usize, stage.today());
-    screen::opening(&company, &stage);
-    let everybody: Vec<Said> = company.people.iter().cloned().map(Said::first).collect();
-    let first = hr::day(&stage, "Day 1", &everybody).await?;
-    stage.next_day().await?;
-    let news = company.next_day(stage.today());
-    let mut news: Vec<Said> = news
-        .into_iter()
-        .map(|(event, person)| Said::later(event, person))
+    let stage = Stage::set(arguments.listen, arguments.secret.as_deref(), &stop.child_token()).await?;
+    let (seed, workers) = (arguments.seed, arguments.workers as usize);
+    let mut company = Company::new(seed, workers, stage.today());
+    let few = (workers / 4).max(subsidiary::FEWEST);
+    let mut subsidiary = Subsidiary::found(&stage.workday, seed, few, stage.now())?;
+    let tomorrow = stage.after(SignedDuration::from_hours(24));
+    screen::opening(&company, &subsidiary, &stage);
+
+    let mut said: Vec<Said> = company
+        .people
+        .iter()
+        .map(|person| Said::of(person, None))
         .collect();
-    news.sort_by_key(|said| said.event);
-    let second = hr::day(&stage, "Day 2", &news).await?;
-    let failed = first.iter().chain(&second).any(Happened::failed);
+    said.extend(subsidiary.everybody());
+    let first = hr::day(&stage, "Day 1", &company.people, &said).await?;
+
+    let said = subsidiary.evening(&stage.workday)?;
+    let night = hr::night(&stage, subsidiary.midnight, &said).await?;
+
+    stage.turn_to(tomorrow);
+    let mut news = company.next_day(stage.today());
+    news.sort_by_key(|(event, _)| *event);
+    let mut said: Vec<Said> = news
+        .iter()
+        .map(|(event, person)| Said::of(person, Some(*event)))
+        .collect();
+    said.extend(subsidiary.morning(&stage.workday)?);
+    // A read is as of the second in which it began: what is entered in that very second is the next one's.
+    stage.turn_to(stage.after(SignedDuration::from_mins(1)));
+    for app in [&OFFICE, &FIELD] {
+        stage.start(app).await?;
+    }
+    let people: Vec<Person> = news.into_iter().map(|(_, person)| person).collect();
+    let second = hr::day(&stage, "Day 2", &people, &said).await?;
+
+    let days = Days { first, night, second };
     let told = match arguments.json {
-        true => document(&first, &second),
-        false => screen::both_days(&first, &second, &mut io::stdout().lock()),
+        true => days.document(),
+        false => screen::days(&days, &mut io::stdout().lock()),
     };
     let told = match arguments.json || arguments.exit {
         true => told,
-        false => told.and_then(|()| screen::what_next(&stage, &company, &mut io::stdout().lock())),
+        false => {
+            told.and_then(|()| screen::what_next(&stage, &company, &subsidiary, &mut io::stdout().lock()))
+        }
     };
     read_on(told).map_err(Error::internal)?;
+    let failed = days.all().any(Happened::failed);
     let code = if failed {
         ExitCode::FAILURE
     } else {
@@ -99,19 +133,20 @@ async fn show(arguments: &Arguments, stop: &CancellationToken) -> Result<Shown> 
     Ok(Shown { stage, code })
 }
 
-fn document(first: &[Happened], second: &[Happened]) -> io::Result<()> {
-    writeln!(io::stdout(), "{:#}", json!({ "day1": first, "day2": second }))
+/// What happened when.
+struct Days {
+    first: Vec<Happened>,
+    night: Vec<Happened>,
+    second: Vec<Happened>,
 }
 
-impl Said {
-    fn first(person: Person) -> Said {
-        Said { event: None, person }
+impl Days {
+    fn all(&self) -> impl Iterator<Item = &Happened> {
+        self.first.iter().chain(&self.night).chain(&self.second)
     }
 
-    fn later(event: Event, person: Person) -> Said {
-        Said {
-            event: Some(event),
-            person,
-        }
+    fn document(&self) -> io::Result<()> {
+        let all = json!({ "day1": self.first, "night": self.night, "day2": self.second });
+        writeln!(io::stdout(), "{all:#}")
     }
 }

@@ -7,14 +7,17 @@ use std::time::Duration;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::hr::Happened;
-use super::stage::{APPS, App, CLIENT, OFFICE, Stage, job_path};
+use super::Days;
+use super::config::{APPS, App, CLIENT, OFFICE, Source, WORKDAY};
+use super::outcome::{Happened, Said};
+use super::stage::Stage;
+use super::subsidiary::{self, Subsidiary};
 use crate::lab::company::{Company, Post};
 
 /// People of the first day in the table; the rest are counted.
 const SHOWN: usize = 12;
 
-pub fn opening(company: &Company, stage: &Stage) {
+pub fn opening(company: &Company, subsidiary: &Subsidiary, stage: &Stage) {
     let people = &company.people;
     let field = people.iter().filter(|one| one.post == Post::Field).count();
     let countries: std::collections::BTreeSet<&str> = people.iter().map(|one| one.site.country).collect();
@@ -33,9 +36,16 @@ pub fn opening(company: &Company, stage: &Stage) {
         stage.entra.url
     );
     eprintln!(
-        "  the gateway is at {}; HR posts SCIM bulk requests to it.\n",
+        "  Their HR posts SCIM bulk requests to the gateway, which is at {}",
         stage.url
     );
+    eprintln!(
+        "{}, its subsidiary: {} people, in a simulated Workday at {}",
+        subsidiary::NAME,
+        subsidiary.size(),
+        stage.workday.url
+    );
+    eprintln!("  The gateway asks for them      → accounts in the same directory\n");
 }
 
 /// Live progress of one day, on a terminal; a line at the end elsewhere.
@@ -44,17 +54,19 @@ pub struct Bars {
     posted: ProgressBar,
     jobs: Vec<(&'static str, ProgressBar)>,
     terminal: bool,
+    people: usize,
     _bars: MultiProgress,
 }
 
 impl Bars {
-    pub fn new(title: &str, people: usize, apps: &[App]) -> Bars {
+    /// For so many people to post, and everybody of whom something is said.
+    pub fn new(title: &str, people: usize, said: &[Said]) -> Bars {
         let bars = MultiProgress::new();
         let terminal = std::io::stderr().is_terminal();
         let style = ProgressStyle::with_template("{prefix:>22} [{bar:30}] {pos}/{len} {elapsed}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("█▉░");
-        let bar = |name: String| {
+        let bar = |name: String, people: usize| {
             let bar = bars.add(
                 ProgressBar::new(people as u64)
                     .with_style(style.clone())
@@ -63,14 +75,20 @@ impl Bars {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         };
+        let of_app = |app: &&'static App| {
+            let of = said.iter().filter(|said| said.app.job == app.job).count();
+            let (name, people) = match app.source {
+                Source::Uploads(_) => (app.target.to_string(), people),
+                Source::Workday => (format!("Workday → {}", app.target), of),
+            };
+            (app.job, bar(name, people))
+        };
         Bars {
-            posted: bar(format!("{title}: HR posts")),
-            jobs: apps
-                .iter()
-                .map(|app| (app.job, bar(app.name.to_string())))
-                .collect(),
+            posted: bar(format!("{title}: HR posts"), people),
+            jobs: APPS.iter().map(of_app).collect(),
             title: title.to_string(),
             terminal,
+            people: said.len(),
             _bars: bars,
         }
     }
@@ -79,11 +97,26 @@ impl Bars {
         self.posted.inc(people as u64);
     }
 
-    /// So many operations have no outcome yet.
+    /// How many people the job is to do something about.
+    pub fn expected(&self, app: &App) -> u64 {
+        let bar = self.bar(app);
+        bar.and_then(ProgressBar::length).unwrap_or_default()
+    }
+
+    /// So many people, or operations, have no outcome yet.
     pub fn waiting(&self, app: &App, open: u64) {
-        if let Some((_, bar)) = self.jobs.iter().find(|(job, _)| *job == app.job) {
-            bar.set_position(self.posted.position().saturating_sub(open));
+        let come = match app.source {
+            Source::Uploads(_) => self.posted.position(),
+            Source::Workday => self.expected(app),
+        };
+        if let Some(bar) = self.bar(app) {
+            bar.set_position(come.saturating_sub(open));
         }
+    }
+
+    fn bar(&self, app: &App) -> Option<&ProgressBar> {
+        let found = self.jobs.iter().find(|(job, _)| *job == app.job);
+        found.map(|(_, bar)| bar)
     }
 
     pub fn done(&self) {
@@ -94,29 +127,30 @@ impl Bars {
             eprintln!(
                 "{}: {} people, {:.1} s",
                 self.title,
-                self.posted.position(),
+                self.people,
                 self.posted.elapsed().as_secs_f64()
             );
         }
     }
 }
 
-/// What happened on both days.
-pub fn both_days(first: &[Happened], second: &[Happened], out: &mut impl Write) -> io::Result<()> {
-    first_day(first, out)?;
-    second_day(second, out)?;
+/// What happened.
+pub fn days(days: &Days, out: &mut impl Write) -> io::Result<()> {
+    first_day(&days.first, out)?;
+    night(&days.night, out)?;
+    second_day(&days.second, out)?;
     out.flush()
 }
 
 fn first_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\nDay 1: HR's first load")?;
-    let mut counts: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    writeln!(out, "\nDay 1: everybody whom HR has")?;
+    let mut counts: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
     for one in happened {
         *counts.entry(one.key()).or_default() += 1;
     }
-    let mut table = table(&["where", "what", "outcome", "people"]);
-    for ((target, action, status), count) in counts {
-        table.add_row([target, action, status, &count.to_string()]);
+    let mut table = table(&["from", "where", "what", "outcome", "people"]);
+    for ((source, target, action, status), count) in counts {
+        table.add_row([source, target, action, status, &count.to_string()]);
     }
     writeln!(out, "{table}")?;
     let odd = |one: &&Happened| one.status != "success" || one.why.contains("disabled");
@@ -126,6 +160,31 @@ fn first_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", people(&shown, false))
 }
 
+/// Nobody says anything that night.
+fn night(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
+    let asked = happened.iter().find_map(|one| one.data_of);
+    writeln!(
+        out,
+        "\nMidnight in {}: a last day is over, a first day begins. Workday was last asked at {}.",
+        subsidiary::CITY,
+        asked.map_or_else(|| "no time".to_string(), subsidiary::time)
+    )?;
+    let mut table = table(&["worker", "name", "what day", "at", "what", "outcome", "why"]);
+    for one in happened {
+        let at = one.at.map_or_else(String::new, subsidiary::time);
+        table.add_row([
+            &*one.worker,
+            &one.name,
+            one.event,
+            &at,
+            &one.action,
+            &one.status,
+            &one.why,
+        ]);
+    }
+    writeln!(out, "{table}")
+}
+
 fn second_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nDay 2: joiners, movers, new names, leavers, a return")?;
     writeln!(out, "{}", people(&happened.iter().collect::<Vec<_>>(), true))
@@ -133,13 +192,15 @@ fn second_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
 
 fn people(happened: &[&Happened], with_event: bool) -> Table {
     let mut table = match with_event {
-        true => table(&["worker", "name", "HR says", "where", "what", "outcome", "why"]),
-        false => table(&["worker", "name", "where", "what", "outcome", "why"]),
+        true => table(&[
+            "worker", "name", "HR says", "from", "where", "what", "outcome", "why",
+        ]),
+        false => table(&["worker", "name", "from", "where", "what", "outcome", "why"]),
     };
     for one in happened {
         let mut row = vec![one.worker.as_str(), &one.name];
         row.extend(with_event.then_some(one.event));
-        row.extend([one.target, &one.action, &one.status, &one.why]);
+        row.extend([one.source, one.target, &one.action, &one.status, &one.why]);
         table.add_row(row);
     }
     table
@@ -158,7 +219,12 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// Lines that work when pasted into another terminal.
-pub fn what_next(stage: &Stage, company: &Company, out: &mut impl Write) -> io::Result<()> {
+pub fn what_next(
+    stage: &Stage,
+    company: &Company,
+    subsidiary: &Subsidiary,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let somebody = |post: Post| {
         company
             .people
@@ -186,7 +252,7 @@ pub fn what_next(stage: &Stage, company: &Company, out: &mut impl Write) -> io::
     writeln!(
         out,
         "curl -si {url}{}/bulkUpload -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/scim+json' -d '{}'",
-        job_path(&OFFICE),
+        OFFICE.job_path(),
         serde_json::json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
             "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "1", "data": {
@@ -224,6 +290,21 @@ pub fn what_next(stage: &Stage, company: &Company, out: &mut impl Write) -> io::
         directory.user,
         directory.password,
         directory.base_dn
+    )?;
+    writeln!(
+        out,
+        "# A new title in Workday, and the gateway asks for news at once"
+    )?;
+    writeln!(
+        out,
+        "curl -s {}/lab/events -H 'Content-Type: application/json' -d '{}' && sleep 1",
+        stage.workday.admin,
+        serde_json::json!({ "worker": subsidiary.somebody(), "type": "promote", "set": { "title": "Head of Track" } })
+    )?;
+    writeln!(
+        out,
+        "curl -si -X POST {url}{}/start -H \"Authorization: Bearer $TOKEN\"",
+        WORKDAY.job_path()
     )?;
     writeln!(out, "\nJobs: {}", APPS.map(|app| app.job).join(", "))
 }
