@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::Value as Json;
 
-use super::config::{APPS, App, OFFICE, Source, WORKDAY};
+use super::config::{APPS, App, FIELD, OFFICE, WORKDAY};
 use super::outcome::{Happened, Said, outcomes};
-use super::screen::Bars;
+use super::screen::{self, Bars};
 use super::stage::Stage;
 use crate::command::bulk::progress::Progress;
 use crate::error::{Error, Result};
@@ -23,13 +23,18 @@ const STILL: Duration = Duration::from_secs(60);
 /// Workday is asked so long before midnight for the last time.
 const EVENING: SignedDuration = SignedDuration::from_mins(1);
 
-/// Has Workday asked, posts what is to be uploaded of these people, and waits until everybody of whom something is said
-/// has an outcome.
+/// Has Workday asked, then posts what is to be uploaded of these people, and waits until everybody of whom something is
+/// said has an outcome.
 pub async fn day(stage: &Stage, title: &str, people: &[Person], said: &[Said]) -> Result<Vec<Happened>> {
     let began = stage.now();
     let bars = Bars::new(title, people.len(), said);
     let before = accounts(&status(stage, &WORKDAY).await?);
     stage.start(&WORKDAY).await?;
+    until_run(stage, began, |now| {
+        bars.made(&WORKDAY, now.saturating_sub(before))
+    })
+    .await?;
+    bars.waiting(&WORKDAY, 0);
     let silent = Progress::silent();
     // Both jobs read the same inbox, so it does not matter to which of them it is posted.
     for request in company::uploads(people.iter(), CHUNK) {
@@ -38,7 +43,7 @@ pub async fn day(stage: &Stage, title: &str, people: &[Person], said: &[Said]) -
         posted.map_err(Error::internal)?;
         bars.posted(request["Operations"].as_array().map_or(0, Vec::len));
     }
-    settle(stage, &bars, began, before).await?;
+    settle(stage, &bars).await?;
     let outcomes = outcomes(stage, &APPS, began, said).await?;
     bars.done();
     Ok(outcomes)
@@ -47,41 +52,34 @@ pub async fn day(stage: &Stage, title: &str, people: &[Person], said: &[Said]) -
 /// A minute before midnight Workday is asked; at midnight something is to happen all the same.
 pub async fn night(stage: &Stage, midnight: Timestamp, said: &[Said]) -> Result<Vec<Happened>> {
     stage.pause().await?;
+    screen::nightfall();
     stage.turn_to(midnight.saturating_sub(EVENING).unwrap_or(midnight));
     let evening = stage.now();
     stage.start(&WORKDAY).await?;
-    until_run(stage, evening).await?;
+    until_run(stage, evening, |_| {}).await?;
     stage.turn_to(midnight);
-    until_run(stage, midnight).await?;
+    until_run(stage, midnight, |_| {}).await?;
     // Nobody asks before the morning.
     stage.pause().await?;
     outcomes(stage, &[&WORKDAY], midnight, said).await
 }
 
-/// Waits until no operation is without an outcome, those that refer to others have had their turn, and Workday has been
-/// heard. `before`: how many people of Workday's had accounts.
-async fn settle(stage: &Stage, bars: &Bars, began: Timestamp, before: u64) -> Result<()> {
+/// Waits until no operation is without an outcome, and those that refer to others have had their turn.
+async fn settle(stage: &Stage, bars: &Bars) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut quiet = 0;
-    let (mut last, mut moved) = (0, Instant::now());
+    let (mut before, mut moved) = (0, Instant::now());
     while quiet < 5 {
         ticks.tick().await;
         let mut waiting = 0;
-        for app in APPS {
+        for app in [&OFFICE, &FIELD] {
             let status = status(stage, app).await?;
-            let open = match app.source {
-                Source::Uploads(_) => status["progress"][0]["totalUnits"].as_u64().unwrap_or_default(),
-                Source::Workday if has_run(&status, began)? => 0,
-                Source::Workday => bars
-                    .expected(app)
-                    .saturating_sub(accounts(&status) - before)
-                    .max(1),
-            };
+            let open = status["progress"][0]["totalUnits"].as_u64().unwrap_or_default();
             bars.waiting(app, open);
             waiting += open;
         }
-        if waiting != last {
-            (last, moved) = (waiting, Instant::now());
+        if waiting != before {
+            (before, moved) = (waiting, Instant::now());
         } else if waiting > 0 && moved.elapsed() > STILL {
             let message =
                 format!("{waiting} operations wait, and nothing happens: see why with MUSTER_LOG=info");
@@ -92,18 +90,29 @@ async fn settle(stage: &Stage, bars: &Bars, began: Timestamp, before: u64) -> Re
     Ok(())
 }
 
-/// Waits until the job that reads Workday has run once since an instant.
-async fn until_run(stage: &Stage, since: Timestamp) -> Result<()> {
-    let began = Instant::now();
+/// Waits until the job that reads Workday has run once since an instant. `progress` is told of how many people it has
+/// accounts.
+async fn until_run(stage: &Stage, since: Timestamp, progress: impl Fn(u64)) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    while !has_run(&status(stage, &WORKDAY).await?, since)? {
-        if began.elapsed() > STILL {
-            let message = format!("{} does not run: see why with MUSTER_LOG=info", WORKDAY.job);
+    let (mut before, mut moved) = (0, Instant::now());
+    loop {
+        ticks.tick().await;
+        let status = status(stage, &WORKDAY).await?;
+        if has_run(&status, since)? {
+            return Ok(());
+        }
+        let accounts = accounts(&status);
+        progress(accounts);
+        if accounts != before {
+            (before, moved) = (accounts, Instant::now());
+        } else if moved.elapsed() > STILL {
+            let message = format!(
+                "{} does not come to an end: see why with MUSTER_LOG=info",
+                WORKDAY.job
+            );
             return Err(Error::internal(message));
         }
-        ticks.tick().await;
     }
-    Ok(())
 }
 
 async fn status(stage: &Stage, app: &App) -> Result<Json> {

@@ -97,20 +97,19 @@ impl Bars {
         self.posted.inc(people as u64);
     }
 
-    /// How many people the job is to do something about.
-    pub fn expected(&self, app: &App) -> u64 {
-        let bar = self.bar(app);
-        bar.and_then(ProgressBar::length).unwrap_or_default()
-    }
-
-    /// So many people, or operations, have no outcome yet.
+    /// So many people, or operations, of those who have come have no outcome yet.
     pub fn waiting(&self, app: &App, open: u64) {
         let come = match app.source {
             Source::Uploads(_) => self.posted.position(),
-            Source::Workday => self.expected(app),
+            Source::Workday => self.bar(app).and_then(ProgressBar::length).unwrap_or_default(),
         };
+        self.made(app, come.saturating_sub(open));
+    }
+
+    /// So many people have an outcome.
+    pub fn made(&self, app: &App, people: u64) {
         if let Some(bar) = self.bar(app) {
-            bar.set_position(come.saturating_sub(open));
+            bar.set_position(people);
         }
     }
 
@@ -132,6 +131,11 @@ impl Bars {
             );
         }
     }
+}
+
+/// Between two days.
+pub fn nightfall() {
+    eprintln!("Night: the clocks go on to midnight in {}", subsidiary::CITY);
 }
 
 /// What happened.

@@ -20,7 +20,7 @@ const SYDNEY: &str = "SYD-01";
 const AUCKLAND: &str = "AKL-01";
 const SITES: [&str; 4] = [SYDNEY, AUCKLAND, "MAA-01", "BLR-01"];
 
-/// Whoever is too few for what is to happen is made this many.
+/// With fewer, somebody to whom something happens would lead others.
 pub const FEWEST: usize = 12;
 
 /// No worker of the company's own has such a number.
@@ -29,11 +29,11 @@ const FIRST_ID: usize = 500_000;
 /// Reports to one manager.
 const SPAN: usize = 7;
 
-/// As soon as this after the beginning it is not night: until then the first load is over.
+/// Midnight is no sooner than this after the beginning; by then the first load is over.
 const TONIGHT: SignedDuration = SignedDuration::from_hours(2);
 
-/// Nobody in the company has one of these family names, and two of them with a given name are no more than the twenty
-/// characters of a sign-in name: so no two people want the same one, and the template does as it is.
+/// Nobody in the company has one of these family names, and a given name with two of them has no more than the twenty
+/// characters of a sign-in name. So no two people want the same one, and the template will do as it is.
 #[rustfmt::skip]
 const GIVEN: [&str; 20] = [
     "Amelia", "Arjun", "Bindi", "Callum", "Daisy", "Elijah", "Farah", "Hazel", "Isaac", "Jarrah",
@@ -61,7 +61,7 @@ enum Fate {
     BeginsTonight,
     BeginsLater,
     LeavesTonight,
-    LeftLongAgo,
+    HasLeft,
     IsPromoted,
 }
 
@@ -69,7 +69,7 @@ enum Fate {
 const FATES: [Fate; 5] = [
     Fate::BeginsTonight,
     Fate::BeginsLater,
-    Fate::LeftLongAgo,
+    Fate::HasLeft,
     Fate::LeavesTonight,
     Fate::IsPromoted,
 ];
@@ -114,7 +114,7 @@ impl Subsidiary {
             let begins = hire.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
             let entered = before(begins.unwrap_or(now).min(now));
             company.take_on(workday, fate, Some(hire), Some(entered))?;
-            if fate == Fate::LeftLongAgo {
+            if fate == Fate::HasLeft {
                 let last_day = today.saturating_sub(20.days());
                 company.leaves(workday, number, last_day, Some(before(before(now))))?;
             }
@@ -247,7 +247,7 @@ impl Worker {
             event,
             disabled: match self.fate {
                 Fate::BeginsTonight | Fate::BeginsLater => Some("disabled until the first day"),
-                Fate::LeftLongAgo => Some("disabled, as the last day is over"),
+                Fate::HasLeft => Some("disabled, as the last day is over"),
                 _ => None,
             },
             manager: self.manager.clone(),
