@@ -28,7 +28,7 @@ pub struct App {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Those with this value of the attribute [`POST`].
+    /// Whoever has this `post`, which is the company's own word for who works where.
     Uploads(&'static str),
     Workday,
 }
