@@ -1,5 +1,6 @@
 //! One person as HR describes them, and the statements of which that description is the fold (B1).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -128,13 +129,19 @@ impl Worker {
     }
 
     /// The name to show beside the anchor.
-    pub fn display_name(&self) -> Option<&str> {
-        ["displayName", "name.formatted", "userName"]
-            .into_iter()
-            .find_map(|name| match self.attributes.get(name) {
-                Some(Value::Text(text)) if !text.is_empty() => Some(text.as_str()),
-                _ => None,
-            })
+    pub fn display_name(&self) -> Option<Cow<'_, str>> {
+        let text = |name: &str| match self.attributes.get(name) {
+            Some(Value::Text(text)) if !text.is_empty() => Some(text.as_str()),
+            _ => None,
+        };
+        let whole = ["displayName", "name.formatted", "PreferredNameData", "userName"];
+        if let Some(name) = whole.into_iter().find_map(text) {
+            return Some(Cow::Borrowed(name));
+        }
+        match (text("FirstName"), text("LastName")) {
+            (Some(first), Some(last)) => Some(Cow::Owned(format!("{first} {last}"))),
+            (first, last) => first.or(last).map(Cow::Borrowed),
+        }
     }
 
     fn silence_below(&mut self, parent: &str) -> bool {

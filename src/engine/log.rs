@@ -1,5 +1,7 @@
 //! What happened to whom and why, in the shape of Graph's provisioningObjectSummary.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -77,13 +79,13 @@ pub fn entry(
         .as_ref()
         .map(|receipt| receipt.account.to_string())
         .or(planned.change.account.as_ref().map(|anchor| anchor.to_string()));
-    let display_name = worker.display_name().unwrap_or(&worker.anchor);
+    let display_name = display_name(worker);
     let body = Body {
         action,
         change: planned.change.id.to_string(),
         took,
         source_id: &worker.anchor,
-        source_name: display_name,
+        source_name: &display_name,
         target_id: target_id.unwrap_or_default(),
         target_name: display_name.to_string(),
         target_details: ending
@@ -101,6 +103,10 @@ pub fn entry(
     body.entry(origin, at)
 }
 
+fn display_name(worker: &Worker) -> Cow<'_, str> {
+    worker.display_name().unwrap_or(Cow::Borrowed(&worker.anchor))
+}
+
 /// The entry of an operation that a later one of the same worker overtook before it was planned (B5).
 pub fn superseded(origin: &Origin, worker: &Worker, change: &Uuid, at: Timestamp) -> Entry {
     let body = Body {
@@ -108,7 +114,7 @@ pub fn superseded(origin: &Origin, worker: &Worker, change: &Uuid, at: Timestamp
         change: change.to_string(),
         took: SignedDuration::ZERO,
         source_id: &worker.anchor,
-        source_name: worker.display_name().unwrap_or(&worker.anchor),
+        source_name: &display_name(worker),
         target_id: String::new(),
         target_name: String::new(),
         target_details: None,
@@ -335,7 +341,7 @@ fn steps(
     attempted: &[Effect],
     status: &Status,
 ) -> Vec<Json> {
-    let name = worker.display_name().unwrap_or(&worker.anchor);
+    let name = display_name(worker);
     let mut steps = vec![step(
         "EntryImport",
         "import",

@@ -26,22 +26,7 @@ impl Company {
 
     async fn of(workday: Tenant, source: &str, app: &str) -> Company {
         let directory = directory();
-        let lab = &directory.directory;
-        let target = format!(
-            r#"
-            kind = "active-directory"
-            urls = ["{}"]
-            base_dn = "{}"
-            bind_dn = "{}"
-            password = "{}"
-            ca_file = "{}"
-            "#,
-            lab.url,
-            lab.base_dn,
-            lab.user,
-            lab.password,
-            lab.ca_file.display()
-        );
+        let target = ldap(&directory);
         let gateway = Setup::with_target(&target)
             .pulls(&workday.table(source), "Workday2AD", workday.clock())
             .app("start = true")
@@ -136,6 +121,19 @@ impl Company {
         let code = &entry["provisioningStatusInfo"]["errorInformation"]["errorCode"];
         code.as_str().unwrap_or_default().to_string()
     }
+}
+
+/// The table of the config for a simulated directory.
+fn ldap(directory: &Lab) -> String {
+    let lab = &directory.directory;
+    format!(
+        "kind = \"active-directory\"\nurls = [\"{}\"]\nbase_dn = \"{}\"\nbind_dn = \"{}\"\npassword = \"{}\"\nca_file = \"{}\"\n",
+        lab.url,
+        lab.base_dn,
+        lab.user,
+        lab.password,
+        lab.ca_file.display()
+    )
 }
 
 fn is_enabled(entry: &Entry) -> bool {
@@ -440,4 +438,77 @@ fn what_is_pulled_has_an_interval_and_what_is_uploaded_has_none() {
     let wrong = Setup::nowhere().app("interval = \"5m\"");
     let problems = muster::config::Config::parse(&wrong.text("127.0.0.1:0"), wrong.dir.path());
     assert!(format!("{:?}", problems.unwrap_err()).contains("taken at once"));
+}
+
+#[tokio::test]
+async fn nobody_is_planned_before_what_a_new_schema_asks_for_was_read() {
+    let tenant = Tenant::new(0);
+    settled(&tenant, "1", json!({}));
+    let company = Company::of(tenant, "", "").await;
+    let caller = &company.gateway.caller;
+    let path = format!("{}/schema", caller.job_path());
+    let (_, mut schema) = caller.send("GET", &path, None).await;
+    let mappings = &mut schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+    mappings.as_array_mut().unwrap().push(json!({
+        "targetAttributeName": "description",
+        "source": { "expression": "Coalesce([EmployeeID], \"never heard of it\")" },
+    }));
+    let since = company.workday.lab.controls.now();
+    let (status, answer) = caller.send("PUT", &path, Some(schema.clone())).await;
+    assert_eq!(status, 204, "{answer}");
+    company.cycle_since(since).await;
+    assert_eq!(company.account("1").value("description"), Some("1"));
+    let entries = company.gateway.caller.logs(&format!("jobid eq '{JOB}'")).await;
+    assert!(
+        entries
+            .iter()
+            .all(|entry| !entry.to_string().contains("never heard of it"))
+    );
+    // An XPath that cannot be read stops nobody: it is refused.
+    let attributes = &mut schema["directories"][0]["objects"][0]["attributes"];
+    attributes.as_array_mut().unwrap().push(json!({
+        "name": "Broken", "type": "String", "required": true,
+        "apiExpressions": [{ "key": "XPath", "value": "wd:Worker/[" }],
+    }));
+    let (status, answer) = caller.send("PUT", &path, Some(schema)).await;
+    assert_eq!(status, 400, "{answer}");
+    assert!(answer.to_string().contains("Broken"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_share_what_one_of_them_reads() {
+    let tenant = Tenant::new(0);
+    for id in ["1", "2", "3"] {
+        settled(&tenant, id, json!({}));
+    }
+    let lab = directory();
+    let target = ldap(&lab);
+    let second = r#"
+        [[app]]
+        id = "6f0e4c1a-4a53-4d0c-9d6e-0f6f0d3f5c99"
+        name = "The same people, elsewhere"
+        source = "hr"
+        target = "empty"
+        template = "Workday2AD"
+        container = "OU=Staff,DC=example,DC=test"
+        start = true
+    "#;
+    let other = directory();
+    let setup = Setup::with_target(&target)
+        .pulls(&tenant.table(""), "Workday2AD", tenant.clock())
+        .app("start = true")
+        .clients(&format!("[system.empty]\n{}\n{second}", ldap(&other)));
+    let _gateway = setup.start().await;
+    let known = |lab: &Lab| {
+        let found = lab.client().search("(employeeID=*)", &["employeeID"]).unwrap();
+        found.iter().filter(|entry| entry.dn.ends_with(CONTAINER)).count()
+    };
+    eventually("both directories have them", async || {
+        known(&lab) == 3 && known(&other) == 3
+    })
+    .await;
+    let everybody =
+        |body: &&String| body.contains("Transaction_Type_References") && !body.contains("Effective_From");
+    let asked = tenant.requests().await;
+    assert_eq!(asked.iter().filter(everybody).count(), 1);
 }
