@@ -112,9 +112,10 @@ impl Service {
 
 /// A worker on a day, as JSON.
 fn shown(tenant: &Tenant, view: &View) -> Value {
-    let manager = view
+    let organization = view
         .organization
-        .and_then(|organization| tenant.organizations.get(organization as usize))
+        .and_then(|organization| tenant.organizations.get(organization as usize));
+    let manager = organization
         .and_then(|organization| organization.managers.first())
         .map(|manager| tenant.workers[*manager as usize].id.clone());
     let site = view.site.and_then(|site| tenant.sites.get(usize::from(site)));
@@ -127,8 +128,10 @@ fn shown(tenant: &Tenant, view: &View) -> Value {
         "title": view.title,
         "businessTitle": view.business_title,
         "site": site.map(|site| site.id),
+        "city": site.map(|site| site.city),
         "zone": site.map(|site| site.zone),
         "organization": view.organization.map(organization_id),
+        "department": organization.map(|organization| &organization.name),
         "manager": manager,
         "costCenter": view.cost_center,
         "workerType": view.worker_type,

@@ -134,7 +134,9 @@ impl<'t> News<'t> {
             let worker = self.rng.random_range(0..count);
             let one = &self.tenant.workers[worker];
             let view = one.view(self.day, self.at)?;
-            let free = !seed::is_top(worker) && self.tenant.leads(worker).is_none();
+            let free = !seed::is_top(worker)
+                && self.tenant.leads(worker).is_none()
+                && !self.tenant.is_scripted(worker);
             (free && fits(self.tenant, worker, &view)).then_some(worker)
         })
     }
@@ -176,7 +178,8 @@ impl<'t> News<'t> {
             let mut standing = self.tenant.workers[worker].standing(at).into_iter();
             let event = standing.find(|event| event.effective > day && wanted(event))?;
             // What belongs to two records at once is left alone.
-            (!self.has_other_records(worker)).then_some((worker, event.number))
+            let free = !self.has_other_records(worker) && !self.tenant.is_scripted(worker);
+            free.then_some((worker, event.number))
         })
     }
 

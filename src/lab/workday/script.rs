@@ -218,6 +218,7 @@ impl Tenant {
         ];
         facts.extend(self.details(new.set, day)?);
         let worker = self.add(new.kind, &id, person);
+        self.script(worker);
         let event = self.begin(worker, day, facts, new.entered.unwrap_or(now));
         if let Some(name) = new.user_name {
             self.set_account(worker, &name, day);

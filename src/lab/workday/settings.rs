@@ -30,7 +30,7 @@ pub struct Settings {
     pub rate_refill: u32,
     /// How long every answer takes at least.
     pub latency_ms: u64,
-    /// Things that happen in the company on a day by themselves.
+    /// Things that happen in the company on a day by themselves, but not to whom the operator took on.
     pub news_per_day: u32,
 }
 

@@ -1,6 +1,6 @@
 //! Everything the tenant knows: workers, supervisory organizations, sites; and how things are entered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,6 +21,8 @@ pub struct Tenant {
     accounts: HashMap<Text, u32>,
     /// The organization that each manager leads.
     led: HashMap<u32, u32>,
+    /// Persons whose lives the operator writes.
+    scripted: HashSet<u32>,
     next_event: u32,
     next_contact: u32,
     next_person: u32,
@@ -56,6 +58,7 @@ impl Tenant {
             by_id: HashMap::new(),
             accounts: HashMap::new(),
             led: HashMap::new(),
+            scripted: HashSet::new(),
             next_event: 1,
             next_contact: 1,
             next_person: 1,
@@ -176,6 +179,15 @@ impl Tenant {
         let organization = key(self.organizations.len() - 1);
         self.led.insert(key(worker), organization);
         organization
+    }
+
+    /// Nothing happens to this person by itself from now on.
+    pub fn script(&mut self, worker: usize) {
+        self.scripted.insert(self.workers[worker].person);
+    }
+
+    pub fn is_scripted(&self, worker: usize) -> bool {
+        self.scripted.contains(&self.workers[worker].person)
     }
 
     pub fn leads(&self, worker: usize) -> Option<u32> {

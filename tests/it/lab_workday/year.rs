@@ -232,3 +232,24 @@ async fn a_seed_is_a_life() {
     }
     assert!(lives[0] == lives[1] && lives[0] != lives[2]);
 }
+
+#[tokio::test]
+async fn nothing_happens_by_itself_to_whom_the_operator_took_on() {
+    let settings = Settings {
+        news_per_day: 20,
+        ..Settings::default()
+    };
+    let tenant = Tenant::with(0, settings);
+    for hire in ["2025-01-06", "2026-03-02"] {
+        tenant
+            .admin("/lab/workers", serde_json::json!({"hire": hire}))
+            .await;
+    }
+    let now = at(NOW) + (90 * 24).hours();
+    tenant.workday.controls.set_now(now);
+    let known = tenant.all_pages("", now).await;
+    assert_eq!(known.len(), 2);
+    for record in known.values() {
+        assert_eq!(record.log.len(), 1, "{record:?}");
+    }
+}
