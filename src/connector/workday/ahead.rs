@@ -1,6 +1,6 @@
 //! What is known of days to come, laid over a worker's record of today. Only this is brought forward, so that no future
 //! title or place of work leaks: who will be hired, with everything as of the first day; who will be hired again, the
-//! date; who leaves within a day, how and when.
+//! date, and where it begins; who leaves within a day, how and when.
 
 use jiff::civil::Date;
 
@@ -60,6 +60,7 @@ impl Ahead {
         if record.hired.is_some_and(|day| day <= today) {
             lay(&self.starts, &first_day, record);
             record.hired = first_day.hired;
+            record.first_day = Some(first_day.attributes);
             return;
         }
         record.hired = first_day.hired;

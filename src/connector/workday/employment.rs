@@ -77,12 +77,19 @@ fn instant(at: LeaveAt, last_day: Date, zone: &TimeZone) -> Timestamp {
     zoned.map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
+/// Where a worker's days begin and end.
+pub(super) struct Zones {
+    pub now: TimeZone,
+    /// From the first day of an employment on that is to come.
+    pub next: TimeZone,
+}
+
 /// What a record says of the employment, as of the day on which it was read.
-pub(super) fn of(record: &Record, zone: &TimeZone, leaving: &Leaving, as_of: AsOf) -> Employment {
+pub(super) fn of(record: &Record, zones: &Zones, leaving: &Leaving, as_of: AsOf) -> Employment {
     Employment {
         person: record.person.clone(),
         hired: record.hired,
-        turns: in_order(turns(record, zone, leaving, as_of)),
+        turns: in_order(turns(record, zones, leaving, as_of)),
     }
 }
 
@@ -98,13 +105,18 @@ fn in_order(turns: Vec<Turn>) -> Vec<Turn> {
     ordered
 }
 
-fn turns(record: &Record, zone: &TimeZone, leaving: &Leaving, as_of: AsOf) -> Vec<Turn> {
+fn turns(record: &Record, zones: &Zones, leaving: &Leaving, as_of: AsOf) -> Vec<Turn> {
+    let coming = record.hired.filter(|day| *day > as_of.day);
+    let zone = |day: Date| match coming {
+        Some(first_day) if day >= first_day => &zones.next,
+        _ => &zones.now,
+    };
     let begins = |day: Date| Turn {
-        at: instant(LeaveAt::Time(Time::midnight()), day, zone),
+        at: instant(LeaveAt::Time(Time::midnight()), day, zone(day)),
         active: true,
     };
     let ends = |day: Date| Turn {
-        at: leaving.instant(day, &record.reasons, zone),
+        at: leaving.instant(day, &record.reasons, zone(day)),
         active: false,
     };
     if record.is_rescinded && record.active != Some(true) {
@@ -113,7 +125,6 @@ fn turns(record: &Record, zone: &TimeZone, leaving: &Leaving, as_of: AsOf) -> Ve
             active: false,
         }];
     }
-    let coming = record.hired.filter(|day| *day > as_of.day);
     // The end of an earlier employment says nothing of this one.
     let (earlier, this) = match (record.hired, record.last_day) {
         (Some(hired), Some(last)) if last < hired => (Some(last), None),
@@ -187,8 +198,13 @@ mod tests {
             day: "2026-01-18".parse().unwrap(),
             entry: NOW.parse().unwrap(),
         };
-        let zone = TimeZone::get(zone).unwrap();
-        let turns = of(record, &zone, leaving, as_of).turns;
+        // Another one from the next employment on, where there are two.
+        let (now, next) = zone.split_once(" then ").unwrap_or((zone, zone));
+        let zones = Zones {
+            now: TimeZone::get(now).unwrap(),
+            next: TimeZone::get(next).unwrap(),
+        };
+        let turns = of(record, &zones, leaving, as_of).turns;
         let told: Vec<String> = turns
             .iter()
             .map(|turn| format!("{}{}", if turn.active { '+' } else { '-' }, turn.at))
@@ -221,6 +237,9 @@ mod tests {
             // Hired again before leaving: active between, or not.
             (SYDNEY, Some(true), Some("2026-02-01"), None, ""),
             (SYDNEY, Some(true), Some("2026-02-01"), Some("2026-01-20"), "-2026-01-20T13:00:00Z +2026-01-31T13:00:00Z"),
+            // In another place: each day begins and ends where it is spent.
+            ("Pacific/Honolulu then Australia/Sydney", Some(true), Some("2026-02-01"), Some("2026-01-20"), "-2026-01-21T10:00:00Z +2026-01-31T13:00:00Z"),
+            ("Pacific/Honolulu then Australia/Sydney", Some(true), Some("2020-01-01"), Some("2026-01-20"), "-2026-01-21T10:00:00Z"),
             // A contract whose end is known before it begins.
             (SYDNEY, Some(false), Some("2026-02-01"), Some("2026-02-28"), "+2026-01-31T13:00:00Z -2026-02-28T13:00:00Z"),
         ] {

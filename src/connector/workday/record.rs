@@ -43,6 +43,8 @@ pub(super) struct Record {
     pub reasons: Vec<String>,
     /// A day after the one of the record on which an employment begins, if any; the hire date may be another one still.
     pub begins: Option<Date>,
+    /// What will be true on that day, of somebody who was here before.
+    pub first_day: Option<Attributes>,
     pub findings: Vec<Finding>,
 }
 
@@ -143,6 +145,7 @@ impl Record {
             last_day: None,
             reasons: Vec::new(),
             begins: None,
+            first_day: None,
             findings: Vec::new(),
         }
     }

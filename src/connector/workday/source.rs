@@ -20,7 +20,7 @@ use super::ahead::{self, Ahead};
 use super::attributes::{self, Attributes, Definition, Generation, documented};
 use super::client::{Answered, Client, Clock, Trouble};
 use super::config::Config;
-use super::employment::{self, Leaving};
+use super::employment::{self, Leaving, Zones};
 use super::pull::{Desk, Query, Sheet, key};
 use super::record::{Reader, Record, pacific_day};
 use super::request::{AsOf, Page as PageNumber, Request, Selection, Window};
@@ -134,8 +134,12 @@ impl Workday {
         if let Some(key) = &self.person_key {
             record.person = zone::name(key, &record.attributes);
         }
-        let zone = self.zone.of(&record.attributes).zone;
-        let employment = employment::of(&record, &zone, &self.leaving, as_of);
+        let next = record.first_day.as_ref().unwrap_or(&record.attributes);
+        let zones = Zones {
+            now: self.zone.of(&record.attributes).zone,
+            next: self.zone.of(next).zone,
+        };
+        let employment = employment::of(&record, &zones, &self.leaving, as_of);
         let told = worker::Record {
             attributes: record.attributes,
             employment: Some(employment),
