@@ -18,6 +18,8 @@ use crate::domain::worker::Attributes;
 
 /// Types of transactions that make a worker.
 const HIRES: [&str; 2] = ["Hire Employee", "Contract Contingent Worker"];
+/// And by which one leaves.
+const TERMINATIONS: [&str; 2] = ["Terminate Employee", "End Contingent Worker Contract"];
 
 /// Where it says why a worker leaves.
 const REASONS: [&str; 2] = [
@@ -45,7 +47,17 @@ pub(super) struct Record {
     pub begins: Option<Date>,
     /// What will be true on that day, of somebody who was here before.
     pub first_day: Option<Attributes>,
+    /// When employments end by the log, whatever became of it.
+    pub ends: Vec<End>,
     pub findings: Vec<Finding>,
+}
+
+/// An entry of the log by which an employment may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub day: Date,
+    /// It corrects something, perhaps the termination: nobody finds it who looks for terminations.
+    pub is_correction: bool,
 }
 
 /// Reads workers with these attributes.
@@ -146,6 +158,7 @@ impl Record {
             reasons: Vec::new(),
             begins: None,
             first_day: None,
+            ends: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -175,41 +188,76 @@ impl Record {
         let references = REASONS.iter().filter_map(|name| tree.child(status?, name));
         let identifiers = references.flat_map(|reference| tree.elements(reference));
         self.reasons = identifiers.map(|id| tree.string(id).trim().to_string()).collect();
-        let logged = tree
-            .child(data, "Transaction_Log_Entry_Data")
-            .and_then(|log| begins(tree, log, today));
+        let log = tree.child(data, "Transaction_Log_Entry_Data");
+        let entries = log.map_or_else(Vec::new, |log| entries(tree, log));
+        self.ends = ends(&entries);
         if !self.is_rescinded {
-            self.begins = logged.or(self.hired.filter(|day| *day > today));
+            self.begins = begins(&entries, today).or(self.hired.filter(|day| *day > today));
         }
     }
 }
 
-/// The last day after today on which an employment begins by the log. What was corrected may begin on the day of the
-/// correction, whose type has no published name.
-fn begins(tree: &Tree, log: Node, today: Date) -> Option<Date> {
-    let child = |node, name| tree.child(node, name);
-    let mut is_hired = false;
-    let mut last = None;
-    for entry in tree
+/// What the log says of a transaction that was not rescinded.
+struct Entry {
+    day: Date,
+    is_hire: bool,
+    is_termination: bool,
+    /// It corrects another one, or was corrected by one. The type of what corrects has no published name.
+    is_corrected: bool,
+}
+
+fn entries(tree: &Tree, log: Node) -> Vec<Entry> {
+    let data = tree
         .elements(log)
-        .filter_map(|entry| child(entry, "Transaction_Log_Data"))
-    {
-        let flag = |name| child(entry, name).is_some_and(|node| is_true(tree.string(node)));
-        if flag("Is_Rescind_Or_Rescinded") {
-            continue;
-        }
-        let is_hire = child(entry, "Transaction_Log_Type_Reference").is_some_and(|reference| {
-            tree.elements(reference)
-                .any(|id| HIRES.contains(&tree.string(id).trim()))
-        });
-        let moment = child(entry, "Transaction_Effective_Moment");
-        let day = moment.and_then(|moment| day(tree.string(moment)));
-        if is_hire || flag("Is_Correction_Or_Corrected") {
-            is_hired |= is_hire;
-            last = last.max(day.filter(|day| *day > today));
-        }
+        .filter_map(|entry| tree.child(entry, "Transaction_Log_Data"));
+    data.filter_map(|entry| {
+        let flag = |name| {
+            tree.child(entry, name)
+                .is_some_and(|node| is_true(tree.string(node)))
+        };
+        let kind = tree.child(entry, "Transaction_Log_Type_Reference");
+        let is_one_of = |types: &[&str]| {
+            kind.is_some_and(|kind| {
+                tree.elements(kind)
+                    .any(|id| types.contains(&tree.string(id).trim()))
+            })
+        };
+        let moment = tree.child(entry, "Transaction_Effective_Moment")?;
+        let logged = Entry {
+            day: day(tree.string(moment))?,
+            is_hire: is_one_of(&HIRES),
+            is_termination: is_one_of(&TERMINATIONS),
+            is_corrected: flag("Is_Correction_Or_Corrected"),
+        };
+        (!flag("Is_Rescind_Or_Rescinded")).then_some(logged)
+    })
+    .collect()
+}
+
+/// The last day after today on which an employment begins by the log. What was corrected may begin on the day of the
+/// correction.
+fn begins(entries: &[Entry], today: Date) -> Option<Date> {
+    let is_hired = entries.iter().any(|entry| entry.is_hire);
+    let may_begin = entries.iter().filter(|entry| entry.is_hire || entry.is_corrected);
+    may_begin
+        .map(|entry| entry.day)
+        .filter(|day| is_hired && *day > today)
+        .max()
+}
+
+fn ends(entries: &[Entry]) -> Vec<End> {
+    if !entries.iter().any(|entry| entry.is_termination) {
+        return Vec::new();
     }
-    last.filter(|_| is_hired)
+    let may_end = entries
+        .iter()
+        .filter(|entry| entry.is_termination || (entry.is_corrected && !entry.is_hire));
+    may_end
+        .map(|entry| End {
+            day: entry.day,
+            is_correction: !entry.is_termination,
+        })
+        .collect()
 }
 
 fn is_true(text: &str) -> bool {
@@ -353,6 +401,38 @@ mod tests {
             log(&[entry(hire, soon, corrected), later]).as_deref(),
             Some("2026-03-01")
         );
+    }
+
+    #[test]
+    fn an_employment_may_end_on_the_day_of_a_correction() {
+        let entry = |kind: &str, moment: &str, flag: &str| {
+            format!(
+                "<wd:Transaction_Log_Entry><wd:Transaction_Log_Data><wd:Transaction_Effective_Moment>{moment}\
+                 </wd:Transaction_Effective_Moment><wd:Transaction_Log_Type_Reference>\
+                 <wd:ID wd:type='Business_Process_Type'>{kind}</wd:ID></wd:Transaction_Log_Type_Reference>\
+                 <wd:{flag}>1</wd:{flag}></wd:Transaction_Log_Data></wd:Transaction_Log_Entry>"
+            )
+        };
+        let ends = |entries: &[String]| -> Vec<(String, bool)> {
+            let log = entries.concat();
+            let record = of_data(&format!(
+                "<wd:Transaction_Log_Entry_Data>{log}</wd:Transaction_Log_Entry_Data>"
+            ));
+            let told = |end: &End| (end.day.to_string(), end.is_correction);
+            record.ends.iter().map(told).collect()
+        };
+        let (soon, later) = ("2026-02-01T00:00:00.000-08:00", "2026-03-01T00:00:00.000-08:00");
+        let corrected = "Is_Correction_Or_Corrected";
+        let left = |flag| entry("Terminate Employee", soon, flag);
+        let correction = || entry("Correct", later, corrected);
+        assert_eq!(ends(&[left("X")]), [("2026-02-01".into(), false)]);
+        assert_eq!(
+            ends(&[left(corrected), correction()]),
+            [("2026-02-01".into(), false), ("2026-03-01".into(), true)]
+        );
+        assert_eq!(ends(&[left("Is_Rescind_Or_Rescinded"), correction()]), []);
+        let hired = entry("Hire Employee", soon, corrected);
+        assert_eq!(ends(&[hired, correction()]), []);
     }
 
     #[test]

@@ -290,9 +290,20 @@ impl Reading<'_> {
             entry: now,
         };
         let leaving = self.collect(Selection::Leaving(window), as_of).await;
+        let days = self.as_of.day..=pacific_day(window.through);
+        let mut back_by_then = Vec::new();
         for record in leaving.map_err(without_look_ahead)? {
+            if record.last_day.is_none() {
+                let ends = record.ends.iter().map(|end| end.day);
+                back_by_then.extend(
+                    ends.filter(|day| days.contains(day))
+                        .map(|day| (record.wid.clone(), day)),
+                );
+            }
             self.leaving.insert(record.wid.clone(), record);
         }
+        let left_before = self.after_ends(back_by_then).await?;
+        self.leaving.extend(left_before);
         Ok(())
     }
 
@@ -356,6 +367,7 @@ impl Reading<'_> {
         let mut records = sheet.records;
         records.retain(|record| self.seen.insert(key(&record.wid)));
         self.bring_hires_forward(&mut records).await?;
+        self.bring_corrected_ends_forward(&mut records).await?;
         let mut statements = Vec::with_capacity(records.len());
         for mut record in records {
             if let Some(afterwards) = self.leaving.get(&record.wid) {
@@ -381,6 +393,43 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The look-ahead, which goes by type, does not find the day to which a termination was put off or brought forward.
+    async fn bring_corrected_ends_forward(&mut self, records: &mut [Record]) -> Result<()> {
+        let mut wanted = Vec::new();
+        for record in records.iter() {
+            let corrections = record.ends.iter().filter(|end| end.is_correction);
+            let ahead = corrections.filter(|end| end.day >= self.as_of.day);
+            wanted.extend(ahead.map(|end| (record.wid.clone(), end.day)));
+        }
+        let mut found = self.after_ends(wanted).await?;
+        for record in records {
+            if let Some(afterwards) = found.remove(&record.wid) {
+                record.last_day = afterwards.last_day;
+                record.reasons = afterwards.reasons;
+            }
+        }
+        Ok(())
+    }
+
+    /// Workers as they are when they have left, as far as they do. The log may have a termination on the last day or on
+    /// the day after.
+    async fn after_ends(&mut self, wanted: Vec<(String, Date)>) -> Result<HashMap<String, Record>> {
+        let mut found = HashMap::new();
+        let mut still_there = Vec::new();
+        for (day, record) in self.as_of_days(wanted).await? {
+            match record.last_day {
+                Some(_) => drop(found.insert(record.wid.clone(), record)),
+                None => still_there.push((record.wid, day.saturating_add(1.day()))),
+            }
+        }
+        let left = self.as_of_days(still_there).await?.into_iter();
+        found.extend(
+            left.filter(|(_, record)| record.last_day.is_some())
+                .map(|(_, record)| (record.wid.clone(), record)),
+        );
+        Ok(found)
     }
 
     /// Workers as of their first days. A correction may have moved the day that the log gave; then the record of that day
