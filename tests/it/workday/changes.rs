@@ -2,6 +2,7 @@
 
 use super::*;
 use muster::connector::Watermark;
+use muster::domain::worker::Said;
 
 /// Everybody of whom something is new since the watermark, at a moment.
 async fn since(tenant: &Tenant, watermark: Watermark, clock: &str) -> Heard {
@@ -175,4 +176,49 @@ async fn a_clock_that_went_backwards_is_no_harm() {
     .await
     .unwrap();
     assert!(is_now(heard.complete().0));
+}
+
+/// When somebody ceases to be active and begins to be, as told.
+fn turns(heard: &Heard, wid: &str) -> String {
+    let Said::Whole(record) = &heard.workers[wid].said else {
+        panic!("{wid}")
+    };
+    let turns = record.employment.iter().flat_map(|employment| &employment.turns);
+    let told = turns.map(|turn| format!("{}{}", if turn.active { '+' } else { '-' }, turn.at));
+    told.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn a_last_day_is_found_wherever_the_log_has_it() {
+    for moment in ["last-day", "day-after"] {
+        let tenant = Tenant::new(0);
+        let settings = json!({"terminationMoment": moment});
+        tenant.lab.configure(&settings).unwrap();
+        let put_off = settled(&tenant, "1", json!({"site": "SYD-01"}));
+        let back_soon = settled(&tenant, "2", json!({"site": "SYD-01"}));
+        let before = full(&tenant).await.complete();
+        tenant.event(json!({"worker": "1", "type": "terminate", "set": {"lastDay": "2026-01-22"}}));
+        tenant.event(json!({"worker": "1", "type": "correct", "set": {"lastDay": "2026-01-27"}}));
+        tenant.event(json!({"worker": "2", "type": "terminate", "set": {"lastDay": "2026-01-20"}}));
+        tenant.event(json!({"worker": "2", "type": "hire", "effective": "2026-01-22"}));
+        let news = since(&tenant, before, "2026-01-19T03:00:00Z").await;
+        assert_eq!(turns(&news, &put_off), "-2026-01-27T13:00:00Z", "{moment}");
+        let eve = since(&tenant, news.complete(), "2026-01-20T12:50:00Z").await;
+        assert_eq!(
+            turns(&eve, &back_soon),
+            "-2026-01-20T13:00:00Z +2026-01-21T13:00:00Z",
+            "{moment}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rehire_begins_where_the_first_day_is_spent() {
+    let tenant = Tenant::new(0);
+    let wid = settled(&tenant, "1", json!({"site": "MUC-01"}));
+    tenant.event(json!({"worker": "1", "type": "terminate", "entered": "2025-06-01T00:00:00Z", "set": {"lastDay": "2025-06-30"}}));
+    tenant
+        .event(json!({"worker": "1", "type": "hire", "effective": "2026-02-01", "set": {"site": "SYD-01"}}));
+    tenant.set_clock("2026-01-19T02:40:00Z");
+    assert_eq!(turns(&full(&tenant).await, &wid), "+2026-01-31T13:00:00Z");
 }
