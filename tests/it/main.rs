@@ -32,3 +32,4 @@ mod templates;
 mod tidy;
 mod workday;
 mod workday_read;
+mod year;

@@ -35,7 +35,7 @@ const CLOUD: &[(&str, &str)] = &[(
 )];
 
 /// The template's schema with these mappings instead of its own.
-fn schema(template: &str, choices: &[(&str, &str)]) -> String {
+pub fn schema(template: &str, choices: &[(&str, &str)]) -> String {
     let template = muster::domain::schema::template(template)
         .unwrap()
         .document()
