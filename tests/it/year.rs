@@ -96,9 +96,15 @@ impl Year {
     /// A moment of every day, now in the morning and now at night, and those around everybody's turns.
     fn looks(&self) -> BTreeSet<Timestamp> {
         let began: Timestamp = NOW.parse().unwrap();
+        let turns: BTreeSet<Timestamp> = self
+            .lives
+            .iter()
+            .flat_map(Life::looks)
+            .filter(|at| *at > began)
+            .collect();
         let daily = (1..=DAYS).map(|day| began + (day * 24).hours() + (day * 5 % 23).hours() + 11.minutes());
-        let turns = self.lives.iter().flat_map(Life::looks);
-        turns.filter(|at| *at > began).chain(daily).collect()
+        let quiet = daily.filter(|at| turns.range(*at - 12.hours()..*at + 12.hours()).next().is_none());
+        turns.iter().copied().chain(quiet).collect()
     }
 
     /// Moves the time on, and lets everything be read and done.
