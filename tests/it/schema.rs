@@ -1,5 +1,6 @@
 //! A job's schema over the API: read, replaced, put back, and the helpers for whoever writes one.
 
+use muster::domain::schema::Document;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{ENTERPRISE, Gateway, Setup, eventually, person, with};
@@ -667,4 +668,21 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_schema_of_trees_alone_reads_as_one_with_their_texts() {
+    let mut json = muster::domain::schema::template("API2AD")
+        .unwrap()
+        .document()
+        .unwrap()
+        .json()
+        .clone();
+    let mappings = &mut json["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+    for mapping in mappings.as_array_mut().unwrap() {
+        mapping["source"].as_object_mut().unwrap().remove("expression");
+    }
+    let read = Document::read(json).unwrap();
+    let again = Document::decode(read.json().to_string().as_bytes()).unwrap();
+    assert!(read.schema() == again.schema());
 }

@@ -111,6 +111,12 @@ fn sources(schema: &mut Schema, json: &mut Json, problems: &mut Vec<Problem>) ->
                     });
                 }
                 mapping.expression = Some(expression);
+                // What was made from the tree is said as well.
+                if let Some(said) = &mut mapping.source
+                    && said.expression.as_deref() != source["expression"].as_str()
+                {
+                    said.expression = source["expression"].as_str().map(str::to_string);
+                }
             }
         }
     }

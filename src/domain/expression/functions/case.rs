@@ -2,6 +2,7 @@
 //!
 //! `ß` has no single upper-case letter and stays; `İ` and `ı` stay except in Turkish and Azerbaijani.
 
+use super::text::one_of;
 use super::{Function, Kind, Origin, Parameter, example, function, parameter};
 use crate::domain::expression::evaluator::{Arguments, Stop};
 
@@ -77,10 +78,10 @@ pub const PCASE: Function = function(
         example(r#"PCase("john's 3rd")"#, &[], &["John's 3Rd"]),
     ],
     |arguments| {
-        let separators = arguments.filled(1)?;
+        let is_separator = arguments.filled(1)?.map(|separators| one_of(&separators));
         arguments.map_texts(0, |text| {
-            let titled = match &separators {
-                Some(separators) => title(text, |char| separators.contains(char), |_| true),
+            let titled = match &is_separator {
+                Some(is_separator) => title(text, is_separator, |_| true),
                 None => title(text, ends_word, char::is_alphabetic),
             };
             Ok((titled != text).then_some(titled))

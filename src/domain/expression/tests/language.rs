@@ -559,3 +559,15 @@ fn expressions_are_shared_between_threads() {
     fn shared<T: Send + Sync + Clone + std::fmt::Debug>() {}
     shared::<Expression>();
 }
+
+#[test]
+fn delimiters_may_be_many() {
+    let many: String = ('\u{4e00}'..='\u{9fff}').cycle().take(300_000).collect();
+    let text = format!("one{many}two");
+    let world = attributes(&[("text", &text), ("delimiters", &many)]);
+    assert_eq!(answer("Word([text], 2, [delimiters])", &world), values(&["two"]));
+    let Answer::Value(titled) = answer("PCase([text], [delimiters])", &world) else {
+        panic!("no value");
+    };
+    assert!(titled[0].starts_with("One") && titled[0].ends_with("Two"));
+}
