@@ -84,8 +84,7 @@ fn schema() -> String {
     let object = &mut schema["synchronizationRules"][0]["objectMappings"][0];
     for mapping in object["attributeMappings"].as_array_mut().unwrap() {
         let expression = match mapping["targetAttributeName"].as_str().unwrap() {
-            "cn" => "Join(\" \", [FirstName], [LastName], [WorkerID])",
-            "sAMAccountName" => "[WorkerID]",
+            "cn" | "sAMAccountName" => "[WorkerID]",
             "userPrincipalName" => "Join(\"@\", [WorkerID], DefaultDomain())",
             _ => continue,
         };
