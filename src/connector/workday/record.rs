@@ -180,10 +180,22 @@ impl Record {
         let status = employment.and_then(|employment| tree.child(employment, "Worker_Status_Data"));
         let of_status = |name| said(status.and_then(|status| tree.child(status, name)));
         self.active = of_status("Active").map(is_true);
-        self.hired = of_status("Hire_Date").and_then(date);
-        self.last_day = of_status("Termination_Last_Day_of_Work")
-            .or(of_status("Termination_Date"))
-            .and_then(date);
+        let mut wrong = Vec::new();
+        let mut day_of = |name| {
+            let text = of_status(name)?;
+            let day = date(text);
+            if day.is_none() {
+                let message = format!("{name} is '{text}', which is no date: correct it in Workday");
+                wrong.push(Finding::new(Weight::Warning, "InvalidDate", message));
+            }
+            day
+        };
+        self.hired = day_of("Hire_Date");
+        self.last_day = day_of("Termination_Last_Day_of_Work");
+        if self.last_day.is_none() {
+            self.last_day = day_of("Termination_Date");
+        }
+        self.findings.extend(wrong);
         self.is_rescinded = of_status("Hire_Rescinded").is_some_and(is_true);
         let references = REASONS.iter().filter_map(|name| tree.child(status?, name));
         let identifiers = references.flat_map(|reference| tree.elements(reference));
@@ -445,5 +457,22 @@ mod tests {
         assert_eq!(record.last_day, Some("2026-01-01".parse().unwrap()));
         assert_eq!(record.hired, record.begins);
         assert_eq!(record.hired, Some("2026-03-01".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_date_that_does_not_exist_is_told_and_another_is_taken() {
+        let record = of_data(
+            "<wd:Worker_ID>1</wd:Worker_ID><wd:Employment_Data><wd:Worker_Status_Data><wd:Active>1</wd:Active>\
+             <wd:Hire_Date>2026-02-30</wd:Hire_Date><wd:Termination_Last_Day_of_Work>soon</wd:Termination_Last_Day_of_Work>\
+             <wd:Termination_Date>2026-03-31</wd:Termination_Date></wd:Worker_Status_Data></wd:Employment_Data>",
+        );
+        assert_eq!((record.active, record.hired), (Some(true), None));
+        assert_eq!(record.last_day, Some("2026-03-31".parse().unwrap()));
+        let told: Vec<&str> = record.findings.iter().map(|one| one.message.as_str()).collect();
+        assert!(
+            told[0].contains("2026-02-30") && told[1].contains("soon"),
+            "{told:?}"
+        );
+        assert!(record.findings.iter().all(|one| one.code == "InvalidDate"));
     }
 }
