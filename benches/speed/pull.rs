@@ -67,6 +67,8 @@ async fn company(report: &Report, workers: usize) -> f64 {
         report.figure(&of(what), "s", Target::None, processor_time(process));
     }
     workday.change_titles(CHANGES).await;
+    // A read is as of a whole second of Workday's: what was entered within it comes with the next.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let began = Instant::now();
     running.start_job().await;
     let cycle = running.ended_cycle().await;
