@@ -169,6 +169,8 @@ pub struct SourceCapability {
     pub incremental: bool,
     /// It can be asked for workers by anchor.
     pub by_anchor: bool,
+    /// It can be asked who holds a value.
+    pub by_value: bool,
 }
 
 /// From where on a source is read.
@@ -180,13 +182,20 @@ pub enum Cursor {
     Since(Watermark),
     /// The workers with these anchors, as far as they are to be seen.
     Workers(Vec<String>),
+    /// Whoever holds one of these values in an attribute, as far as they are to be seen.
+    Holding { attribute: String, values: Vec<String> },
 }
 
-/// When a read began, by the source's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watermark(pub Timestamp);
+/// From where on a source says what is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// When the read began that proved everything before it to be known, by the source's clock.
+    pub at: Timestamp,
+    /// The source's own name for that place, where a time is not enough: a delta link, a cookie.
+    pub place: Option<String>,
+}
 
-/// A part of what a source said. No worker comes twice in one read.
+/// A part of what a source said. Who comes twice in one read is said to be as the later one says.
 #[derive(Debug, Default)]
 pub struct Page {
     /// Whole records.
@@ -205,6 +214,8 @@ pub enum End {
     Complete(Watermark),
     /// What came is true, and why something may be missing. The next read goes on from where this one did.
     Doubtful(Vec<String>),
+    /// The source does not know the watermark any more: everybody has to be read.
+    Expired,
 }
 
 /// What a target can do, so that the engine asks instead of knowing.

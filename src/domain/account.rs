@@ -54,13 +54,16 @@ pub enum Protection {
     Never,
     /// Another directory writes it here, and would write over us (B24).
     MasteredOnPremises,
+    /// The worker of an HR system has left: nothing is written home any more (B30).
+    Left,
 }
 
 /// What one kind of target calls the things that planning treats specially, and the values it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Model {
-    /// The attribute that enables and disables: (`accountDisabled`, false) or (`accountEnabled`, true).
-    pub state: StateAttribute,
+    /// The attribute that enables and disables: (`accountDisabled`, false) or (`accountEnabled`, true); `None` where
+    /// nobody is enabled or disabled from outside.
+    pub state: Option<StateAttribute>,
     /// Other spellings that reach the same state and are never mapped beside it (`userAccountControl`).
     pub state_aliases: &'static [&'static str],
     /// The attribute that holds the container, where accounts live in a tree.
@@ -82,12 +85,19 @@ pub struct Model {
     pub canonical: fn(attribute: &str, value: String) -> String,
     /// The target's own rule for one value: length, characters, form.
     pub check: fn(attribute: &str, value: &str) -> Result<(), Violation>,
+    /// Puts the parts of one thing, which mean something together only, into the target's own form (those of a telephone
+    /// number).
+    pub compose: Option<Compose>,
 }
+
+/// Gets the single values that are wanted, by attribute, beside those that the account holds; changes what has another form
+/// and says what cannot be.
+pub type Compose = fn(wanted: &mut BTreeMap<String, String>, held: &Values) -> Vec<(String, Violation)>;
 
 impl Model {
     /// How this model spells a name that it treats specially, whatever case a schema writes it in.
     pub fn spelling(&self, name: &str) -> Option<&'static str> {
-        let special = [Some(self.state.name), self.container, self.name]
+        let special = [self.state.map(|state| state.name), self.container, self.name]
             .into_iter()
             .flatten();
         let lists = [self.references, self.identifying, self.required, self.passwords]

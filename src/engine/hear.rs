@@ -126,13 +126,16 @@ fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<News> {
         .into_iter()
         .map(|worker| (worker.anchor.clone(), worker))
         .collect();
-    let mut changed = News::default();
+    let mut said: BTreeMap<&str, Worker> = BTreeMap::new();
     for statement in statements {
-        let before = known.remove(&statement.anchor);
-        let mut after = before
-            .clone()
-            .unwrap_or_else(|| Worker::new(statement.anchor.clone()));
-        after.fold(statement.clone());
+        let anchor = statement.anchor.as_str();
+        said.entry(anchor)
+            .or_insert_with(|| known.get(anchor).cloned().unwrap_or_else(|| Worker::new(anchor)))
+            .fold(statement.clone());
+    }
+    let mut changed = News::default();
+    for (anchor, after) in said {
+        let before = known.remove(anchor);
         if before.as_ref() != Some(&after) {
             changed.add(Stored::new(after)?, before.as_ref());
         }

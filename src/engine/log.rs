@@ -491,12 +491,12 @@ fn step(name: &str, kind: &str, status: &str, description: &str, details: Json) 
 fn modified(effect: &Effect, model: &Model) -> Vec<Json> {
     let property = |name: &str, old: Option<String>, new: Option<String>| json!({ "displayName": name, "oldValue": old, "newValue": new });
     let joined = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
-    let state = |enabled: bool| {
-        if enabled == model.state.enabled {
-            "True"
-        } else {
-            "False"
-        }
+    let word = |is_true: bool| Some(if is_true { "True" } else { "False" }.to_string());
+    let state = |old: Option<bool>, new: bool| {
+        model.state.map(|state| {
+            let old = old.and_then(|old| word(old == state.enabled));
+            property(state.name, old, word(new == state.enabled))
+        })
     };
     match effect {
         Effect::Create {
@@ -515,20 +515,12 @@ fn modified(effect: &Effect, model: &Model) -> Vec<Json> {
                     .zip(container.clone())
                     .map(|(name, place)| property(name, None, Some(place))),
             );
-            all.push(property(model.state.name, None, Some(state(*enabled).into())));
+            all.extend(state(None, *enabled));
             all
         }
-        Effect::Disable => vec![property(
-            model.state.name,
-            Some(state(true).into()),
-            Some(state(false).into()),
-        )],
+        Effect::Disable => state(Some(true), false).into_iter().collect(),
         Effect::Password { .. } => Vec::new(),
-        Effect::Enable => vec![property(
-            model.state.name,
-            Some(state(false).into()),
-            Some(state(true).into()),
-        )],
+        Effect::Enable => state(Some(false), true).into_iter().collect(),
         Effect::Set {
             attribute,
             before,

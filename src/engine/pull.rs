@@ -24,7 +24,7 @@ use crate::config::App;
 use crate::connector::{Cursor, End, Page, Source, System, Watermark};
 use crate::domain::schema::{Document, Schema};
 use crate::error::{Error, Kind, Result};
-use crate::store::pulls::{self, Standing};
+use crate::store::pulls::{self, Mark, Standing};
 use crate::store::{Store, jobs, workers};
 
 /// Workers taken in at once.
@@ -230,7 +230,10 @@ impl Pull {
         };
         let incremental = source.capability().incremental && !is_first;
         let from = match standing.watermark.filter(|_| incremental) {
-            Some(watermark) => Cursor::Since(Watermark(watermark)),
+            Some(at) => Cursor::Since(Watermark {
+                at,
+                place: standing.place.clone(),
+            }),
             None => Cursor::Full,
         };
         Ok(Some(Pull {
@@ -298,8 +301,16 @@ impl Pull {
             Some(Err(error)) => self.fail(cx, error).await?,
             Some(Ok(End::Doubtful(reasons))) => self.fail(cx, incomplete(&reasons)).await?,
             Some(Ok(End::Complete(watermark))) => self.go_on(cx, watermark).await?,
+            Some(Ok(End::Expired)) => self.begin_anew(),
         }
         Ok(heard)
+    }
+
+    /// The source has forgotten where the last read ended: everybody is read.
+    fn begin_anew(&mut self) {
+        tracing::info!(system = %self.puller.system, "the watermark has expired: everybody is read");
+        self.is_full = true;
+        self.pages = Pages::of(&self.source, Cursor::Full);
     }
 
     /// Why this read is no good, if it is not.
@@ -366,8 +377,12 @@ impl Pull {
         let (fingerprint, generation) = (self.source.fingerprint(), self.standing.generation);
         cx.store
             .write(move |conn| {
-                let end = (watermark.0, fingerprint.as_str());
-                pulls::complete(conn, &system, (&job, token), generation, end)
+                let mark = Mark {
+                    at: watermark.at,
+                    place: watermark.place.as_deref(),
+                    fingerprint: &fingerprint,
+                };
+                pulls::complete(conn, &system, (&job, token), generation, &mark)
             })
             .await?;
         self.phase = Phase::Complete;

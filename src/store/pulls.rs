@@ -16,6 +16,8 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 pub struct Standing {
     /// `None` where everybody has to be read.
     pub watermark: Option<Timestamp>,
+    /// The source's own name for that place.
+    pub place: Option<String>,
     /// What was asked about each worker.
     pub fingerprint: Option<String>,
     pub generation: i64,
@@ -33,6 +35,13 @@ pub struct Failure {
     pub locked_out: bool,
 }
 
+/// How far a complete read came.
+pub struct Mark<'m> {
+    pub at: Timestamp,
+    pub place: Option<&'m str>,
+    pub fingerprint: &'m str,
+}
+
 /// The job that reads, and the token of its lease.
 pub type Reader<'r> = (&'r str, i64);
 
@@ -40,6 +49,7 @@ pub type Reader<'r> = (&'r str, i64);
 #[diesel(table_name = pulls)]
 struct Row {
     watermark: Option<i64>,
+    place: Option<String>,
     fingerprint: Option<String>,
     generation: i64,
     began: i64,
@@ -118,6 +128,7 @@ pub fn standing(conn: &mut Conn, system: &str) -> Result<Standing> {
     };
     Ok(Standing {
         watermark: row.watermark.map(instant),
+        place: row.place,
         fingerprint: row.fingerprint,
         generation: row.generation,
         failures: row.failures,
@@ -144,14 +155,15 @@ pub fn complete(
     system: &str,
     reader: Reader<'_>,
     generation: i64,
-    (watermark, fingerprint): (Timestamp, &str),
+    mark: &Mark<'_>,
 ) -> Result<()> {
     fence(conn, system, reader)?;
     diesel::update(pulls::table.find(system))
         .filter(pulls::generation.eq(generation))
         .set((
-            pulls::watermark.eq(micros(watermark)),
-            pulls::fingerprint.eq(fingerprint),
+            pulls::watermark.eq(micros(mark.at)),
+            pulls::place.eq(mark.place),
+            pulls::fingerprint.eq(mark.fingerprint),
         ))
         .execute(conn)?;
     diesel::update(pulls::table.find(system))

@@ -37,6 +37,7 @@ diesel::table! {
     pulls (system) {
         system -> Text,
         watermark -> Nullable<BigInt>,
+        place -> Nullable<Text>,
         fingerprint -> Nullable<Text>,
         generation -> BigInt,
         began -> BigInt,

@@ -26,7 +26,7 @@ async fn a_full_read_is_what_hr_says() {
     let tenant = Tenant::new(250);
     let source = tenant.source("page_size = 30\npages_in_flight = 3");
     let heard = read(&*source, Cursor::Full).await.unwrap();
-    let began = heard.complete().0;
+    let began = heard.complete().at;
     assert!(is_now(began), "{began}");
     assert_eq!(heard.nameless, []);
     assert!(heard.largest <= 30);

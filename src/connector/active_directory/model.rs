@@ -7,11 +7,14 @@
 use crate::domain::account::{Model, StateAttribute, Violation};
 use crate::domain::dn::Dn;
 
+/// What enables and disables.
+pub const STATE: &str = "accountDisabled";
+
 pub const MODEL: Model = Model {
-    state: StateAttribute {
-        name: "accountDisabled",
+    state: Some(StateAttribute {
+        name: STATE,
         enabled: false,
-    },
+    }),
     state_aliases: &["userAccountControl"],
     container: Some("parentDistinguishedName"),
     name: Some("cn"),
@@ -22,6 +25,7 @@ pub const MODEL: Model = Model {
     bin: false,
     canonical: |_, value| value,
     check,
+    compose: None,
 };
 
 /// What one attribute takes.

@@ -22,7 +22,7 @@ impl Writing<'_> {
             return Err(stateless());
         }
         if wire::is_enabled(entry) == enable {
-            return Err(Stop::overtaken(model::MODEL.state.name));
+            return Err(Stop::overtaken(model::STATE));
         }
         let before = entry.text(USER_ACCOUNT_CONTROL);
         let control = entry.number(USER_ACCOUNT_CONTROL).unwrap_or(NORMAL_ACCOUNT);
@@ -196,7 +196,7 @@ pub(super) fn must_be_settable(attribute: &str) -> Step {
 
 pub(super) fn stateless() -> Stop {
     let error = Error::new(Kind::Unsupported, "accounts of this directory cannot be disabled");
-    Stop::Refused(error.code("MethodNotAllowed").at(model::MODEL.state.name))
+    Stop::Refused(error.code("MethodNotAllowed").at(model::STATE))
 }
 
 /// Takes away the values that go and adds those that come: the directory refuses if one that goes is not

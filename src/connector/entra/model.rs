@@ -7,10 +7,10 @@ use super::wire::{self, Form};
 use crate::domain::account::{Model, StateAttribute, Violation};
 
 pub const MODEL: Model = Model {
-    state: StateAttribute {
+    state: Some(StateAttribute {
         name: "accountEnabled",
         enabled: true,
-    },
+    }),
     state_aliases: &[],
     container: None,
     name: None,
@@ -21,6 +21,7 @@ pub const MODEL: Model = Model {
     bin: true,
     canonical,
     check,
+    compose: None,
 };
 
 /// The longest value of each property, in characters.

@@ -173,7 +173,13 @@ impl Workday {
         match from {
             Cursor::Full => reading.hear(Selection::EverHired).await?,
             Cursor::Workers(wids) => reading.hear_of(&wids).await?,
-            Cursor::Since(Watermark(before)) => {
+            Cursor::Holding { .. } => {
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    "Workday is asked for workers by WID only",
+                ));
+            }
+            Cursor::Since(Watermark { at: before, .. }) => {
                 let window = Window {
                     from: (before - OVERLAP).min(as_of.entry),
                     through: as_of.entry,
@@ -229,6 +235,7 @@ impl Source for Workday {
         SourceCapability {
             incremental: true,
             by_anchor: true,
+            by_value: false,
         }
     }
 
@@ -278,8 +285,8 @@ impl Reading<'_> {
     async fn look_ahead(&mut self, from: &Cursor) -> Result<()> {
         let now = self.as_of.entry;
         let before = match from {
-            Cursor::Since(Watermark(before)) => now.min(*before),
-            Cursor::Full | Cursor::Workers(_) => now,
+            Cursor::Since(Watermark { at: before, .. }) => now.min(*before),
+            Cursor::Full | Cursor::Workers(_) | Cursor::Holding { .. } => now,
         };
         let window = Window {
             from: before - BACK,
@@ -480,7 +487,10 @@ impl Reading<'_> {
 
     async fn finish(mut self) -> Result<()> {
         let end = match self.doubts.is_empty() {
-            true => End::Complete(Watermark(self.as_of.entry)),
+            true => End::Complete(Watermark {
+                at: self.as_of.entry,
+                place: None,
+            }),
             false => End::Doubtful(std::mem::take(&mut self.doubts)),
         };
         self.send(Page {

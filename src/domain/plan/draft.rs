@@ -1,13 +1,14 @@
 //! A change in the making: every mapping of a policy held against what the account has now.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use smallvec::smallvec;
 use uuid::Uuid;
 
 use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
-use crate::domain::account::{Account, Anchor, Values};
+use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::link::Situation;
@@ -73,7 +74,7 @@ impl<'a> Draft<'a> {
         };
         let value = Value::text(values.first()?.as_ref()).to_bool();
         match value {
-            Some(flag) => Some(flag == self.policy.model.state.enabled),
+            Some(flag) => Some(flag == self.policy.model.state?.enabled),
             None => {
                 self.finding(
                     Finding::new(
@@ -147,21 +148,24 @@ impl<'a> Draft<'a> {
         if blocked {
             return;
         }
-        let has_state = self.policy.mapping(Role::State).is_some();
-        if has_state && wanted.is_none() {
+        let state = self
+            .policy
+            .mapping(Role::State)
+            .map(|mapping| mapping.target.as_str());
+        if let (Some(state), None) = (state, wanted) {
             self.finding(
                 Finding::new(
                     Weight::Warning,
                     "AccountStateNotStated",
                     "HR never said whether this person is active: the account is made disabled until it does",
                 )
-                .on(self.policy.model.state.name),
+                .on(state),
             );
         }
         self.effects.push(Effect::Create {
             values,
             container,
-            enabled: wanted.unwrap_or(!has_state),
+            enabled: wanted.unwrap_or(state.is_none()),
             password: self.recipe(),
         });
         self.effects.append(&mut references);
@@ -176,11 +180,8 @@ impl<'a> Draft<'a> {
             return;
         }
         let mut renaming = Vec::new();
-        for mapping in &self.policy.schema.mappings {
-            if mapping.flow == Flow::ObjectAddOnly || matches!(mapping.role, Role::State | Role::Password) {
-                continue;
-            }
-            match self.desired(mapping) {
+        for (mapping, desired) in self.everything_desired(account) {
+            match desired {
                 Some(Desired::Values(values)) => self.compare(account, mapping, values, &mut renaming),
                 Some(Desired::Nothing) => self.compare_nothing(account, mapping),
                 Some(Desired::ObjectIgnored) => {
@@ -281,10 +282,15 @@ impl<'a> Draft<'a> {
                 self.effects.push(Effect::Password { password });
             }
         } else {
-            self.finding(
-                Finding::new(Weight::Warning, "DisabledElsewhere", "somebody else disabled the account, and HR's word has not changed since: it stays disabled until a person enables it")
-                    .on(self.policy.model.state.name),
+            let finding = Finding::new(
+                Weight::Warning,
+                "DisabledElsewhere",
+                "somebody else disabled the account, and HR's word has not changed since: it stays disabled until a person enables it",
             );
+            self.finding(match self.policy.model.state {
+                Some(state) => finding.on(state.name),
+                None => finding,
+            });
         }
     }
 
@@ -299,6 +305,48 @@ impl<'a> Draft<'a> {
         let ours = link.is_some_and(|link| link.disabled_by_us);
         let turned = link.is_some_and(|link| link.wanted == Some(false));
         ours || turned || self.facts.resumed || self.policy.settings.reenable_by_hr
+    }
+
+    /// What every mapping wants that flows into an account that exists.
+    fn everything_desired(&mut self, account: &Account) -> Vec<(&'a Mapping, Option<Desired<'a>>)> {
+        let policy = self.policy;
+        let flows = |mapping: &&Mapping| {
+            mapping.flow != Flow::ObjectAddOnly && !matches!(mapping.role, Role::State | Role::Password)
+        };
+        let mappings = policy.schema.mappings.iter().filter(flows);
+        let mut desired: Vec<_> = mappings.map(|mapping| (mapping, self.desired(mapping))).collect();
+        if let Some(compose) = policy.model.compose {
+            self.compose(compose, account, &mut desired);
+        }
+        desired
+    }
+
+    fn compose(
+        &mut self,
+        compose: Compose,
+        account: &Account,
+        desired: &mut [(&Mapping, Option<Desired<'_>>)],
+    ) {
+        let single = |(mapping, desired): &(&Mapping, Option<Desired<'_>>)| match desired {
+            Some(Desired::Values(values)) if mapping.role == Role::Plain => {
+                Some((mapping.target.clone(), values.first()?.to_string()))
+            }
+            _ => None,
+        };
+        let mut wanted: BTreeMap<String, String> = desired.iter().filter_map(single).collect();
+        for (attribute, violation) in compose(&mut wanted, &account.values) {
+            wanted.remove(&attribute);
+            self.finding(Finding::new(Weight::Failure, violation.code, violation.message).on(attribute));
+        }
+        for (mapping, desired) in desired {
+            if let Some(Desired::Values(_)) = desired
+                && mapping.role == Role::Plain
+            {
+                *desired = wanted
+                    .remove(&mapping.target)
+                    .map(|value| Desired::Values(smallvec![Cow::Owned(value)]));
+            }
+        }
     }
 
     fn compare(

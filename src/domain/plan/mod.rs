@@ -261,6 +261,12 @@ fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
                 "the account is synchronised from a directory on premises and is never written here: write it there, or leave it out of this job's scope".into(),
             );
         }
+        if protection == Protection::Left {
+            return refuse(
+                "WorkerHasLeft",
+                "HR says that this worker has left: nothing is written home any more".into(),
+            );
+        }
         return refuse(
             "ProtectedAccount",
             format!("the account is protected ({protection:?}) and is never written"),

@@ -137,7 +137,7 @@ impl Checked<'_> {
                 "everybody without a value would be matched by the same one: leave the default away";
             problems.push(Problem::error(path, message));
         } else if mapping.role == Role::State
-            && Value::text(default).to_bool() == Some(self.model.state.enabled)
+            && Value::text(default).to_bool() == self.model.state.map(|state| state.enabled)
         {
             let message = "an account would be enabled for want of a value: leave the default away";
             problems.push(Problem::error(path, message));
@@ -160,8 +160,12 @@ impl Checked<'_> {
     fn needed(&self, problems: &mut Vec<Problem>) {
         let path = format!("{}.attributeMappings", self.path);
         let is_mapped = |name: &str| self.mappings.iter().any(|(_, mapping)| mapping.target == name);
-        let state = self.model.state.name;
-        if !is_mapped(state) {
+        if let Some(state) = self
+            .model
+            .state
+            .map(|state| state.name)
+            .filter(|name| !is_mapped(name))
+        {
             let message = format!("{state} is not mapped: leavers are not disabled");
             problems.push(Problem::warning(path.clone(), message));
         }

@@ -203,7 +203,7 @@ impl Reader<'_> {
 
     fn role(&self, target: &str, kind: Option<&str>) -> Role {
         let is = |name: Option<&str>| name.is_some_and(|name| name.eq_ignore_ascii_case(target));
-        if is(Some(self.model.state.name)) {
+        if is(self.model.state.map(|state| state.name)) {
             Role::State
         } else if is(self.model.container) {
             Role::Container

@@ -181,7 +181,7 @@ pub struct Heard {
 impl Heard {
     pub fn complete(&self) -> muster::connector::Watermark {
         match &self.end {
-            Some(End::Complete(watermark)) => *watermark,
+            Some(End::Complete(watermark)) => watermark.clone(),
             other => panic!("{other:?}"),
         }
     }

@@ -171,11 +171,14 @@ async fn a_clock_that_went_backwards_is_no_harm() {
     let tenant = Tenant::new(5);
     let heard = read(
         &*tenant.source(""),
-        Cursor::Since(Watermark(at("2027-01-01T00:00:00Z"))),
+        Cursor::Since(Watermark {
+            at: at("2027-01-01T00:00:00Z"),
+            place: None,
+        }),
     )
     .await
     .unwrap();
-    assert!(is_now(heard.complete().0));
+    assert!(is_now(heard.complete().at));
 }
 
 /// When somebody ceases to be active and begins to be, as told.

@@ -45,7 +45,15 @@ async fn every_request_is_valid_against_the_schemas_of_three_versions() {
             &attributes,
         );
         read(&*source, Cursor::Full).await.unwrap();
-        read(&*source, Cursor::Since(Watermark(at(NOW)))).await.unwrap();
+        read(
+            &*source,
+            Cursor::Since(Watermark {
+                at: at(NOW),
+                place: None,
+            }),
+        )
+        .await
+        .unwrap();
         read(&*source, Cursor::Workers(vec![leaver])).await.unwrap();
         source.check().await;
         let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,1 @@
+ALTER TABLE pulls DROP COLUMN place;
