@@ -49,7 +49,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
 
 /// Compiles every app's schema and asks every system what it makes of it.
 async fn systems(config: &Config) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut lines = circles(config);
     for app in &config.apps {
         let place = format!("app {} ({})", app.id, app.name);
         let policy = match engine::compile(config, app) {
@@ -88,6 +88,23 @@ async fn systems(config: &Config) -> Vec<Line> {
         lines.extend(source(config, name, system).await);
     }
     lines
+}
+
+/// One attribute mapped in both directions (B30).
+fn circles(config: &Config) -> Vec<Line> {
+    let declared = |app| Some((app, engine::declared(app).ok()?));
+    let documents: Vec<_> = config.apps.iter().filter_map(declared).collect();
+    let all: Vec<_> = documents.iter().map(|(app, document)| (*app, document)).collect();
+    let homeward = all.iter().filter(|(app, _)| {
+        let model = config.systems.get(&app.target).and_then(System::model);
+        model.is_some_and(|model| model.record.is_some())
+    });
+    let problems = homeward.flat_map(|ruled| {
+        let place = format!("app {} ({})", ruled.0.id, ruled.0.name);
+        let problems = engine::circles(config, *ruled, &all).into_iter();
+        problems.map(move |problem| error(&place, problem.to_string()))
+    });
+    problems.collect()
 }
 
 /// Asks a source what it makes of all that is to be read of it.

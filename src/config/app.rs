@@ -12,7 +12,7 @@ use crate::connector::System;
 use crate::domain::dn::Dn;
 use crate::domain::guard::{Family, Limits};
 use crate::domain::plan::Recipe;
-use crate::domain::policy::Settings;
+use crate::domain::policy::{Settings, UserNames};
 use crate::domain::schema::{self, Document};
 use crate::error::Error;
 use crate::written::{Written, duration};
@@ -32,6 +32,12 @@ pub struct App {
     pub interval: SignedDuration,
     /// A filter or a group in the target: accounts that are never written (B21).
     pub never: Option<String>,
+    /// The app that takes home to HR what this one's target holds, at once (B30).
+    pub writeback: Option<Uuid>,
+    /// Attributes for which the template's mappings are left out.
+    pub omit: Vec<String>,
+    /// HR's own user names are replaced, whenever their people began (B30).
+    pub overwrites_user_names: bool,
     pub settings: Settings,
     pub limits: Limits,
 }
@@ -49,9 +55,13 @@ pub(super) struct AppFile {
     never: Option<Written>,
     domain: Option<Written>,
     schema: Option<PathBuf>,
+    #[serde(default)]
+    omit: Vec<String>,
     job: Option<String>,
     #[serde(default)]
     start: bool,
+    writeback: Option<Uuid>,
+    user_names: Option<UserNamesFile>,
     interval: Option<Written>,
     reenable: Option<Reenable>,
     skip_out_of_scope_deletions: Option<bool>,
@@ -63,6 +73,16 @@ pub(super) struct AppFile {
     initial_password: Option<PasswordFile>,
     #[serde(default)]
     guard: BTreeMap<String, u64>,
+}
+
+/// B30: names to sign in with that go home to HR.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct UserNamesFile {
+    /// Also over names that HR gave before the job began.
+    overwrite: bool,
+    /// Also before the first day.
+    before_hire: bool,
 }
 
 /// B29: the first password of a new account.
@@ -180,6 +200,15 @@ impl Reader<'_> {
         };
         let interval = self.interval(&place, file.interval, systems.get(&file.source))?;
         let initial_password = self.initial_password(&place, file.initial_password);
+        if schema.is_some() && !file.omit.is_empty() {
+            self.problem(&place, "omit takes mappings out of the template; a schema of your own has only what you want");
+        }
+        let user_names = file.user_names.unwrap_or_default();
+        if file.user_names.is_some()
+            && system.and_then(System::model).is_some_and(|model| model.record.is_none())
+        {
+            self.problem(&place, "user_names is for apps that write home to HR");
+        }
         let name = self.note(&place, file.name.resolve(self.beside))?;
         let never = self.text(&place, file.never)?;
         let domain = self
@@ -198,6 +227,9 @@ impl Reader<'_> {
             start: file.start,
             interval,
             never,
+            writeback: file.writeback,
+            omit: file.omit,
+            overwrites_user_names: user_names.overwrite,
             settings: Settings {
                 container,
                 managed,
@@ -208,6 +240,10 @@ impl Reader<'_> {
                 may_delete_at_once: file.allow_unrecoverable,
                 move_disabled: file.move_disabled,
                 initial_password,
+                user_names: UserNames {
+                    kept_before: None,
+                    before_hire: user_names.before_hire,
+                },
             },
             limits,
         })

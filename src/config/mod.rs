@@ -225,6 +225,7 @@ impl Reader<'_> {
             .into_iter()
             .filter_map(|app| self.app(app, &systems))
             .collect();
+        self.writebacks(&apps);
         self.duplicates("client", clients.iter().map(|client| client.id.clone()));
         self.duplicates("app", apps.iter().map(|app| app.id.to_string()));
         self.duplicates("app … job", apps.iter().map(|app| app.job.clone()));
@@ -248,6 +249,23 @@ impl Reader<'_> {
             systems,
             apps,
         })
+    }
+
+    /// What an app writes can be read back by the app that takes it home only where both mean the same system.
+    fn writebacks(&mut self, apps: &[App]) {
+        for app in apps {
+            let Some(id) = app.writeback else { continue };
+            let home = apps.iter().find(|other| other.id == id);
+            let problem = match home {
+                None => format!("writeback names {id}, which is no app of this config"),
+                Some(home) if home.source != app.target => format!(
+                    "writeback names '{}', which reads '{}': it has to read what this app writes, '{}'",
+                    home.name, home.source, app.target
+                ),
+                Some(_) => continue,
+            };
+            self.problem(&format!("app {}", app.id), problem);
+        }
     }
 
     fn server(&mut self, file: ServerFile) -> Option<Server> {

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use crate::domain::account::{Account, Anchor, Model};
 use crate::domain::finding::Finding;
 use crate::domain::plan::{Change, ChangeId, Receipt};
-use crate::domain::schema::Schema;
+use crate::domain::schema::{self, Schema};
 use crate::domain::worker::Statement;
 use crate::error::{Error, Kind, Result};
 
@@ -83,6 +83,14 @@ impl System {
             System::Bulk(_) | System::Workday(_) => None,
             System::ActiveDirectory(_) => Some(active_directory::MODEL),
             System::Entra(_) => Some(entra::MODEL),
+        }
+    }
+
+    /// Whether an attribute that is read of its people is the one that is written into their records under this name (B30).
+    pub fn reads_back(&self, written: &str, read: &schema::Attribute) -> bool {
+        match self {
+            System::Workday(_) => workday::reads_back(written, read),
+            System::Bulk(_) | System::ActiveDirectory(_) | System::Entra(_) => false,
         }
     }
 

@@ -88,6 +88,17 @@ pub struct Model {
     /// Puts the parts of one thing, which mean something together only, into the target's own form (those of a telephone
     /// number).
     pub compose: Option<Compose>,
+    /// Where accounts are people's records in an HR system.
+    pub record: Option<PersonalRecord>,
+}
+
+/// What an HR system calls the two things on which a name to sign in with depends (B30).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonalRecord {
+    /// The name that its person signs in with there.
+    pub user_name: &'static str,
+    /// The first day of work: `2026-01-19`. Read, and never written.
+    pub first_day: &'static str,
 }
 
 /// Gets the single values that are wanted, by attribute, beside those that the account holds; changes what has another form

@@ -1,6 +1,7 @@
 //! All that planning needs to know besides facts: one schema version compiled, with the app's settings.
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 
 use super::account::Model;
 use super::dn::Dn;
@@ -38,6 +39,17 @@ pub struct Settings {
     pub move_disabled: bool,
     /// B29: how passwords are drawn that no mapping draws.
     pub initial_password: Recipe,
+    /// B30: whose names go home to HR, and when.
+    pub user_names: UserNames,
+}
+
+/// B30: which names to sign in with are written into people's records in an HR system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserNames {
+    /// Whoever began to work before this day keeps the name that HR has; `None` for nobody.
+    pub kept_before: Option<Date>,
+    /// Names are written before their people's first day.
+    pub before_hire: bool,
 }
 
 impl Policy {

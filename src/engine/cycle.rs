@@ -19,6 +19,7 @@ use super::kindred;
 use super::lease::Lease;
 use super::names;
 use super::pull::Pull;
+use super::read_back;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
 use super::{Context, controller, fold, log};
@@ -303,6 +304,7 @@ impl<'c> Cycle<'c> {
             None if self.cx.store.read(hears).await? => self.fold().await?.unsigned_abs(),
             None => 0,
         };
+        let folded = folded + read_back::read_back(self.cx).await?;
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
         let busy = in_hand.clone();
         let due = self

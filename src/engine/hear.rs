@@ -12,14 +12,25 @@ use crate::error::{Error, Kind, Result};
 use crate::store::workers::{self, Stored};
 use crate::store::{Conn, jobs, logs, pulls};
 
-/// Keeps what is news, and marks everybody as shown by a `read` of everybody; answers for how many workers it is news.
-pub async fn hear(cx: &Context, statements: Vec<Statement>, read: Option<Timestamp>) -> Result<u64> {
+/// What statements are part of.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard {
+    /// A read of everybody that began then: it marks whom it shows.
+    InFull(Timestamp),
+    /// A read of what is new.
+    AsNews,
+    /// The answer to a question about some workers, beside any read.
+    WhenAsked,
+}
+
+/// Keeps what is news; answers for how many workers it is.
+pub async fn hear(cx: &Context, statements: Vec<Statement>, heard: Heard) -> Result<u64> {
     let statements: Arc<[Statement]> = statements.into();
-    match hear_all(cx, Arc::clone(&statements), read).await {
+    match hear_all(cx, Arc::clone(&statements), heard).await {
         Err(error) if is_about_the_data(&error) => {
             let mut changed = 0;
             for statement in &*statements {
-                changed += hear_one(cx, statement, read).await?;
+                changed += hear_one(cx, statement, heard).await?;
             }
             Ok(changed)
         }
@@ -47,7 +58,7 @@ pub async fn hide(cx: &Context, hidden: Vec<String>) -> Result<u64> {
         changed.add(one?, None);
     }
     let count = changed.workers.len() as u64;
-    keep(cx, changed, |_| Ok(())).await?;
+    keep(cx, changed, Heard::AsNews, |_| Ok(())).await?;
     Ok(count)
 }
 
@@ -56,8 +67,8 @@ fn is_about_the_data(error: &Error) -> bool {
 }
 
 /// What cannot be stored is that worker's failure and nobody else's.
-async fn hear_one(cx: &Context, statement: &Statement, read: Option<Timestamp>) -> Result<u64> {
-    match hear_all(cx, [statement.clone()].into(), read).await {
+async fn hear_one(cx: &Context, statement: &Statement, heard: Heard) -> Result<u64> {
+    match hear_all(cx, [statement.clone()].into(), heard).await {
         Err(error) if is_about_the_data(&error) => {
             let now = cx.clock.now();
             let reason = format!("the record could not be stored: {error}");
@@ -75,7 +86,7 @@ async fn hear_one(cx: &Context, statement: &Statement, read: Option<Timestamp>) 
     }
 }
 
-async fn hear_all(cx: &Context, statements: Arc<[Statement]>, read: Option<Timestamp>) -> Result<u64> {
+async fn hear_all(cx: &Context, statements: Arc<[Statement]>, heard: Heard) -> Result<u64> {
     let system = cx.origin.source.clone();
     let known = {
         let (system, statements) = (system.clone(), Arc::clone(&statements));
@@ -89,9 +100,9 @@ async fn hear_all(cx: &Context, statements: Arc<[Statement]>, read: Option<Times
             .map_err(|error| Error::internal("folding a page ended early").because(error))??
     };
     let count = changed.workers.len() as u64;
-    keep(cx, changed, move |conn| match read {
-        Some(read) => workers::mark_seen(conn, &system, &anchors(&statements), read),
-        None => Ok(()),
+    keep(cx, changed, heard, move |conn| match heard {
+        Heard::InFull(read) => workers::mark_seen(conn, &system, &anchors(&statements), read),
+        Heard::AsNews | Heard::WhenAsked => Ok(()),
     })
     .await?;
     Ok(count)
@@ -147,6 +158,7 @@ fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<News> {
 async fn keep(
     cx: &Context,
     changed: News,
+    heard: Heard,
     more: impl Fn(&mut Conn) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     let (system, job, token) = (cx.origin.source.clone(), cx.origin.job.clone(), cx.token);
@@ -155,7 +167,9 @@ async fn keep(
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
-            pulls::fence(conn, &system, (&job, token))?;
+            if !matches!(heard, Heard::WhenAsked) {
+                pulls::fence(conn, &system, (&job, token))?;
+            }
             let persons: Vec<&str> = changed.persons.iter().map(String::as_str).collect();
             workers::hear(conn, &system, &changed.workers, &persons, &readers, now)?;
             more(conn)

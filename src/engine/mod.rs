@@ -6,6 +6,7 @@
 
 mod accounts;
 mod apply;
+mod circle;
 mod clock;
 mod controller;
 mod cycle;
@@ -16,6 +17,7 @@ mod lease;
 mod log;
 mod names;
 mod pull;
+mod read_back;
 mod reconcile;
 mod record;
 mod retry;
@@ -24,6 +26,7 @@ pub mod schemas;
 mod setup;
 
 pub use clock::Clock;
+pub use circle::circles;
 pub use setup::{compile, declared, invalid, take_in};
 
 use std::collections::BTreeMap;

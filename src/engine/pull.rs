@@ -19,7 +19,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cycle::failure;
-use super::{Context, hear, schemas};
+use super::hear::{self, Heard};
+use super::{Context, schemas};
 use crate::config::App;
 use crate::connector::{Cursor, End, Page, Source, System, Watermark};
 use crate::domain::schema::{Document, Schema};
@@ -293,8 +294,11 @@ impl Pull {
             if let Phase::Asking { shown, .. } = &mut self.phase {
                 shown.extend(statements.iter().map(|statement| statement.anchor.clone()));
             }
-            let read = self.is_full.then_some(self.began);
-            self.changed += hear::hear(cx, statements, read).await?;
+            let heard = match self.is_full {
+                true => Heard::InFull(self.began),
+                false => Heard::AsNews,
+            };
+            self.changed += hear::hear(cx, statements, heard).await?;
         }
         match end {
             None => {}

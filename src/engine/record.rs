@@ -21,7 +21,7 @@ use crate::store::escrows::{self, Escrow};
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{Conn, changes, guard, jobs, links, workers};
+use crate::store::{Conn, asked, changes, guard, jobs, links, workers};
 
 /// What one page came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -164,6 +164,8 @@ struct Recording {
     counts: Counts,
     /// The target has a bin.
     bin: bool,
+    /// The target, where somebody takes home to HR what it holds.
+    read_back: Option<String>,
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -192,6 +194,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         vanished: page.vanished.clone(),
         counts,
         bin: cx.runner.policy.model.bin,
+        read_back: cx.runner.app.writeback.map(|_| cx.origin.target.clone()),
     }
 }
 
@@ -345,6 +348,10 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
+    if let Some(system) = &recording.read_back {
+        let written: Vec<&str> = receipts.iter().map(|(_, receipt)| receipt.account.0.as_str()).collect();
+        asked::ask(conn, system, &written, now)?;
+    }
     let settled: Vec<String> = records
         .iter()
         .flat_map(|record| record.settled.iter().cloned())

@@ -9,9 +9,29 @@ use crate::error::Error;
 use crate::store::escrows::Escrow;
 use crate::store::wakes::{Again, Cause, Wake};
 
-/// Hours from one refusal to the next attempt; the last one repeats, daily, for four weeks.
-const LADDER: &[i64] = &[6, 6, 12, 24];
-const ATTEMPTS: i32 = 31;
+/// How often, and after how long, what was refused is tried again.
+struct Ladder {
+    /// The refusal's code; the last row is everything else's.
+    code: &'static str,
+    /// Minutes from one refusal to the next attempt; the last one repeats.
+    minutes: &'static [i64],
+    /// Together four weeks.
+    attempts: i32,
+}
+
+#[rustfmt::skip]
+const LADDERS: &[Ladder] = &[
+    // Somebody in HR has to finish, or approve, what is open about this person (B30).
+    Ladder { code: "PendingProcess",   minutes: &[5, 10, 20, 40, 60, 120, 240, 360, 720], attempts: 62 },
+    // HR makes accounts of its own on, or after, the first day.
+    Ladder { code: "NoWorkdayAccount", minutes: &[60, 120, 360, 720, 1440],               attempts: 32 },
+    Ladder { code: "",                 minutes: &[360, 360, 720, 1440],                   attempts: 31 },
+];
+
+fn ladder(code: &str) -> &'static Ladder {
+    let own = LADDERS.iter().find(|ladder| ladder.code == code);
+    own.unwrap_or(&LADDERS[LADDERS.len() - 1])
+}
 
 /// A change that meets silence is tried again after a wait that doubles each time; after so many tries that others
 /// on the page did not share, it is a refusal like any other.
@@ -56,8 +76,9 @@ pub fn refused(subject: &Subject, code: String, now: Timestamp) -> Escrow {
 }
 
 pub fn escrow(worker: &str, code: String, attempts: i32, now: Timestamp) -> Escrow {
-    let step = usize::try_from(attempts - 1).unwrap_or(0).min(LADDER.len() - 1);
-    let wait = SignedDuration::from_hours(LADDER[step]);
+    let steps = ladder(&code).minutes;
+    let step = usize::try_from(attempts - 1).unwrap_or(0).min(steps.len() - 1);
+    let wait = SignedDuration::from_mins(steps[step]);
     Escrow {
         worker: worker.to_string(),
         code,
@@ -68,7 +89,7 @@ pub fn escrow(worker: &str, code: String, attempts: i32, now: Timestamp) -> Escr
 
 /// When what was refused is tried again; `None` once it has been refused for four weeks.
 pub fn next_try(escrow: &Escrow) -> Option<Again> {
-    (escrow.attempts < ATTEMPTS).then_some(Again {
+    (escrow.attempts < ladder(&escrow.code).attempts).then_some(Again {
         due: escrow.next,
         cause: Cause::Retry,
         attempts: 0,

@@ -16,7 +16,7 @@ use super::log::Origin;
 use super::{Context, Engine, Runner};
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job, State};
-use crate::store::{pulls, uploads, wakes};
+use crate::store::{asked, pulls, uploads, wakes};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -99,12 +99,14 @@ impl Driver {
                     return Ok(None);
                 };
                 let is_due = is_pulled && pulls::is_due(conn, &source, interval, now)?;
+                let is_asked = is_pulled && asked::any_due(conn, &source, now)?;
                 let busy = match unread {
                     true => !wakes::due_by_date(conn, &id, now, &HashSet::new(), 1)?.is_empty(),
                     false => {
                         job.status.full_due
                             || uploads::waiting(conn, &source)? > 0
                             || wakes::any_due(conn, &id, now)?
+                            || is_asked
                     }
                 };
                 let busy = busy || is_due;

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use super::circle::{Ruled, circles};
 use super::{Engine, Runner, setup};
 use crate::config::{App, Config};
 use crate::connector::{Attribute, AttributeType};
@@ -30,7 +31,7 @@ impl Engine {
 
     /// Puts the template's schema back.
     pub async fn reset_schema(&self, app: &App) -> Result<()> {
-        let template = app.template.document();
+        let template = app.template.document_without(&app.omit);
         let template = template.map_err(|problems| setup::invalid(&problems))?;
         self.revised(app, "template", |_| Ok(template.json().clone()))
             .await
@@ -82,6 +83,7 @@ impl Engine {
             let (document, _) = checked
                 .await
                 .map_err(|error| Error::internal("checking the schema ended early").because(error))??;
+            self.check_circles(app, &document).await?;
             if let Some(puller) = &self.runner(&app.job)?.puller {
                 puller.check(self.store(), app, &document).await?;
             }
@@ -98,6 +100,22 @@ impl Engine {
                     return Ok(document);
                 }
             }
+        }
+    }
+
+    /// Beside the schemas that the other jobs run.
+    async fn check_circles(&self, app: &App, document: &Document) -> Result<()> {
+        let others = self.config().apps.iter().filter(|other| other.id != app.id);
+        let mut newest_of = Vec::new();
+        for other in others {
+            let newest = newest(self.store(), other).await?;
+            newest_of.extend(newest.map(|(_, document)| (other, document)));
+        }
+        let others: Vec<Ruled> = newest_of.iter().map(|(app, document)| (*app, document)).collect();
+        let problems = circles(self.config(), (app, document), &others);
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(setup::invalid(&problems)),
         }
     }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 
+use super::circle::{Ruled, circles};
 use super::pull::Puller;
 use super::{Clock, Runner};
 use crate::config::{App, Config};
@@ -22,6 +24,7 @@ pub(super) async fn runners(
     store: &Store,
     clock: &Clock,
 ) -> Result<BTreeMap<String, Arc<Runner>>> {
+    check_circles(config)?;
     for app in &config.apps {
         // What cannot run is not taken in.
         compile(config, app)?;
@@ -38,6 +41,18 @@ pub(super) async fn runners(
         runners.insert(app.job.clone(), Arc::new(runner));
     }
     Ok(runners)
+}
+
+fn check_circles(config: &Config) -> Result<()> {
+    let documents: Vec<Document> = config.apps.iter().map(declared).collect::<Result<_>>()?;
+    let all: Vec<Ruled> = config.apps.iter().zip(&documents).collect();
+    for ruled in &all {
+        let problems = circles(config, *ruled, &all);
+        if !problems.is_empty() {
+            return Err(invalid(&problems).at(format!("app {}", ruled.0.id)));
+        }
+    }
+    Ok(())
 }
 
 /// One for each system that has to be asked and that somebody reads.
@@ -68,7 +83,7 @@ pub(super) struct Lasting {
 pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: Lasting) -> Result<Runner> {
     let newest = super::schemas::newest(store, app).await?;
     let (version, document) = newest.ok_or_else(|| Error::internal("the app has no schema"))?;
-    let (policy, _) = policy(config, app, &document, version).map_err(|error| {
+    let (mut policy, _) = policy(config, app, &document, version).map_err(|error| {
         let message = format!(
             "the schema kept for this app, version {version}, cannot run: import another\n{}",
             error.message
@@ -77,6 +92,12 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
             .code(error.code.clone())
             .at(format!("app {}", app.id))
     })?;
+    if policy.model.record.is_some() && !app.overwrites_user_names {
+        let job = app.job.clone();
+        let job = store.read(move |conn| jobs::find(conn, &job)).await?;
+        let began = job.map(|job| TimeZone::UTC.to_datetime(job.created).date());
+        policy.settings.user_names.kept_before = began;
+    }
     let system = target(config, app)?;
     Ok(Runner {
         target: connector(config, app, &policy)?,
@@ -164,7 +185,10 @@ pub fn invalid(problems: &[Problem]) -> Error {
 pub fn declared(app: &App) -> Result<Document> {
     match &app.schema {
         Some((_, document)) => Ok(document.clone()),
-        None => app.template.document().map_err(|problems| invalid(&problems)),
+        None => app
+            .template
+            .document_without(&app.omit)
+            .map_err(|problems| invalid(&problems)),
     }
 }
 

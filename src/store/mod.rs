@@ -5,6 +5,7 @@
 //! On SQLite one thread owns the write connection and commits many waiting units together, so that a sync to
 //! disk is shared by all who wait for it.
 
+pub mod asked;
 pub mod changes;
 pub mod escrows;
 pub mod guard;

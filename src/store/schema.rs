@@ -50,6 +50,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    asked (system, anchor) {
+        system -> Text,
+        anchor -> Text,
+        since -> BigInt,
+        due -> BigInt,
+    }
+}
+
+diesel::table! {
     names (namespace, folded) {
         namespace -> Text,
         folded -> Text,

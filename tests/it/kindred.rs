@@ -7,7 +7,7 @@ use muster::domain::employment::{Employment, Turn};
 use muster::domain::link::Link;
 use muster::domain::person::{Speaks, speaks};
 use muster::domain::plan::Recipe;
-use muster::domain::policy::{Policy, Settings};
+use muster::domain::policy::{Policy, Settings, UserNames};
 use muster::domain::schema;
 use muster::domain::value::Value;
 use muster::domain::worker::Worker;
@@ -79,6 +79,7 @@ fn policy() -> Policy {
             may_delete_at_once: false,
             move_disabled: false,
             initial_password: Recipe::default(),
+            user_names: UserNames::default(),
         },
     }
 }

@@ -15,7 +15,7 @@ use muster::domain::dn::Dn;
 use muster::domain::link::Link;
 use muster::domain::matching::Found;
 use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt, Recipe};
-use muster::domain::policy::{Policy, Settings};
+use muster::domain::policy::{Policy, Settings, UserNames};
 use muster::domain::schema;
 use muster::domain::worker::Worker;
 use proptest::prelude::*;
@@ -492,6 +492,7 @@ fn policy(life: &Life, kind: Kind) -> Policy {
             may_delete_at_once: life.switch.may_delete_at_once,
             move_disabled: life.switch.move_disabled,
             initial_password: Recipe::default(),
+            user_names: UserNames::default(),
         },
     }
 }

@@ -1,1 +1,2 @@
+DROP TABLE asked;
 ALTER TABLE pulls DROP COLUMN place;

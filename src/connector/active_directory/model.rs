@@ -26,6 +26,7 @@ pub const MODEL: Model = Model {
     canonical: |_, value| value,
     check,
     compose: None,
+    record: None,
 };
 
 /// What one attribute takes.

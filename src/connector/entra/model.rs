@@ -22,6 +22,7 @@ pub const MODEL: Model = Model {
     canonical,
     check,
     compose: None,
+    record: None,
 };
 
 /// The longest value of each property, in characters.

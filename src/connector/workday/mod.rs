@@ -17,6 +17,7 @@ pub mod answer;
 pub mod attributes;
 mod check;
 mod client;
+mod circle;
 pub mod config;
 pub mod employment;
 pub mod names;
@@ -31,4 +32,5 @@ pub mod xml;
 pub mod xpath;
 pub mod zone;
 
+pub use circle::reads_back;
 pub use source::Workday;

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use smallvec::smallvec;
 use uuid::Uuid;
@@ -13,7 +15,7 @@ use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::link::Situation;
 use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, UserNames};
 use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 
@@ -387,7 +389,7 @@ impl<'a> Draft<'a> {
             }
             Role::Plain => {
                 let wanted = mapping.fitting(wanted);
-                if mapping.agrees(held, &wanted) {
+                if mapping.agrees(held, &wanted) || !self.may_name(account, mapping, held) {
                     return;
                 }
                 let Some(mut wanted) = self.checked(mapping, wanted) else {
@@ -403,6 +405,35 @@ impl<'a> Draft<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a name to sign in with goes home to HR now (B30): not before its person's first day, and not over a name that
+    /// was HR's own before this job began.
+    fn may_name(&mut self, account: &Account, mapping: &Mapping, held: &[String]) -> bool {
+        let record = self.policy.model.record.filter(|record| record.user_name == mapping.target);
+        let Some(record) = record else { return true };
+        let UserNames { kept_before, before_hire } = self.policy.settings.user_names;
+        let first_day: Option<Date> = account.first(record.first_day).and_then(|day| day.parse().ok());
+        let note = |code: &'static str, message: String| {
+            Finding::new(Weight::Skip, code, message).on(mapping.target.clone())
+        };
+        let begins = first_day.and_then(|day| day.to_zoned(TimeZone::UTC).ok()).map(|begin| begin.timestamp());
+        if let (Some(day), Some(begins), false) = (first_day, begins, before_hire)
+            && begins > self.moment.now
+        {
+            self.revisit_by(begins);
+            self.finding(note("NotBeforeHire", format!("the first day is {day}: the user name is written then")));
+            return false;
+        }
+        let keeps = kept_before.is_some_and(|since| first_day.is_none_or(|day| day < since));
+        if keeps && !held.is_empty() {
+            self.finding(note(
+                "UserNameKept",
+                "HR had given this person a user name before this job began: set user_names = { overwrite = true } to have it replaced".into(),
+            ));
+            return false;
+        }
+        true
     }
 
     /// The source has nothing to say: an empty attribute may take its default, an open gate clears a full one.

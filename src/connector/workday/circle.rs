@@ -1,0 +1,59 @@
+//! Which of the attributes that are read of workers are those that are written home.
+
+use super::attributes::{self, Generation, documented};
+use crate::domain::schema::Attribute;
+
+/// What is written, by the beginning of its name, and where an answer to `Get_Workers` has it.
+#[rustfmt::skip]
+const PLACES: &[(&str, &str)] = &[
+    ("EmailAddress", "Email_Address_Data"),
+    ("UserID",       "User_ID"),
+    ("UserID",       "User_Account_Data"),
+    ("Workphone",    "Phone_Data"),
+];
+
+/// Home addresses and numbers are others than those at work.
+const ELSEWHERE: &str = "'HOME'";
+
+/// Whether an attribute that is read of workers is what is written under this name.
+pub fn reads_back(written: &str, read: &Attribute) -> bool {
+    match attributes::xpath_of(read) {
+        Some(xpath) => selects(written, &xpath),
+        None => documented(Generation::V30)
+            .iter()
+            .any(|known| known.name == read.name && selects(written, &known.xpath)),
+    }
+}
+
+fn selects(written: &str, xpath: &str) -> bool {
+    let places = PLACES.iter().filter(|(name, _)| written.starts_with(name));
+    let mut found = places.map(|(_, place)| *place);
+    !xpath.contains(ELSEWHERE) && found.any(|place| steps(xpath).any(|step| step == place))
+}
+
+/// The names in an expression, without their prefixes.
+fn steps(xpath: &str) -> impl Iterator<Item = &str> {
+    xpath.split(|it: char| !(it.is_alphanumeric() || it == '_' || it == '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b30_what_is_read_is_known_by_where_it_stands() {
+        let read = |written: &str| -> Vec<String> {
+            let attributes = documented(Generation::V30).into_iter();
+            let same = attributes.filter(|it| selects(written, &it.xpath));
+            let mut names: Vec<String> = same.map(|it| it.name).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(read("EmailAddress"), ["EmailAddress"]);
+        assert_eq!(read("UserID"), ["UserID"]);
+        let phones = ["Fax", "Mobile", "PrimaryWorkTelephone", "Telephone"];
+        assert_eq!(read("WorkphoneLandlineNumber"), phones);
+        assert!(read("WorkerID").is_empty());
+        assert!(!selects("EmailAddress", "wd:Email_Address_Data[wd:Usage='HOME']"));
+    }
+}
