@@ -201,11 +201,16 @@ impl Reader<'_> {
         let interval = self.interval(&place, file.interval, systems.get(&file.source))?;
         let initial_password = self.initial_password(&place, file.initial_password);
         if schema.is_some() && !file.omit.is_empty() {
-            self.problem(&place, "omit takes mappings out of the template; a schema of your own has only what you want");
+            self.problem(
+                &place,
+                "omit takes mappings out of the template; a schema of your own has only what you want",
+            );
         }
         let user_names = file.user_names.unwrap_or_default();
         if file.user_names.is_some()
-            && system.and_then(System::model).is_some_and(|model| model.record.is_none())
+            && system
+                .and_then(System::model)
+                .is_some_and(|model| model.record.is_none())
         {
             self.problem(&place, "user_names is for apps that write home to HR");
         }

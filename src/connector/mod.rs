@@ -23,7 +23,7 @@ use serde::Deserialize;
 use crate::domain::account::{Account, Anchor, Model};
 use crate::domain::finding::Finding;
 use crate::domain::plan::{Change, ChangeId, Receipt};
-use crate::domain::schema::{self, Schema};
+use crate::domain::schema::Schema;
 use crate::domain::worker::Statement;
 use crate::error::{Error, Kind, Result};
 
@@ -86,8 +86,9 @@ impl System {
         }
     }
 
-    /// Whether an attribute that is read of its people is the one that is written into their records under this name (B30).
-    pub fn reads_back(&self, written: &str, read: &schema::Attribute) -> bool {
+    /// Whether an attribute that is read of its people, by its place, is the one that is written into their records under this
+    /// name (B30).
+    pub fn reads_back(&self, written: &str, read: &str) -> bool {
         match self {
             System::Workday(_) => workday::reads_back(written, read),
             System::Bulk(_) | System::ActiveDirectory(_) | System::Entra(_) => false,

@@ -25,8 +25,8 @@ mod run;
 pub mod schemas;
 mod setup;
 
-pub use clock::Clock;
 pub use circle::circles;
+pub use clock::Clock;
 pub use setup::{compile, declared, invalid, take_in};
 
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::{App, Config};
-use crate::connector::Target;
+use crate::connector::{System, Target};
 use crate::domain::guard::Action;
 use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
@@ -75,6 +75,10 @@ struct Runner {
     /// Asks the source, where nobody uploads what it says. The same for all jobs that read it, and for whatever replaces
     /// this one.
     puller: Option<Arc<Puller>>,
+    /// Attributes whose values other jobs may not send back to HR, with how HR's attribute is read (B30).
+    given: BTreeMap<String, String>,
+    /// What is written is people's records in this HR system.
+    hr: Option<System>,
     replication_delay: Duration,
     call_timeout: Duration,
     /// The same for whatever replaces this one.

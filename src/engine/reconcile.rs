@@ -17,10 +17,12 @@ use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
 use crate::domain::policy::Policy;
+use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::changes::{self, Sent};
 use crate::store::escrows::{self, Escrow};
+use crate::store::given::{self, Given};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
 use crate::store::{Conn, guard, links, workers};
@@ -53,6 +55,8 @@ pub struct Subject {
     pub earlier: Option<Receipt>,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
+    /// What the source has from HR attributes, of those that are written into HR.
+    pub given: Vec<Given>,
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
     /// Why nothing could be chosen, by attribute.
@@ -128,12 +132,13 @@ impl Recent {
 /// Reads what the store knows of everybody on the page.
 pub async fn load(cx: &Context, due: Vec<Wake>) -> Result<Page> {
     let (job, system) = (cx.origin.job.clone(), cx.origin.source.clone());
+    let is_homeward = cx.runner.hr.is_some();
     cx.store
-        .read(move |conn| load_in(conn, &job, &system, &due))
+        .read(move |conn| load_in(conn, &job, &system, &due, is_homeward))
         .await
 }
 
-fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Page> {
+fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], is_homeward: bool) -> Result<Page> {
     let anchors: Vec<&str> = due.iter().map(|wake| wake.anchor.as_str()).collect();
     // Operations before workers: what is said in between is planned now and answered for later.
     let mut places: HashMap<String, Vec<Place>> = HashMap::new();
@@ -161,6 +166,12 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
     for sent in changes::unknown(conn, job, &anchors)? {
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
+    let mut given: HashMap<String, Vec<Given>> = HashMap::new();
+    if is_homeward {
+        for one in given::of(conn, system, &anchors)? {
+            given.entry(one.anchor.clone()).or_default().push(one);
+        }
+    }
     let kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
@@ -187,6 +198,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake]) -> Result<Pag
             earlier: None,
             found: Found::default(),
             references: BTreeMap::new(),
+            given: given.remove(&wake.anchor).unwrap_or_default(),
             names: BTreeMap::new(),
             unclear: BTreeMap::new(),
             planned: None,
@@ -551,6 +563,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
                 .min(),
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
+            returned: returned(runner, subject),
             names: std::mem::take(&mut subject.names),
             unclear: std::mem::take(&mut subject.unclear),
             recoverable,
@@ -582,6 +595,31 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
         }
     }
     page.history = budget.history();
+}
+
+/// The target's attributes that would be given what the source has from that very attribute (B30).
+fn returned(runner: &Runner, subject: &Subject) -> BTreeSet<String> {
+    let Some(hr) = runner.hr.as_ref().filter(|_| !subject.given.is_empty()) else {
+        return BTreeSet::new();
+    };
+    let holds = |given: &Given| {
+        let held = subject.worker.attributes.get(&given.attribute);
+        held.and_then(Value::to_text)
+            .is_some_and(|held| held == given.value)
+    };
+    let kept: Vec<&Given> = subject.given.iter().filter(|given| holds(given)).collect();
+    let mappings = runner.policy.schema.mappings.iter();
+    let comes_back = mappings.filter(|mapping| {
+        let inputs = mapping
+            .expression
+            .as_ref()
+            .map(|one| one.attributes())
+            .unwrap_or_default();
+        kept.iter().any(|given| {
+            inputs.contains(&given.attribute.as_str()) && hr.reads_back(&mapping.target, &given.source)
+        })
+    });
+    comes_back.map(|mapping| mapping.target.clone()).collect()
 }
 
 /// A create is repeated only with the names of its first try (B26).

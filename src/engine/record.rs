@@ -18,6 +18,7 @@ use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Pending, Planned, Receipt};
 use crate::error::{Error, Result};
 use crate::store::escrows::{self, Escrow};
+use crate::store::given::{self, Given};
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
@@ -166,6 +167,9 @@ struct Recording {
     bin: bool,
     /// The target, where somebody takes home to HR what it holds.
     read_back: Option<String>,
+    /// What accounts of the target have from HR attributes that another job writes.
+    given: Vec<Given>,
+    target: String,
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -188,6 +192,10 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         counts.unchanged += u64::from(record.receipt.is_none() && worked.fate.is_outcome() && !refused);
         records.push(record);
     }
+    let given = match cx.runner.given.is_empty() {
+        true => Vec::new(),
+        false => given_by(&cx.runner.given, &records),
+    };
     Recording {
         records,
         tallies: news(&cx.runner.policy.model, carried).tallies,
@@ -195,7 +203,37 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         counts,
         bin: cx.runner.policy.model.bin,
         read_back: cx.runner.app.writeback.map(|_| cx.origin.target.clone()),
+        given,
+        target: cx.origin.target.clone(),
     }
+}
+
+/// The values that these records wrote and that are not to be sent back to HR.
+fn given_by(sources: &BTreeMap<String, String>, records: &[Record]) -> Vec<Given> {
+    let receipts = records.iter().filter_map(|record| record.receipt.as_ref());
+    let mut last: BTreeMap<(&str, &str), Given> = BTreeMap::new();
+    for receipt in receipts {
+        for effect in &receipt.done {
+            let written: Vec<(&String, &Vec<String>)> = match effect {
+                Effect::Create { values, .. } => values.iter().collect(),
+                Effect::Set { attribute, after, .. } => vec![(attribute, after)],
+                _ => continue,
+            };
+            for (attribute, after) in written {
+                let Some((source, value)) = sources.get(attribute).zip(after.first()) else {
+                    continue;
+                };
+                let given = Given {
+                    anchor: receipt.account.0.clone(),
+                    attribute: attribute.clone(),
+                    source: source.clone(),
+                    value: value.clone(),
+                };
+                last.insert((&receipt.account.0, attribute), given);
+            }
+        }
+    }
+    last.into_values().collect()
 }
 
 fn settle(
@@ -348,8 +386,12 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
+    given::keep(conn, &recording.target, &recording.given)?;
     if let Some(system) = &recording.read_back {
-        let written: Vec<&str> = receipts.iter().map(|(_, receipt)| receipt.account.0.as_str()).collect();
+        let written: Vec<&str> = receipts
+            .iter()
+            .map(|(_, receipt)| receipt.account.0.as_str())
+            .collect();
         asked::ask(conn, system, &written, now)?;
     }
     let settled: Vec<String> = records

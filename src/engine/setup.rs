@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 
-use super::circle::{Ruled, circles};
+use super::circle::{self, Ruled, circles};
 use super::pull::Puller;
 use super::{Clock, Runner};
 use crate::config::{App, Config};
@@ -102,6 +102,8 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
     Ok(Runner {
         target: connector(config, app, &policy)?,
         tenants: tenants(config, app, &policy)?,
+        given: circle::given(config, app, &document),
+        hr: policy.model.record.map(|_| system.clone()),
         replication_delay: system.replication_delay(),
         call_timeout: system.call_timeout(),
         policy: Arc::new(policy),

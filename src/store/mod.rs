@@ -8,6 +8,7 @@
 pub mod asked;
 pub mod changes;
 pub mod escrows;
+pub mod given;
 pub mod guard;
 pub mod jobs;
 pub mod links;

@@ -50,6 +50,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    given (system, anchor, attribute) {
+        system -> Text,
+        anchor -> Text,
+        attribute -> Text,
+        source -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
     asked (system, anchor) {
         system -> Text,
         anchor -> Text,

@@ -244,8 +244,6 @@ async fn b19_a_joiner_has_access_when_the_first_day_begins_there() {
     company.at("2026-02-01T12:59:00Z").await;
     assert!(!company.is_enabled("1") && !company.is_enabled("2"));
     company.workday.set_clock("2026-02-01T13:00:01Z");
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    println!("DEBUG {:#}", company.gateway.caller.job().await["status"]);
     company
         .until("the joiner is let in", |it| it.is_enabled("1"))
         .await;

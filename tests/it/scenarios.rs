@@ -358,10 +358,6 @@ impl World {
 
     fn plan(&self, now: Timestamp) -> Planned {
         let facts = Facts {
-            names: std::collections::BTreeMap::new(),
-            unclear: std::collections::BTreeMap::new(),
-            speaker: None,
-            kin_turns: None,
             link: self.link.clone(),
             found: Found {
                 by: self
@@ -372,8 +368,8 @@ impl World {
                 owner: None,
             },
             references: self.others.clone(),
-            resumed: false,
             recoverable: self.ground.as_ref().is_some_and(|ground| ground.recoverable),
+            ..Facts::default()
         };
         plan::plan(
             &self.policy,

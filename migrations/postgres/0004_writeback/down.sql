@@ -1,2 +1,3 @@
+DROP TABLE given;
 DROP TABLE asked;
 ALTER TABLE pulls DROP COLUMN place;

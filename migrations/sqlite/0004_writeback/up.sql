@@ -10,3 +10,13 @@ CREATE TABLE asked (
     PRIMARY KEY (system, anchor)
 );
 CREATE INDEX asked_by_due ON asked (system, due);
+
+-- Values that an account has from an HR attribute which another job writes: they are not sent back to where they came from.
+CREATE TABLE given (
+    system TEXT NOT NULL,
+    anchor TEXT NOT NULL,
+    attribute TEXT NOT NULL,
+    source TEXT NOT NULL,              -- how HR's attribute is read
+    value TEXT NOT NULL,
+    PRIMARY KEY (system, anchor, attribute)
+);

@@ -224,7 +224,7 @@ fn source_attributes(schema: &Schema) -> Vec<&Attribute> {
 }
 
 /// What `apiExpressions`, or else `metadata`, says that is an XPath.
-pub(super) fn xpath_of(attribute: &Attribute) -> Option<String> {
+fn xpath_of(attribute: &Attribute) -> Option<String> {
     let values = |pairs: &[Pair]| {
         pairs
             .iter()

@@ -1,7 +1,6 @@
 //! Which of the attributes that are read of workers are those that are written home.
 
-use super::attributes::{self, Generation, documented};
-use crate::domain::schema::Attribute;
+use super::attributes::{Generation, documented};
 
 /// What is written, by the beginning of its name, and where an answer to `Get_Workers` has it.
 #[rustfmt::skip]
@@ -15,14 +14,11 @@ const PLACES: &[(&str, &str)] = &[
 /// Home addresses and numbers are others than those at work.
 const ELSEWHERE: &str = "'HOME'";
 
-/// Whether an attribute that is read of workers is what is written under this name.
-pub fn reads_back(written: &str, read: &Attribute) -> bool {
-    match attributes::xpath_of(read) {
-        Some(xpath) => selects(written, &xpath),
-        None => documented(Generation::V30)
-            .iter()
-            .any(|known| known.name == read.name && selects(written, &known.xpath)),
-    }
+/// Whether what is read of workers, by an XPath or a documented name, is what is written under this name.
+pub fn reads_back(written: &str, read: &str) -> bool {
+    let mut documented = documented(Generation::V30).into_iter();
+    let known = documented.find(|known| known.name == read);
+    selects(written, known.as_ref().map_or(read, |known| &known.xpath))
 }
 
 fn selects(written: &str, xpath: &str) -> bool {

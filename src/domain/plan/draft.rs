@@ -389,7 +389,10 @@ impl<'a> Draft<'a> {
             }
             Role::Plain => {
                 let wanted = mapping.fitting(wanted);
-                if mapping.agrees(held, &wanted) || !self.may_name(account, mapping, held) {
+                if mapping.agrees(held, &wanted)
+                    || self.comes_back(mapping)
+                    || !self.may_name(account, mapping, held)
+                {
                     return;
                 }
                 let Some(mut wanted) = self.checked(mapping, wanted) else {
@@ -407,22 +410,45 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether the source has its value from the attribute that would be written (B30).
+    fn comes_back(&mut self, mapping: &Mapping) -> bool {
+        let comes_back = self.facts.returned.contains(&mapping.target);
+        if comes_back {
+            let message = "the directory has this value from the same attribute of HR: it is not sent back";
+            let finding = Finding::new(Weight::Skip, "FromSameAttribute", message);
+            self.finding(finding.on(mapping.target.clone()));
+        }
+        comes_back
+    }
+
     /// Whether a name to sign in with goes home to HR now (B30): not before its person's first day, and not over a name that
     /// was HR's own before this job began.
     fn may_name(&mut self, account: &Account, mapping: &Mapping, held: &[String]) -> bool {
-        let record = self.policy.model.record.filter(|record| record.user_name == mapping.target);
+        let record = self
+            .policy
+            .model
+            .record
+            .filter(|record| record.user_name == mapping.target);
         let Some(record) = record else { return true };
-        let UserNames { kept_before, before_hire } = self.policy.settings.user_names;
+        let UserNames {
+            kept_before,
+            before_hire,
+        } = self.policy.settings.user_names;
         let first_day: Option<Date> = account.first(record.first_day).and_then(|day| day.parse().ok());
         let note = |code: &'static str, message: String| {
             Finding::new(Weight::Skip, code, message).on(mapping.target.clone())
         };
-        let begins = first_day.and_then(|day| day.to_zoned(TimeZone::UTC).ok()).map(|begin| begin.timestamp());
+        let begins = first_day
+            .and_then(|day| day.to_zoned(TimeZone::UTC).ok())
+            .map(|begin| begin.timestamp());
         if let (Some(day), Some(begins), false) = (first_day, begins, before_hire)
             && begins > self.moment.now
         {
             self.revisit_by(begins);
-            self.finding(note("NotBeforeHire", format!("the first day is {day}: the user name is written then")));
+            self.finding(note(
+                "NotBeforeHire",
+                format!("the first day is {day}: the user name is written then"),
+            ));
             return false;
         }
         let keeps = kept_before.is_some_and(|since| first_day.is_none_or(|day| day < since));

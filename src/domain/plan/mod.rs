@@ -8,7 +8,7 @@ mod change;
 mod draft;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, TimestampRound, Unit};
 use uuid::Uuid;
@@ -41,6 +41,8 @@ pub struct Facts {
     pub names: BTreeMap<String, String>,
     /// Why nothing could be chosen: what was said when somebody was asked who has the candidates.
     pub unclear: BTreeMap<String, Unclear>,
+    /// Attributes that would be given what the source has from those very attributes (B30).
+    pub returned: BTreeSet<String>,
     /// The account is our own, from a create that was interrupted before it was recorded (B26).
     pub resumed: bool,
     /// The target can bring a deleted account back.

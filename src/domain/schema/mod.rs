@@ -209,6 +209,14 @@ pub struct Attribute {
     pub metadata: Vec<Pair>,
 }
 
+impl Attribute {
+    /// How the source's own language names it, else its name.
+    pub fn place(&self) -> &str {
+        let own = self.api_expressions.iter().find_map(|pair| pair.value.as_deref());
+        own.unwrap_or(&self.name)
+    }
+}
+
 /// A key with what it stands for; values other than texts are left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]

@@ -64,7 +64,9 @@ impl Template {
         }
         let mut json = whole.json().clone();
         let path = "/synchronizationRules/0/objectMappings/0/attributeMappings";
-        let mappings = json.pointer_mut(path).and_then(|mappings| mappings.as_array_mut());
+        let mappings = json
+            .pointer_mut(path)
+            .and_then(|mappings| mappings.as_array_mut());
         let mut missing: Vec<&String> = omitted.iter().collect();
         if let Some(mappings) = mappings {
             mappings.retain(|mapping| {
