@@ -176,13 +176,11 @@ impl Reader<'_> {
                 "no fence: set `container`, or list in `managed` the containers it may write in",
             );
         }
-        let delete_after = self
-            .text(&place, file.delete_after)?
-            .unwrap_or_else(|| "30d".into());
-        let delete_after = if delete_after == "0" {
-            SignedDuration::ZERO
-        } else {
-            self.note(&format!("{place} delete_after"), duration(&delete_after))?
+        let safe = Settings::default();
+        let delete_after = match self.text(&place, file.delete_after)?.as_deref() {
+            None => safe.delete_after,
+            Some("0") => SignedDuration::ZERO,
+            Some(text) => self.note(&format!("{place} delete_after"), duration(text))?,
         };
         let fixed = file
             .guard
@@ -240,7 +238,9 @@ impl Reader<'_> {
                 managed,
                 default_domain: domain,
                 reenable_by_hr: file.reenable == Some(Reenable::Hr),
-                skip_out_of_scope_deletions: file.skip_out_of_scope_deletions.unwrap_or(true),
+                skip_out_of_scope_deletions: file
+                    .skip_out_of_scope_deletions
+                    .unwrap_or(safe.skip_out_of_scope_deletions),
                 delete_after,
                 may_delete_at_once: file.allow_unrecoverable,
                 move_disabled: file.move_disabled,

@@ -52,6 +52,23 @@ pub struct UserNames {
     pub before_hire: bool,
 }
 
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            container: None,
+            managed: Vec::new(),
+            default_domain: None,
+            reenable_by_hr: false,
+            skip_out_of_scope_deletions: true,
+            delete_after: SignedDuration::from_hours(30 * 24),
+            may_delete_at_once: false,
+            move_disabled: false,
+            initial_password: Recipe::default(),
+            user_names: UserNames::default(),
+        }
+    }
+}
+
 impl Policy {
     pub fn mapping(&self, role: Role) -> Option<&Mapping> {
         self.schema.mappings.iter().find(|mapping| mapping.role == role)

@@ -1,13 +1,12 @@
 //! B20: which of several records of one person speaks for the account.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use muster::connector::active_directory;
 use muster::domain::account::Anchor;
 use muster::domain::employment::{Employment, Turn};
 use muster::domain::link::Link;
 use muster::domain::person::{Speaks, speaks};
-use muster::domain::plan::Recipe;
-use muster::domain::policy::{Policy, Settings, UserNames};
+use muster::domain::policy::{Policy, Settings};
 use muster::domain::schema;
 use muster::domain::value::Value;
 use muster::domain::worker::Worker;
@@ -71,15 +70,7 @@ fn policy() -> Policy {
         model,
         settings: Settings {
             container: Some("OU=Staff,DC=example,DC=test".into()),
-            managed: Vec::new(),
-            default_domain: None,
-            reenable_by_hr: false,
-            skip_out_of_scope_deletions: true,
-            delete_after: SignedDuration::from_hours(24),
-            may_delete_at_once: false,
-            move_disabled: false,
-            initial_password: Recipe::default(),
-            user_names: UserNames::default(),
+            ..Settings::default()
         },
     }
 }

@@ -14,8 +14,8 @@ use muster::domain::account::{Account, Anchor, Protection};
 use muster::domain::dn::Dn;
 use muster::domain::link::Link;
 use muster::domain::matching::Found;
-use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt, Recipe};
-use muster::domain::policy::{Policy, Settings, UserNames};
+use muster::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
+use muster::domain::policy::{Policy, Settings};
 use muster::domain::schema;
 use muster::domain::worker::Worker;
 use proptest::prelude::*;
@@ -487,8 +487,7 @@ fn policy(life: &Life, kind: Kind) -> Policy {
             delete_after: SignedDuration::from_hours(24 * life.switch.delete_after_days.unwrap_or(30)),
             may_delete_at_once: life.switch.may_delete_at_once,
             move_disabled: life.switch.move_disabled,
-            initial_password: Recipe::default(),
-            user_names: UserNames::default(),
+            ..Settings::default()
         },
     }
 }
