@@ -271,6 +271,7 @@ impl Writing<'_> {
             endpoint: self.session.controller.endpoint.0.clone(),
             done: self.done,
             at: answered(),
+            event: None,
         });
         match (end, receipt) {
             (Ok(()), Some(receipt)) => Outcome::Done(receipt),

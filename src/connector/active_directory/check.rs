@@ -32,6 +32,43 @@ const IS_DOMAIN: &str = "systemFlags:1.2.840.113556.1.4.803:";
 const INDEXED: u32 = 1;
 
 pub(super) async fn check(target: &ActiveDirectory, containers: &[String]) -> Vec<Problem> {
+    let (mut problems, answering) = reach(target).await;
+    if let Some(session) = answering {
+        for found in [
+            bases(&session, containers).await,
+            attributes(&session).await,
+            forest(&session).await,
+        ] {
+            gather(&mut problems, found);
+        }
+        if !session.server.dialect.state {
+            let message = "accounts of this directory cannot be disabled: it has no userAccountControl";
+            problems.push(warning(message.to_string()));
+        }
+    }
+    problems
+}
+
+/// What is wrong with the directory as a source.
+pub(super) async fn source(source: &ActiveDirectory) -> Vec<Problem> {
+    let (mut problems, answering) = reach(source).await;
+    if let Some(session) = answering {
+        gather(&mut problems, bases(&session, &[]).await);
+        gather(&mut problems, unknown(&session).await);
+        gather(&mut problems, super::sight::blind_spots(&session).await);
+    }
+    problems
+}
+
+fn gather(problems: &mut Vec<Problem>, found: Result<Vec<Problem>>) {
+    match found {
+        Ok(mut found) => problems.append(&mut found),
+        Err(failed) => problems.push(error(failed.message)),
+    }
+}
+
+/// What is wrong with the controllers, and a session on the first that has nothing.
+async fn reach(target: &ActiveDirectory) -> (Vec<Problem>, Option<DirectorySession>) {
     let mut problems = Vec::new();
     let mut answering = None;
     for controller in &target.controllers {
@@ -46,23 +83,7 @@ pub(super) async fn check(target: &ActiveDirectory, containers: &[String]) -> Ve
             }
         }
     }
-    if let Some(session) = answering {
-        for found in [
-            bases(&session, containers).await,
-            attributes(&session).await,
-            forest(&session).await,
-        ] {
-            match found {
-                Ok(mut found) => problems.append(&mut found),
-                Err(failed) => problems.push(error(failed.message)),
-            }
-        }
-        if !session.server.dialect.state {
-            let message = "accounts of this directory cannot be disabled: it has no userAccountControl";
-            problems.push(warning(message.to_string()));
-        }
-    }
-    problems
+    (problems, answering)
 }
 
 fn error(message: String) -> Problem {
@@ -72,7 +93,7 @@ fn error(message: String) -> Problem {
     }
 }
 
-fn warning(message: String) -> Problem {
+pub(super) fn warning(message: String) -> Problem {
     Problem {
         severity: Severity::Warning,
         message,
@@ -124,6 +145,21 @@ async fn attributes(session: &DirectorySession) -> Result<Vec<Problem>> {
         Some(_) => None,
     };
     Ok(mapped.filter_map(problem).collect())
+}
+
+/// What is read and cannot be there.
+async fn unknown(session: &DirectorySession) -> Result<Vec<Problem>> {
+    let known = described(session).await?;
+    let read = session.shared.mapped.spelled.iter();
+    let lost = read.filter(|name| !model::is_virtual(name) && !known.contains_key(&name.to_lowercase()));
+    Ok(lost.map(|name| nowhere(name)).collect())
+}
+
+/// An attribute that this directory cannot have.
+pub(super) fn nowhere(name: &str) -> Problem {
+    warning(format!(
+        "{name} is read by a mapping or a filter, and the directory has no such attribute: correct the schema"
+    ))
 }
 
 /// Names have to be nobody's in the whole forest (B22).

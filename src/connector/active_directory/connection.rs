@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use super::config::Config;
+use super::dirsync::{self, DIRSYNC, Reached};
 use super::errors::{self, During, Refusal};
 use super::wire::{Entry, Filter};
 use crate::connector::Endpoint;
@@ -305,6 +306,12 @@ pub(super) struct Page {
     pub cookie: Vec<u8>,
 }
 
+/// A part of what changed.
+pub(super) struct Changes {
+    pub entries: Vec<Entry>,
+    pub reached: Reached,
+}
+
 impl Connection {
     fn is_alive(&self) -> bool {
         !self.life.given_up.load(Ordering::Relaxed) && !self.ldap.clone().is_closed()
@@ -395,6 +402,21 @@ impl Connection {
             entries: self.complete(entries, &search.controls).await?,
             cookie,
         })
+    }
+
+    /// Reads what changed since a cookie, empty for all that there is: a part of it, and from where on there is more.
+    pub(super) async fn changes(&self, search: &Search<'_>, most: u32, cookie: &[u8]) -> Answer<Changes> {
+        let mut controls = search.controls.clone();
+        controls.push(dirsync::request(most, cookie));
+        let mut ldap = self.ldap.clone();
+        ldap.with_controls(controls);
+        let filter = search.filter.to_string();
+        let call = entries(ldap, search.base, search.scope, &filter, search.attributes);
+        let (entries, result) = self.call(call).await?;
+        let result = accepted(result)?;
+        let reached = control(&result, DIRSYNC).and_then(|raw| dirsync::reached(raw.val.as_deref()?));
+        let reached = reached.ok_or_else(|| Failure::Lost(unreadable(&self.url)))?;
+        Ok(Changes { entries, reached })
     }
 
     /// Reads all pages of a search.

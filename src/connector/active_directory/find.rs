@@ -64,9 +64,7 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
             // Nobody holds an empty value, and servers differ in what they make of the question.
             Lookup::Match { value, .. } if value.is_empty() => continue,
             Lookup::Match { attribute, value } => {
-                if !wire::is_attribute_name(attribute) || model::is_virtual(attribute) {
-                    return Err(Error::invalid("no directory can search by this attribute").at(attribute));
-                }
+                searchable(attribute)?;
                 let filter = Filter::equal(attribute, value);
                 let folded = folded(value, dialect.folds_accents);
                 (false, attribute.as_str(), folded, filter)
@@ -86,6 +84,14 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
             .map(move |terms| Question { everywhere, terms })
     });
     Ok(questions.collect())
+}
+
+/// What is made from other attributes is not searched by.
+pub(super) fn searchable(attribute: &str) -> Result<()> {
+    match wire::is_attribute_name(attribute) && !model::is_virtual(attribute) {
+        true => Ok(()),
+        false => Err(Error::invalid("no directory can search by this attribute").at(attribute)),
+    }
 }
 
 /// Asks one question and tells whom each account answers. The directory is the judge of what is equal: if it

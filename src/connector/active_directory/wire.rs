@@ -76,6 +76,12 @@ impl Entry {
             .ok()
     }
 
+    /// Whether the answer names the attribute, with values or without.
+    pub(super) fn names(&self, attribute: &str) -> bool {
+        let mut names = self.values.iter().map(|(name, _)| name);
+        names.any(|name| name.eq_ignore_ascii_case(attribute))
+    }
+
     pub(super) fn anchor(&self, dialect: &Dialect) -> Option<Anchor> {
         let value = self.bytes(dialect.anchor).first()?;
         match <[u8; 16]>::try_from(value.as_slice()) {
@@ -202,13 +208,7 @@ impl Mapped {
         let enabled = dialect.state.then(|| is_enabled(entry));
         let mut values = Values::new();
         for name in &self.spelled {
-            let held = match name.to_ascii_lowercase().as_str() {
-                "accountdisabled" => enabled.map(|it| truth(!it)).into_iter().collect(),
-                "parentdistinguishedname" => dn::parent(&entry.dn).map(str::to_string).into_iter().collect(),
-                "cn" => dn::own_name(&entry.dn).into_iter().collect(),
-                _ if model::is_reference(name) => anchors(entry, name, dialect, known),
-                _ => texts(entry, name),
-            };
+            let held = held(entry, name, dialect, known);
             if !held.is_empty() {
                 values.insert(name.clone(), held);
             }
@@ -230,6 +230,27 @@ impl Mapped {
             values,
             protected,
         })
+    }
+}
+
+/// What an entry holds under a name that mappings use, in text form; `known` as for [`Mapped::account`].
+pub(super) fn held(
+    entry: &Entry,
+    name: &str,
+    dialect: &Dialect,
+    known: &HashMap<String, Anchor>,
+) -> Vec<String> {
+    match name.to_ascii_lowercase().as_str() {
+        "accountdisabled" => {
+            let disabled = dialect.state.then(|| truth(!is_enabled(entry)));
+            disabled.into_iter().collect()
+        }
+        "parentdistinguishedname" => dn::parent(&entry.dn).map(str::to_string).into_iter().collect(),
+        // An attribute of this syntax comes with what the extended-DN control put before it.
+        "distinguishedname" => vec![entry.dn.clone()],
+        "cn" => dn::own_name(&entry.dn).into_iter().collect(),
+        _ if model::is_reference(name) => anchors(entry, name, dialect, known),
+        _ => texts(entry, name),
     }
 }
 
@@ -327,6 +348,8 @@ pub(super) enum Filter {
     All(Vec<Filter>),
     Any(Vec<Filter>),
     Equal(String, Vec<u8>),
+    /// Holds this number, or a greater one.
+    AtLeast(String, u64),
     /// As an administrator wrote it, in the syntax of RFC 4515.
     Written(String),
 }
@@ -366,6 +389,7 @@ impl fmt::Display for Filter {
             Filter::Written(text) => f.write_str(text),
             Filter::All(parts) => several('&', parts),
             Filter::Any(parts) => several('|', parts),
+            Filter::AtLeast(attribute, number) => write!(f, "({attribute}>={number})"),
             Filter::Equal(attribute, value) => {
                 write!(f, "({attribute}=")?;
                 for &byte in value {

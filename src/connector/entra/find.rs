@@ -13,9 +13,9 @@ use super::target::EntraSession;
 use super::wire::{self, place};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Protection};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// Values in one `in (…)`.
+/// Values in one `in (…)`, as many as Graph takes.
 const VALUES: usize = 15;
 
 /// Users a page, the most that Graph gives.
@@ -57,12 +57,10 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
             Lookup::Match { attribute, .. } => sets.entry(attribute).or_default().push(at),
         }
     }
-    let parts = single
-        .iter()
-        .map(|(_, key)| Part::get(session.one(key)))
-        .collect();
+    let keys: Vec<&str> = single.iter().map(|(_, key)| *key).collect();
+    let replies = addressed(&session.shared.graph, &keys, &session.shared.mapped.query()).await?;
     let mut gone = Vec::new();
-    for ((at, key), reply) in single.iter().zip(session.shared.graph.ask_all(parts).await?) {
+    for ((at, key), reply) in single.iter().zip(replies) {
         let called = match &lookups[*at] {
             Lookup::Match { value, .. } => Some(value),
             Lookup::Anchor(_) => None,
@@ -97,8 +95,9 @@ async fn late(
             break;
         }
         tokio::time::sleep(*wait).await;
-        let parts = new.iter().map(|(_, id)| Part::get(session.one(id))).collect();
-        for ((at, _), reply) in new.iter().zip(session.shared.graph.ask_all(parts).await?) {
+        let ids: Vec<&str> = new.iter().map(|(_, id)| *id).collect();
+        let replies = addressed(&session.shared.graph, &ids, &session.shared.mapped.query()).await?;
+        for ((at, _), reply) in new.iter().zip(replies) {
             if let Some(user) = user(&reply, false)? {
                 found[*at].extend(session.account(user, false));
             }
@@ -110,9 +109,10 @@ async fn late(
 
 /// Those that are not among the users may lie in the bin.
 async fn deleted(session: &EntraSession, gone: &[(usize, &str)], found: &mut [Vec<Account>]) -> Result<()> {
-    let one = |id: &str| format!("/directory/deletedItems/{}?{}", encoded(id), session.select());
-    let parts = gone.iter().map(|(_, id)| Part::get(one(id))).collect();
-    for ((at, _), reply) in gone.iter().zip(session.shared.graph.ask_all(parts).await?) {
+    let ids: Vec<&str> = gone.iter().map(|(_, id)| *id).collect();
+    let shared = &session.shared;
+    let replies = binned(&shared.graph, &ids, &shared.mapped.select).await?;
+    for ((at, _), reply) in gone.iter().zip(replies) {
         if let Some(user) = user(&reply, false)? {
             found[*at].extend(session.account(user, true));
         }
@@ -132,40 +132,21 @@ async fn matched(
         Lookup::Anchor(anchor) => anchor.0.as_str(),
     };
     for (attribute, places) in sets {
-        let path = place(attribute).path();
-        let parts = places.chunks(VALUES).map(|some| {
-            let values: Vec<String> = some.iter().map(|at| wire::literal(value(*at))).collect();
-            let filter = format!("{path} in ({}) and {MEMBERS}", values.join(","));
-            Part::get(format!(
-                "/users?$filter={}&$top={PAGE}&{}",
-                encoded(&filter),
-                session.query()
-            ))
-        });
-        let mut holders: HashMap<String, Vec<Account>> = HashMap::new();
-        for reply in session.shared.graph.ask_all(parts.collect()).await? {
-            if !reply.status.is_success() {
-                return Err(errors::refusal(&reply, Some(attribute)));
-            }
-            let mut page = reply.body;
-            loop {
-                for account in session.accounts(&page) {
-                    for held in account.values.get(*attribute).into_iter().flatten() {
-                        holders
-                            .entry(held.to_lowercase())
-                            .or_default()
-                            .push(account.clone());
-                    }
+        let values: Vec<&str> = places.iter().map(|at| value(*at)).collect();
+        let query = session.shared.mapped.query();
+        let mut by_value: HashMap<String, Vec<Account>> = HashMap::new();
+        for user in holders(&session.shared.graph, attribute, &values, &query).await? {
+            if let Some(account) = session.account(&user, false) {
+                for held in account.values.get(*attribute).into_iter().flatten() {
+                    by_value
+                        .entry(held.to_lowercase())
+                        .or_default()
+                        .push(account.clone());
                 }
-                // A page may be short, or empty, with more behind it.
-                let Some(next) = next_page(&session.shared.graph, &page) else {
-                    break;
-                };
-                page = session.shared.graph.ask(&next?).await?;
             }
         }
         for at in places {
-            found[*at] = holders
+            found[*at] = by_value
                 .get(&value(*at).to_lowercase())
                 .cloned()
                 .unwrap_or_default();
@@ -174,8 +155,62 @@ async fn matched(
     Ok(())
 }
 
+/// Users by id or by name, with what a query asks of each; `replies[i]` answers `keys[i]`.
+pub(super) async fn addressed(graph: &Graph, keys: &[&str], query: &str) -> Result<Vec<Reply>> {
+    let one = |key: &&str| Part::get(format!("/users/{}?{query}", encoded(key)));
+    graph.ask_all(keys.iter().map(one).collect()).await
+}
+
+/// Users in the bin, by id; `replies[i]` answers `ids[i]`.
+pub(super) async fn binned(graph: &Graph, ids: &[&str], select: &str) -> Result<Vec<Reply>> {
+    let one = |id: &&str| {
+        let id = encoded(id);
+        Part::get(format!("/directory/deletedItems/{id}?$select={select}"))
+    };
+    graph.ask_all(ids.iter().map(one).collect()).await
+}
+
+/// The members of whom an attribute holds one of these values, many in one question.
+pub(super) async fn holders(
+    graph: &Graph,
+    attribute: &str,
+    values: &[&str],
+    query: &str,
+) -> Result<Vec<Json>> {
+    let path = place(attribute).path();
+    let parts = values.chunks(VALUES).map(|some| {
+        let values: Vec<String> = some.iter().map(|value| wire::literal(value)).collect();
+        let filter = format!("{path} in ({}) and {MEMBERS}", values.join(","));
+        Part::get(format!("/users?$filter={}&$top={PAGE}&{query}", encoded(&filter)))
+    });
+    let mut found = Vec::new();
+    for reply in graph.ask_all(parts.collect()).await? {
+        if !reply.status.is_success() {
+            return Err(errors::refusal(&reply, Some(attribute)));
+        }
+        let mut page = reply.body;
+        loop {
+            found.extend(users(&mut page));
+            // A page may be short, or empty, with more behind it.
+            let Some(next) = next_page(graph, &page) else {
+                break;
+            };
+            page = graph.ask(&next?).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// Takes the users out of a page.
+pub(super) fn users(page: &mut Json) -> Vec<Json> {
+    match page["value"].take() {
+        Json::Array(users) => users,
+        _ => Vec::new(),
+    }
+}
+
 /// An address by name takes ids too, and finds guests (B24).
-fn is_member_called(user: &Json, name: &str) -> bool {
+pub(super) fn is_member_called(user: &Json, name: &str) -> bool {
     let called = user["userPrincipalName"].as_str();
     user["userType"] == "Member" && called.is_some_and(|called| called.eq_ignore_ascii_case(name))
 }
@@ -196,7 +231,7 @@ pub(super) fn list(session: &EntraSession) -> BoxStream<'_, Result<Vec<Account>>
     let first = format!(
         "users?$filter={}&$top={PAGE}&{}",
         encoded(MEMBERS),
-        session.query()
+        session.shared.mapped.query()
     );
     let first = session.shared.graph.address(&first);
     stream::unfold(Some(first), move |url| async move {
@@ -214,38 +249,13 @@ pub(super) fn list(session: &EntraSession) -> BoxStream<'_, Result<Vec<Account>>
     .boxed()
 }
 
-/// Where the next page is, if there is one: at the same service, since the token goes along.
+/// Where the next page is, if there is one.
 pub(super) fn next_page(graph: &Graph, page: &Json) -> Option<Result<reqwest::Url>> {
     let next = page["@odata.nextLink"].as_str()?;
-    Some(
-        graph
-            .address(next)
-            .and_then(|url| match crate::connector::http::place(&url) == graph.place() {
-                true => Ok(url),
-                false => Err(Error::unavailable(
-                    "Graph names a next page at another service: it is not followed",
-                )),
-            }),
-    )
+    Some(graph.link(next))
 }
 
 impl EntraSession {
-    fn one(&self, key: &str) -> String {
-        format!("/users/{}?{}", encoded(key), self.query())
-    }
-
-    fn select(&self) -> String {
-        format!("$select={}", self.shared.mapped.select)
-    }
-
-    /// What every question asks for.
-    fn query(&self) -> String {
-        match self.shared.mapped.expand() {
-            Some(expand) => format!("{}&$expand={expand}", self.select()),
-            None => self.select(),
-        }
-    }
-
     fn accounts(&self, page: &Json) -> Vec<Account> {
         let users = page["value"].as_array().into_iter().flatten();
         users.filter_map(|user| self.account(user, false)).collect()

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::config::Config;
 use super::pace::Pace;
-use crate::connector::http::{self, Call, Credentials, Failure, Grant, Http};
+use crate::connector::http::{self, Answer, Call, Credentials, Failure, Grant, Http};
 use crate::error::{Error, Kind, Result};
 
 /// Graph takes no more requests in one.
@@ -140,8 +140,29 @@ impl Graph {
         self.http.forgive();
     }
 
+    /// An address that the service gave, if it is the service's own: the token goes along.
+    pub(super) fn link(&self, text: &str) -> Result<Url> {
+        let url = self.address(text)?;
+        let is_own = url.origin() == self.url.origin() && url.path().starts_with(self.url.path());
+        is_own.then_some(url).ok_or_else(|| {
+            Error::unavailable(format!(
+                "{} names a page at another service: it is not followed",
+                self.place()
+            ))
+        })
+    }
+
     /// One question on its own; whatever is not 2xx is an error.
     pub(super) async fn ask(&self, url: &Url) -> Result<Json> {
+        let answer = self.answer(url).await?;
+        match answer.status.is_success() {
+            true => answer.json().ok_or_else(|| self.no_json()),
+            false => Err(answer.into_error(&self.place())),
+        }
+    }
+
+    /// The answer to one question on its own, whatever its status. A service that is busy or failing is asked again.
+    pub(super) async fn answer(&self, url: &Url) -> Result<Answer> {
         let mut tries = 0;
         loop {
             self.pace.reads().await?;
@@ -151,15 +172,11 @@ impl Graph {
                 .await
                 .map_err(Error::from)?;
             let busy = matches!(answer.status.as_u16(), 429 | 500..);
-            if busy && tries < ASKS {
-                tries += 1;
-                self.hold_on(answer.retry_after(), tries).await;
-                continue;
+            if !busy || tries == ASKS {
+                return Ok(answer);
             }
-            if !answer.status.is_success() {
-                return Err(answer.into_error(&self.place()));
-            }
-            return answer.json().ok_or_else(|| self.no_json());
+            tries += 1;
+            self.hold_on(answer.retry_after(), tries).await;
         }
     }
 
@@ -305,7 +322,7 @@ impl Graph {
         Ok(Call::post(self.address("$batch")?, "application/json", body))
     }
 
-    fn no_json(&self) -> Error {
+    pub(super) fn no_json(&self) -> Error {
         let message = format!(
             "{} answered something that is no JSON, as a proxy in between might",
             self.place()

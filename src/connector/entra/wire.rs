@@ -85,11 +85,17 @@ impl Place {
         }
     }
 
+    /// What a user has here; `None` where the property is not shown.
+    pub(super) fn held<'u>(&self, user: &'u Json) -> Option<&'u Json> {
+        let property = named(user, &self.property)?;
+        Some(match &self.member {
+            Some(member) => named(property, member).unwrap_or(&Json::Null),
+            None => property,
+        })
+    }
+
     fn read(&self, user: &Json) -> Vec<String> {
-        let held = match &self.member {
-            Some(member) => &user[&self.property][member],
-            None => &user[&self.property],
-        };
+        let held = self.held(user).unwrap_or(&Json::Null);
         let text = |value: &Json| match value {
             Json::String(text) if text.is_empty() => None,
             Json::String(text) if self.form == Form::Moment => Some(moment(text)),
@@ -127,6 +133,18 @@ impl Place {
             }
         }
     }
+}
+
+/// Graph takes names in any case, and answers in its own.
+fn named<'j>(json: &'j Json, name: &str) -> Option<&'j Json> {
+    let members = json.as_object()?;
+    let in_any_case = || {
+        let mut members = members.iter();
+        members.find(|(known, _)| known.eq_ignore_ascii_case(name))
+    };
+    members
+        .get(name)
+        .or_else(|| in_any_case().map(|(_, value)| value))
 }
 
 /// A date, or a date-time in any zone, as Graph writes it: `2026-11-01T00:00:00Z`. Anything else stays as it is, to be
@@ -179,8 +197,17 @@ impl Mapped {
         }
     }
 
+    /// What every question asks for.
+    pub(super) fn query(&self) -> String {
+        let select = format!("$select={}", self.select);
+        match self.expand() {
+            Some(expand) => format!("{select}&$expand={expand}"),
+            None => select,
+        }
+    }
+
     /// `$expand` for the references, without its name; `None` where none is mapped.
-    pub(super) fn expand(&self) -> Option<String> {
+    fn expand(&self) -> Option<String> {
         let each: Vec<String> = self
             .references
             .iter()

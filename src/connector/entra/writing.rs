@@ -278,6 +278,7 @@ impl Writing {
             endpoint: endpoint.to_string(),
             done: self.done,
             at: answered(),
+            event: None,
         });
         let end = self.end.or(self.error.map(End::Refused));
         let outcome = match (end, receipt) {

@@ -192,6 +192,11 @@ pub const CLASSES: &[Class] = &[
     class!("crossRefContainer",    "Cross-Ref-Container",   "1.2.840.113556.1.5.7000.53", "top",                Structural, "Cross-Ref-Container", "cn", &["configuration"], &[]),
     class!("crossRef",             "Cross-Ref",             "1.2.840.113556.1.3.11",    "top",                  Structural, "Cross-Ref",           "cn", &["crossRefContainer"], &[]),
     class!("msDS-OptionalFeature", "ms-DS-Optional-Feature", "1.2.840.113556.1.5.265",  "top",                  Structural, "ms-DS-Optional-Feature", "cn", &["container"], &[]),
+    class!("sitesContainer",       "Sites-Container",       "1.2.840.113556.1.5.107",   "top",                  Structural, "Sites-Container",     "cn", &["configuration"], &[]),
+    class!("site",                 "Site",                  "1.2.840.113556.1.5.31",    "top",                  Structural, "Site",                "cn", &["sitesContainer"], &[]),
+    class!("serversContainer",     "Servers-Container",     "1.2.840.113556.1.5.7000.48", "top",                Structural, "Servers-Container",   "cn", &["site"], &[]),
+    class!("server",               "Server",                "1.2.840.113556.1.5.17",    "top",                  Structural, "Server",              "cn", &["serversContainer"], &[]),
+    class!("nTDSDSA",              "NTDS-DSA",              "1.2.840.113556.1.5.7000.47", "top",                Structural, "NTDS-DSA",            "cn", &["server"], &[]),
 ];
 
 /// By its name, in whatever case, or its OID.

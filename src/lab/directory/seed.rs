@@ -67,6 +67,15 @@ const ACCOUNTS: &[(&str, u32, i64, &str)] = &[
 /// Below Configuration, down to where the Recycle Bin is said to be on.
 const SERVICES: &[&str] = &["Services", "Windows NT", "Directory Service", "Optional Features"];
 
+/// Below Configuration, down to the settings of the one controller, with their classes.
+const CONTROLLER: &[(&str, &str)] = &[
+    ("Sites", "sitesContainer"),
+    ("Default-First-Site-Name", "site"),
+    ("Servers", "serversContainer"),
+    ("DC1", "server"),
+    ("NTDS Settings", "nTDSDSA"),
+];
+
 /// What starting needs to know.
 pub struct Plan<'a> {
     pub seed: u64,
@@ -145,6 +154,7 @@ impl Seeding<'_> {
         self.principals(root, plan);
         self.units(root, plan)?;
         self.people(root, plan);
+        self.controller();
         Ok(())
     }
 
@@ -276,6 +286,16 @@ impl Seeding<'_> {
         if let Some(context) = schema::find("nCName") {
             self.link(cross_ref, context, BTreeSet::from([root]));
         }
+    }
+
+    /// The controller, and which life it leads: numbers of changes are of one life ([MS-ADTS] 3.1.1.1.9).
+    fn controller(&mut self) {
+        let place = self.domain.configuration;
+        let settings = CONTROLLER.iter().fold(place, |above, (name, class)| {
+            self.make(above, cn(name), class, &[])
+        });
+        let life = self.domain.new_guid();
+        self.set(settings, "invocationId", life.to_bytes_le().to_vec());
     }
 
     fn principals(&mut self, root: Id, plan: &Plan) {

@@ -8,7 +8,7 @@
 //! Kinds of calls that faults name: `token`, `$batch`, and each route of `service` as it is written there, alone or as a
 //! part of a batch: `POST /users`, `PATCH /users/{id}`, `GET /users`, `PUT /users/{id}/manager/$ref` and so on. What has
 //! no route is `unknown`. `about` is looked for in the address, as it was sent, and the body. A page of HTML is a 200 to
-//! a read and a 502 to a write.
+//! a read and a 502 to a write. Lists can be spoilt (`spoil`).
 //!
 //! What it leaves out: permissions beyond "holds a role", guests' invitations, licences, groups, federated domains,
 //! `$search`, and properties that other services keep for a user.
@@ -29,6 +29,7 @@ mod seed;
 mod server;
 mod service;
 mod shelf;
+mod spoil;
 mod throttle;
 mod token;
 mod user;
@@ -172,7 +173,7 @@ fn repertoire() -> Repertoire {
         says: |code| u16::try_from(code).is_ok_and(|code| service::CODES.contains(&code)),
         codes: "400 to 599",
         has_html: true,
-        spoils: &[],
+        spoils: spoil::NAMES,
     }
 }
 

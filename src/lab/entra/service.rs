@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::desk::{Desk, Settings, Tenant};
 use super::directory::Directory;
 use super::exchange::{Answer, Call, Refusal};
+use super::spoil::spoil;
 use super::throttle::Throttle;
 use super::token::{self, Tokens};
 use super::{batch, deleted, delta, manager, organization, users};
@@ -145,7 +146,14 @@ impl Service {
                 work().await;
                 Outcome::Cut
             }
-            Some(Action::Html | Action::Spoil(_)) => Outcome::Answer(html(call)),
+            Some(Action::Html) => Outcome::Answer(html(call)),
+            Some(Action::Spoil(name)) => match work().await {
+                Outcome::Answer(answer) => {
+                    let address = format!("{}{}", call.root, call.address);
+                    Outcome::Answer(spoil(&name, answer, &address))
+                }
+                Outcome::Cut => Outcome::Cut,
+            },
         };
         let status = match &outcome {
             Outcome::Answer(answer) => answer.status,

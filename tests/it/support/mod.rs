@@ -10,5 +10,6 @@ pub mod ldap;
 pub mod openldap;
 pub mod postgres;
 pub mod samba;
+pub mod source;
 pub mod tenant;
 pub mod workday;

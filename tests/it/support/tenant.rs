@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use muster::lab::entra::{self, Alteration, Options, Settings, Throttling};
 use muster::lab::faults::Fault;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 /// A tenant, stopped when dropped.
@@ -83,7 +83,7 @@ impl Tenant {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    async fn call(&self, method: &str, path: &str) {
+    async fn call(&self, method: &str, path: &str, body: Option<Json>) {
         let lab = &self.lab;
         let http = reqwest::Client::builder().build().unwrap();
         let form = [
@@ -102,11 +102,12 @@ impl Tenant {
             .await
             .unwrap();
         let request = http.request(method.parse().unwrap(), format!("{}/v1.0{path}", lab.url));
-        let answer = request
-            .bearer_auth(token["access_token"].as_str().unwrap())
-            .send()
-            .await
-            .unwrap();
+        let request = request.bearer_auth(token["access_token"].as_str().unwrap());
+        let request = match &body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
         assert!(
             answer.status().is_success(),
             "{method} {path}: {}",
@@ -115,7 +116,18 @@ impl Tenant {
     }
 
     pub async fn delete(&self, id: &str) {
-        self.call("DELETE", &format!("/users/{id}")).await;
+        self.call("DELETE", &format!("/users/{id}"), None).await;
+    }
+
+    pub async fn set_manager(&self, id: &str, manager: &str) {
+        let reference = json!({ "@odata.id": format!("{}/v1.0/users/{manager}", self.lab.url) });
+        self.call("PUT", &format!("/users/{id}/manager/$ref"), Some(reference))
+            .await;
+    }
+
+    pub async fn restore(&self, id: &str) {
+        self.call("POST", &format!("/directory/deletedItems/{id}/restore"), None)
+            .await;
     }
 
     /// Nothing is left of a deleted user, if the simulator has not purged it already.
@@ -126,7 +138,7 @@ impl Tenant {
             .iter()
             .any(|user| user["id"] == id)
         {
-            self.call("DELETE", &format!("/directory/deletedItems/{id}"))
+            self.call("DELETE", &format!("/directory/deletedItems/{id}"), None)
                 .await;
         }
     }
