@@ -1,9 +1,9 @@
 //! A link remembers which account is whose, and a situation says what looking for the account found.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, Anchor, Model};
+use super::account::{Account, Anchor, Model, Values};
 use super::finding::{Finding, Weight};
 use super::plan::{Effect, Planned, Receipt};
 
@@ -24,6 +24,18 @@ pub struct Link {
     pub disabled_at: Option<Timestamp>,
     /// Enabled as last seen, for the guard's N (B16); `None` while it is deleted.
     pub enabled: Option<bool>,
+    /// What was sent to HR and waits there (B30).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+}
+
+/// Values that HR took and does not show yet: somebody has to approve them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// HR's own name for the process.
+    pub event: String,
+    pub since: Timestamp,
+    pub values: Values,
 }
 
 /// What looking for a worker's account found (B7).
@@ -88,7 +100,9 @@ impl Link {
         };
         if let Some(account) = planned.situation.account() {
             link.enabled = account.enabled.filter(|_| !account.deleted);
+            link.waiting = link.waiting.and_then(|waiting| waiting.without(&account.values));
         }
+        link.waiting = receipt.and_then(Waiting::of).or(link.waiting);
         for effect in done {
             match effect {
                 Effect::Disable => link.disabled_at = Some(at),
@@ -141,7 +155,43 @@ impl Link {
             disabled_by_us: false,
             disabled_at: None,
             enabled,
+            waiting: None,
         }
+    }
+}
+
+/// The code of what was sent and waits for somebody's approval.
+pub const UNAPPROVED: &str = "PendingInHr";
+
+/// After so long nobody waits for an approval any more, and what is wanted is sent again.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+impl Waiting {
+    /// What a receipt says is not live yet.
+    fn of(receipt: &Receipt) -> Option<Waiting> {
+        let event = receipt.event.as_ref().filter(|event| event.waiting)?;
+        let sets = receipt.done.iter().filter_map(|effect| match effect {
+            Effect::Set { attribute, after, .. } => Some((attribute.clone(), after.clone())),
+            _ => None,
+        });
+        Some(Waiting {
+            event: event.id.clone(),
+            since: receipt.at,
+            values: sets.collect(),
+        })
+    }
+
+    /// What of it the account does not show.
+    fn without(mut self, shown: &Values) -> Option<Waiting> {
+        self.values
+            .retain(|attribute, after| shown.get(attribute) != Some(after));
+        (!self.values.is_empty()).then_some(self)
+    }
+
+    /// Whether these values wait to be approved.
+    pub fn holds(&self, attribute: &str, after: &[String], now: Timestamp) -> bool {
+        let is_patient = now.duration_since(self.since) < PATIENCE;
+        is_patient && self.values.get(attribute).is_some_and(|sent| sent == after)
     }
 }
 

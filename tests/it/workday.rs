@@ -3,6 +3,7 @@
 mod changes;
 mod requests;
 mod trouble;
+mod writing;
 
 use futures::StreamExt;
 use jiff::Timestamp;

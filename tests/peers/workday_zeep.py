@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """zeep, a SOAP client that knows Workday only from a WSDL, against a simulated tenant.
 
-usage: workday_zeep.py WSDL VERSION '{"url": …, "user": …, "password": …}'
+usage: workday_zeep.py WSDL VERSION '{"url": …, "user": …, "password": …}' [EXPECTED]
 
 Reads everybody page by page, looks somebody up, changes an e-mail address and a user name; ends with "all is well".
+With EXPECTED, '{"worker": …, "email": …, "user": …, "phones": […]}', only that worker's contacts are looked up and compared.
 """
 
 import datetime
@@ -24,6 +25,10 @@ def main():
     binding = next(iter(client.wsdl.bindings))
     service = client.create_service(str(binding), f"{TENANT['url']}/Human_Resources/{VERSION}")
     client.transport.session.trust_env = False
+
+    if len(sys.argv) > 4:
+        expect(service, json.loads(sys.argv[4]))
+        return
 
     page, seen, total = 1, [], None
     while total is None or page <= total:
@@ -70,6 +75,16 @@ def main():
 
     if VERSION != "v26.1":
         write_back(service, number)
+    print("all is well")
+
+
+def expect(service, expected):
+    data = look_up(service, expected["worker"]).Worker_Data
+    contact = data.Personal_Data.Contact_Data
+    assert data.User_ID == expected["user"], data.User_ID
+    assert [email.Email_Address for email in contact.Email_Address_Data] == [expected["email"]], contact
+    phones = ["".join(c for c in phone.Phone_Number if c.isdigit()) for phone in contact.Phone_Data]
+    assert sorted(phones) == sorted(expected["phones"]), phones
     print("all is well")
 
 

@@ -85,8 +85,8 @@ pub enum AnswerError {
     Xml(#[from] XmlError),
     #[error("Workday refused: {0}")]
     Fault(Box<Fault>),
-    #[error("this is no answer to Get_Workers, but {found}")]
-    Other { found: String },
+    #[error("this is no {wanted}, but {found}")]
+    Other { wanted: &'static str, found: String },
 }
 
 impl From<AnswerError> for crate::error::Error {
@@ -102,38 +102,113 @@ impl From<AnswerError> for crate::error::Error {
     }
 }
 
+const GET_WORKERS: &str = "Get_Workers_Response";
+
+/// Reads another answer, which is small, to its end; `read` looks at the element `wanted`. `None` for a body without any
+/// element, by which some operations say that all is well.
+pub(super) fn whole<T>(
+    input: impl BufRead,
+    wanted: &'static str,
+    read: impl FnOnce(&Tree, Node) -> T,
+) -> Result<Option<T>, AnswerError> {
+    let mut xml = Reader::new(input, Names::default(), SMALL)?;
+    let Entered { around, is_there } = enter(&mut xml, wanted)?;
+    let mut value = None;
+    if is_there {
+        let tree = xml.finish()?;
+        value = tree.root().map(|root| read(tree, root));
+    } else if around < 2 {
+        return Err(AnswerError::Other {
+            wanted,
+            found: "an envelope without a body".into(),
+        });
+    }
+    // An empty body was left already.
+    finish(&mut xml, around - usize::from(!is_there))?;
+    Ok(value)
+}
+
+/// What an answer about some hundred people may have.
+const SMALL: Limits = Limits {
+    answer: 256 << 20,
+    token: 1 << 20,
+    text: 64 << 20,
+    nodes: 4_000_000,
+    depth: 100,
+    attributes: 100,
+    names: 5_000,
+    namespaces: 100,
+};
+
+/// How far in the answer itself is.
+struct Entered {
+    /// Elements around it.
+    around: usize,
+    is_there: bool,
+}
+
+/// Goes up to the answer itself. Nothing may be ahead of it but an envelope, its header and its body.
+fn enter<R: BufRead>(xml: &mut Reader<R>, wanted: &'static str) -> Result<Entered, AnswerError> {
+    let mut around = 0;
+    loop {
+        if !xml.open()? {
+            return Ok(Entered {
+                around,
+                is_there: false,
+            });
+        }
+        let Some(element) = xml.tree().root() else {
+            continue;
+        };
+        let tree = xml.tree();
+        let (uri, local) = (tree.names().uri(tree.name(element)), tree.local(element));
+        match (uri, local) {
+            (WORKDAY, local) if local == wanted => {
+                return Ok(Entered {
+                    around,
+                    is_there: true,
+                });
+            }
+            (ENVELOPE, "Envelope" | "Body") => around += 1,
+            (ENVELOPE, "Header") => {
+                xml.finish()?;
+            }
+            (ENVELOPE, "Fault") => return Err(fault(xml)?),
+            _ => {
+                return Err(AnswerError::Other {
+                    wanted,
+                    found: format!("{} of {}", excerpt(local), namespace(uri)),
+                });
+            }
+        }
+    }
+}
+
+/// What else is in the envelope, and then its end: an answer that was cut off has none.
+fn finish<R: BufRead>(xml: &mut Reader<R>, around: usize) -> Result<(), XmlError> {
+    for _ in 0..=around {
+        while xml.open()? {
+            xml.finish()?;
+        }
+    }
+    Ok(())
+}
+
 impl<R: BufRead> Answer<R> {
     /// Reads up to the answer itself, in an envelope or bare. Trees are made with the numbers of `names`: those of the
     /// XPaths that will be evaluated on them.
     pub fn open(input: R, names: &Names, limits: Limits) -> Result<Answer<R>, AnswerError> {
         let mut xml = Reader::new(input, names.clone(), limits)?;
-        let mut around = 0;
-        // Nothing may be ahead of the answer but an envelope, its header and its body.
-        loop {
-            if !xml.open()? {
-                return Err(AnswerError::Other {
-                    found: "an envelope without anything in it".into(),
-                });
-            }
-            let Some(element) = xml.tree().root() else {
-                continue;
-            };
-            let tree = xml.tree();
-            let (uri, local) = (tree.names().uri(tree.name(element)), tree.local(element));
-            match (uri, local) {
-                (WORKDAY, "Get_Workers_Response") => break,
-                (ENVELOPE, "Envelope" | "Body") => around += 1,
-                (ENVELOPE, "Header") => {
-                    xml.finish()?;
-                }
-                (ENVELOPE, "Fault") => return Err(fault(&mut xml)?),
-                _ => {
-                    return Err(AnswerError::Other {
-                        found: format!("{} of {}", excerpt(local), namespace(uri)),
-                    });
-                }
-            }
-        }
+        let Entered {
+            around,
+            is_there: true,
+        } = enter(&mut xml, GET_WORKERS)?
+        else {
+            return Err(AnswerError::Other {
+                wanted: GET_WORKERS,
+                found: "an envelope without anything in it".into(),
+            });
+        };
         let version = xml
             .tree()
             .root()
@@ -195,13 +270,7 @@ impl<R: BufRead> Answer<R> {
             return Ok(());
         }
         self.place = Place::End;
-        // What else is in the envelope, and then its end.
-        for _ in 0..=self.around {
-            while self.xml.open()? {
-                self.xml.finish()?;
-            }
-        }
-        Ok(())
+        finish(&mut self.xml, self.around)
     }
 }
 
@@ -211,7 +280,8 @@ fn fault<R: BufRead>(xml: &mut Reader<R>) -> Result<AnswerError, XmlError> {
     Ok(match fault {
         Some(fault) => AnswerError::Fault(Box::new(fault)),
         None => AnswerError::Other {
-            found: "an empty fault".into(),
+            wanted: "fault",
+            found: "an empty one".into(),
         },
     })
 }

@@ -5,7 +5,7 @@
 //! braces (`WORDS`). The two generations differ because `Worker_Job_Data` came between an employment and its positions:
 //! the paths of v21.1 find nothing in later answers, nor the other way round.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -134,7 +134,7 @@ pub fn of_schema(schema: &Schema, generation: Generation) -> (Vec<Definition>, V
         known.map(|known| known.xpath.clone())
     };
     let (mut definitions, mut problems) = (Vec::new(), Vec::new());
-    for attribute in source_attributes(schema) {
+    for attribute in schema.source_attributes() {
         let own = xpath_of(attribute).filter(|own| xpath_in(other, &attribute.name).as_ref() != Some(own));
         match own.or_else(|| xpath_in(fitting, &attribute.name)) {
             Some(xpath) => definitions.push(Definition {
@@ -168,59 +168,14 @@ pub fn join(definitions: &mut Vec<Definition>, more: Vec<Definition>) -> Result<
     Ok(())
 }
 
-/// The attributes that a schema has a use for: those that a mapping or a filter reads, and those marked as required, by which
-/// people have Workday asked for what nothing reads (Microsoft's Workday integration reference, "flag" attributes).
-pub fn needed(schema: &Schema) -> HashSet<&str> {
-    let objects = schema
-        .synchronization_rules
-        .iter()
-        .flat_map(|rule| &rule.object_mappings);
-    let mut names: HashSet<&str> = HashSet::new();
-    for object in objects.filter(|object| object.enabled != Some(false)) {
-        for mapping in &object.attribute_mappings {
-            if let Some(Ok(expression)) = &mapping.expression {
-                names.extend(expression.attributes());
-            }
-        }
-        let filters = object.scope.iter().flat_map(|scope| {
-            let lists = [&scope.groups, &scope.input_filter_groups];
-            lists.into_iter().flatten()
-        });
-        names.extend(
-            filters
-                .flat_map(|group| &group.clauses)
-                .map(|clause| clause.source_operand_name.as_str()),
-        );
-    }
-    let required = source_attributes(schema)
-        .into_iter()
-        .filter(|attribute| attribute.required);
+/// The attributes that a schema has a use for: those that it reads, and those marked as required, by which people have
+/// Workday asked for what nothing reads (Microsoft's Workday integration reference, "flag" attributes).
+pub fn needed(schema: &Schema) -> BTreeSet<&str> {
+    let mut names = schema.attributes_read();
+    let required = schema.source_attributes().into_iter();
+    let required = required.filter(|attribute| attribute.required);
     names.extend(required.map(|attribute| attribute.name.as_str()));
     names
-}
-
-/// The attributes of the object that mappings read, without repetitions.
-fn source_attributes(schema: &Schema) -> Vec<&Attribute> {
-    let mut found: Vec<&Attribute> = Vec::new();
-    for rule in &schema.synchronization_rules {
-        let directories = schema
-            .directories
-            .iter()
-            .filter(|it| it.name == rule.source_directory_name);
-        for object in directories.flat_map(|directory| &directory.objects) {
-            let is_read = rule
-                .object_mappings
-                .iter()
-                .any(|mapping| mapping.source_object_name == object.name);
-            if is_read {
-                let fresh = object.attributes.iter();
-                found.extend(fresh.filter(|it| !it.name.is_empty()));
-            }
-        }
-    }
-    let mut seen = HashSet::new();
-    found.retain(|attribute| seen.insert(attribute.name.as_str()));
-    found
 }
 
 /// What `apiExpressions`, or else `metadata`, says that is an XPath.
@@ -501,8 +456,7 @@ mod tests {
             ] }] }],
         });
         let document = Document::read(schema).unwrap();
-        let mut names: Vec<&str> = needed(document.schema()).into_iter().collect();
-        names.sort_unstable();
+        let names: Vec<&str> = needed(document.schema()).into_iter().collect();
         assert_eq!(
             names,
             ["Company", "FirstName", "LastName", "StatusHireDate", "WID"]

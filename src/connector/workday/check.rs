@@ -8,14 +8,17 @@ use jiff::SignedDuration;
 
 use super::absence::Absence;
 use super::answer::{Answer, AnswerError};
-use super::client::{Answered, Body, Clock};
+use super::client::{Answered, Body, Client, Clock};
+use super::names::Names;
 use super::record::{Reader, pacific_day};
 use super::request::{AsOf, Page, Request, Selection};
 use super::source::Workday;
 use super::xml::Limits;
 use super::zone::Zone;
 use crate::connector::{Problem, Severity};
-use crate::error::Kind;
+use crate::error::{Error, Kind, Result};
+
+pub(super) const NOBODY: &str = "Workday shows no worker at all: give the integration user's security group the domain Worker Data: Workers, and activate pending security policy changes";
 
 /// Workers who are looked at, as far as one page has so many.
 const SAMPLE: u32 = 500;
@@ -25,16 +28,10 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn check(workday: &Workday) -> Vec<Problem> {
     let mut problems = of_schema(workday);
-    let clock = match workday.greet().await {
+    let clock = match greet(&workday.desk.client).await {
         Ok(clock) => clock,
         Err(error) => {
-            let advice = match error.kind {
-                Kind::Unavailable => {
-                    ": reach it from here with the same proxy and authorities, or try again later"
-                }
-                _ => "",
-            };
-            problems.push(wrong(format!("{error}{advice}")));
+            problems.push(unreachable(&error));
             return problems;
         }
     };
@@ -46,6 +43,33 @@ pub(super) async fn check(workday: &Workday) -> Vec<Problem> {
     problems
 }
 
+/// Whether Workday lets us in, and what time it is there.
+pub(super) async fn greet(client: &Client) -> Result<Clock> {
+    let request = Request {
+        selection: &Selection::Nobody,
+        as_of: None,
+        page: Page { number: 1, size: 1 },
+        flags: &["Include_Reference"],
+    };
+    let read = |body| {
+        let mut answer = Answer::open(body, &Names::default(), Limits::default())?;
+        while answer.worker()?.is_some() {}
+        Ok(())
+    };
+    let answered = client.ask(&request, read).await;
+    let Answered { clock, .. } = answered.map_err(|trouble| trouble.error)?;
+    Ok(clock)
+}
+
+/// Why nobody can be asked anything.
+pub(super) fn unreachable(error: &Error) -> Problem {
+    let advice = match error.kind {
+        Kind::Unavailable => ": reach it from here with the same proxy and authorities, or try again later",
+        _ => "",
+    };
+    wrong(format!("{error}{advice}"))
+}
+
 fn of_schema(workday: &Workday) -> Vec<Problem> {
     let attributes = &workday.desk.reader.attributes;
     let doubts = workday.warnings.iter().map(ToString::to_string);
@@ -55,7 +79,7 @@ fn of_schema(workday: &Workday) -> Vec<Problem> {
         .collect()
 }
 
-fn skew(clock: Clock) -> Option<Problem> {
+pub(super) fn skew(clock: Clock) -> Option<Problem> {
     let ahead = clock.ahead?;
     (ahead.abs() > SKEW).then(|| {
         let direction = if ahead.is_positive() { "behind" } else { "ahead of" };
@@ -153,9 +177,7 @@ impl Sample {
     fn problems(self, zone: &Zone) -> Vec<Problem> {
         let workers = self.workers;
         if workers == 0 {
-            return vec![wrong(
-                "Workday shows no worker at all: give the integration user's security group the domain Worker Data: Workers, and activate pending security policy changes".into(),
-            )];
+            return vec![wrong(NOBODY.into())];
         }
         let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, empty, absence) in self.empty {
@@ -198,14 +220,14 @@ fn advice(absence: Absence) -> String {
     format!("{absence}{question}")
 }
 
-fn wrong(message: String) -> Problem {
+pub(super) fn wrong(message: String) -> Problem {
     Problem {
         severity: Severity::Error,
         message,
     }
 }
 
-fn doubtful(message: String) -> Problem {
+pub(super) fn doubtful(message: String) -> Problem {
     Problem {
         severity: Severity::Warning,
         message,

@@ -15,10 +15,11 @@ use tokio::sync::mpsc;
 
 use super::answer::AnswerError;
 use super::config::{Config, SignIn};
-use super::request::Request;
+use super::envelope::{Message, envelope};
 use super::soap::FaultClass;
 use super::xml::XmlError;
-use crate::connector::http::{self, Tokens};
+use crate::connector::http::{self, Failure, Tokens};
+use crate::connector::{MayStart, overtaken};
 use crate::error::{Error, Kind, Result};
 
 /// A question that met a busy or failing service is asked so often before the work goes back to the queue.
@@ -83,6 +84,8 @@ pub(super) struct Trouble {
     pub error: Error,
     /// It did not come in time: it may if less is asked for.
     pub is_slow: bool,
+    /// Nobody knows whether Workday did what it was told (B26).
+    pub may_be_done: bool,
 }
 
 impl From<Error> for Trouble {
@@ -90,6 +93,7 @@ impl From<Error> for Trouble {
         Trouble {
             error,
             is_slow: false,
+            may_be_done: false,
         }
     }
 }
@@ -127,14 +131,18 @@ impl Client {
 
     /// Asks until there is an answer that can be read to its end, as long as that may help. Asking changes nothing, so it
     /// can be done again.
-    pub async fn ask<T, F>(&self, request: &Request<'_>, read: F) -> std::result::Result<Answered<T>, Trouble>
+    pub async fn ask<T, F>(
+        &self,
+        question: &dyn Message,
+        read: F,
+    ) -> std::result::Result<Answered<T>, Trouble>
     where
         F: FnOnce(Body) -> std::result::Result<T, AnswerError> + Clone + Send + 'static,
         T: Send + 'static,
     {
         let (mut tries, mut slow) = (0, 0);
         loop {
-            let trouble = match self.exchange(request, read.clone()).await {
+            let trouble = match self.exchange(question, &|| true, read.clone()).await {
                 Ok(answered) => return Ok(answered),
                 Err(trouble) => trouble,
             };
@@ -143,17 +151,50 @@ impl Client {
             if trouble.error.kind != Kind::Unavailable || tries == ASKS || slow == SLOW_ASKS {
                 return Err(trouble);
             }
-            tracing::debug!("Workday is asked again: {}", trouble.error);
-            match trouble.error.retry_after {
-                Some(wait) => self.pause(wait),
-                None => tokio::time::sleep(backoff(tries)).await,
+            self.wait(&trouble.error, tries).await;
+        }
+    }
+
+    /// Tells Workday to do something. What it may have done is not told again; what it certainly did not do, being too busy
+    /// or out of reach, is, unless `may_start` says no.
+    pub async fn tell<T, F>(
+        &self,
+        message: &dyn Message,
+        may_start: &MayStart,
+        read: F,
+    ) -> std::result::Result<Answered<T>, Trouble>
+    where
+        F: FnOnce(Body) -> std::result::Result<T, AnswerError> + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        let mut tries = 0;
+        loop {
+            let trouble = match self.exchange(message, &**may_start, read.clone()).await {
+                Ok(answered) => return Ok(answered),
+                Err(trouble) => trouble,
+            };
+            tries += 1;
+            let is_passing = trouble.error.kind == Kind::Unavailable;
+            if trouble.may_be_done || !is_passing || tries == ASKS || !may_start() {
+                return Err(trouble);
             }
+            self.wait(&trouble.error, tries).await;
+        }
+    }
+
+    /// Before the next try: as long as Workday asked for, or longer each time.
+    async fn wait(&self, error: &Error, tries: u32) {
+        tracing::debug!("Workday is called again: {error}");
+        match error.retry_after {
+            Some(wait) => self.pause(wait),
+            None => tokio::time::sleep(backoff(tries)).await,
         }
     }
 
     async fn exchange<T, F>(
         &self,
-        request: &Request<'_>,
+        message: &dyn Message,
+        may_start: &(dyn Fn() -> bool + Send + Sync),
         read: F,
     ) -> std::result::Result<Answered<T>, Trouble>
     where
@@ -161,7 +202,10 @@ impl Client {
         T: Send + 'static,
     {
         self.turn().await?;
-        let response = self.send(request).await?;
+        if !may_start() {
+            return Err(overtaken().into());
+        }
+        let response = self.send(message).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         self.mind_limit(&headers);
         let failed = (!status.is_success()).then(|| self.refusal(status, &headers));
@@ -170,27 +214,30 @@ impl Client {
             .as_ref()
             .filter(|_| status != StatusCode::INTERNAL_SERVER_ERROR)
         {
-            return Err(self.keep(failed.shared()));
+            return Err(Trouble {
+                may_be_done: is_unclear(status),
+                ..self.keep(failed.shared())
+            });
         }
         match (self.read(response, read).await?, failed) {
             (Ok(value), None) => Ok(Answered {
                 value,
                 clock: clock(&headers),
             }),
-            (Ok(_), Some(failed)) => Err(failed.into()),
+            (Ok(_), Some(failed)) => Err(unclear(failed)),
             (Err(error), failed) => Err(self.trouble(error, failed, &headers)),
         }
     }
 
-    async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Trouble> {
+    async fn send(&self, message: &dyn Message) -> std::result::Result<Response, Trouble> {
         match &self.sign_in {
             Signature::Password(name, password) => {
-                let message = self.message(request, Some((name, password)))?;
+                let message = self.sealed(message, Some((name, password)))?;
                 self.post(message, None).await
             }
             Signature::Bearer(tokens) => {
                 let token = tokens.token(&self.http, None).await?;
-                let message = self.message(request, None)?;
+                let message = self.sealed(message, None)?;
                 let response = self.post(message.clone(), Some(&token)).await?;
                 if response.status() != StatusCode::UNAUTHORIZED {
                     return Ok(response);
@@ -201,9 +248,8 @@ impl Client {
         }
     }
 
-    fn message(&self, request: &Request<'_>, user: Option<(&str, &SecretString)>) -> Result<Vec<u8>> {
-        request
-            .envelope(&self.version, user)
+    fn sealed(&self, message: &dyn Message, user: Option<(&str, &SecretString)>) -> Result<Vec<u8>> {
+        envelope(message, &self.version, user)
             .map_err(|error| Error::internal("a message cannot be written").because(error))
     }
 
@@ -221,9 +267,14 @@ impl Client {
         if let Some(token) = token {
             request = request.bearer_auth(token.expose_secret());
         }
-        request.send().await.map_err(|error| Trouble {
-            is_slow: error.is_timeout() && !error.is_connect(),
-            error: http::failed(&self.url, error).into(),
+        request.send().await.map_err(|error| {
+            let is_slow = error.is_timeout() && !error.is_connect();
+            let failure = http::failed(&self.url, error);
+            Trouble {
+                is_slow,
+                may_be_done: matches!(failure, Failure::Lost(_)),
+                error: failure.into(),
+            }
         })
     }
 
@@ -265,7 +316,7 @@ impl Client {
             }
         };
         let (read, ()) = tokio::join!(reading, receiving);
-        read.map_err(|error| no_thread().because(error).into())
+        read.map_err(|error| unclear(no_thread().because(error)))
     }
 
     /// What an answer that could not be read means, which came with this status if `failed`.
@@ -274,9 +325,9 @@ impl Client {
             &error,
             AnswerError::Xml(XmlError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::TimedOut
         );
-        let refused_credentials = match &error {
-            AnswerError::Fault(fault) => fault.class() == FaultClass::Authentication,
-            _ => false,
+        let class = match &error {
+            AnswerError::Fault(fault) => Some(fault.class()),
+            _ => None,
         };
         let mut error = match (error, failed) {
             (AnswerError::Fault(fault), _) => Error::from(*fault),
@@ -290,10 +341,15 @@ impl Client {
             (error, None) => Error::from(error),
         };
         error.message += &ids(headers);
-        if refused_credentials {
+        if class == Some(FaultClass::Authentication) {
             self.state().refused = Some(error.shared());
         }
-        Trouble { error, is_slow }
+        Trouble {
+            error,
+            is_slow,
+            // A fault says that nothing was done, unless it does not know itself what went wrong.
+            may_be_done: class.is_none_or(|class| class == FaultClass::Processing),
+        }
     }
 
     fn refusal(&self, status: StatusCode, headers: &HeaderMap) -> Error {
@@ -365,6 +421,18 @@ impl Client {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether something may have been done although it was answered so: busy services and refusals do nothing.
+fn is_unclear(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+}
+
+fn unclear(error: Error) -> Trouble {
+    Trouble {
+        may_be_done: true,
+        ..error.into()
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::employment::{LeaveAt, Leaving};
 use super::response_group;
+use super::settings::Settings;
 use super::zone::Zone;
 use crate::connector::http::{self, Credentials, Grant};
 use crate::domain::expression::Expression;
@@ -26,7 +27,7 @@ const DEFAULT_SERVICE: &str = "Human_Resources";
 const LARGEST_PAGE: u32 = 999;
 
 /// More at once would only meet its limit of calls.
-const MOST_IN_FLIGHT: usize = 16;
+pub(super) const MOST_IN_FLIGHT: usize = 16;
 
 /// The table as written. Every string may also be `{ env = "…" }` or `{ file = "…" }`.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,7 +69,13 @@ pub struct File {
     /// Whether last days of the next 24 hours are asked for before Workday shows them by itself.
     #[serde(default = "yes")]
     pub termination_look_ahead: bool,
+    /// How contacts and user names are written home, where this system is a target.
+    #[serde(default)]
+    pub writeback: Settings,
 }
+
+/// The version that writes at least (see [`Settings`]).
+const FIRST_TO_WRITE: &str = "v31.2";
 
 fn a_hundred() -> u32 {
     100
@@ -99,6 +106,24 @@ pub struct Config {
     pub pages_in_flight: usize,
     pub flags: BTreeMap<String, bool>,
     pub termination_look_ahead: bool,
+    pub writeback: Settings,
+}
+
+impl Config {
+    /// The same, at the version that writes.
+    pub(super) fn for_writing(&self) -> Config {
+        let mut config = self.clone();
+        if numbers(&self.version) < numbers(FIRST_TO_WRITE) {
+            config.version = FIRST_TO_WRITE.to_string();
+            let service = self
+                .url
+                .path()
+                .rsplit_once('/')
+                .map_or("", |(service, _)| service);
+            config.url.set_path(&format!("{service}/{FIRST_TO_WRITE}"));
+        }
+        config
+    }
 }
 
 /// How the integration user shows who it is.
@@ -138,6 +163,7 @@ impl File {
             let message = format!("must be between 1 and {MOST_IN_FLIGHT}");
             return Err(Error::invalid(message).at("pages_in_flight"));
         }
+        self.writeback.check()?;
         Ok(Config {
             url,
             version,
@@ -151,6 +177,7 @@ impl File {
             pages_in_flight: self.pages_in_flight,
             flags: self.flags.clone(),
             termination_look_ahead: self.termination_look_ahead,
+            writeback: self.writeback.clone(),
         })
     }
 
@@ -278,12 +305,18 @@ fn endpoint(text: &str) -> Result<Endpoint> {
 
 /// `v40.0`.
 fn is_version(text: &str) -> bool {
-    let numbers = text
-        .strip_prefix(['v', 'V'])
-        .and_then(|numbers| numbers.split_once('.'));
+    numbers(text).is_some()
+}
+
+/// Those of a version: (40, 0).
+fn numbers(version: &str) -> Option<(u16, u16)> {
+    let (major, minor) = version.strip_prefix(['v', 'V'])?.split_once('.')?;
     let is_number =
         |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+    match is_number(major) && is_number(minor) {
+        true => Some((major.parse().ok()?, minor.parse().ok()?)),
+        false => None,
+    }
 }
 
 #[cfg(test)]
@@ -371,6 +404,24 @@ mod tests {
             assert!(WRITTEN.contains(from), "{from}");
             let error = of(&WRITTEN.replace(from, to)).unwrap_err();
             assert_eq!(error.target.as_deref(), Some(key), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn writes_are_of_a_version_that_can() {
+        for (url, path) in [
+            ("", "/Human_Resources/v31.2"),
+            ("/Human_Resources/v30.0", "/Human_Resources/v31.2"),
+            ("/Human_Resources/v31.2", "/Human_Resources/v31.2"),
+            ("/Human_Resources/v40.0", "/Human_Resources/v40.0"),
+        ] {
+            let written = WRITTEN.replace(
+                "contoso4\"\n        user",
+                &format!("contoso4{url}\"\n        user"),
+            );
+            let config = of(&written).unwrap().for_writing();
+            assert!(config.url.path().ends_with(path), "{}", config.url);
+            assert!(path.ends_with(&config.version));
         }
     }
 

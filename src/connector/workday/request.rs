@@ -1,22 +1,11 @@
-//! The messages that ask for workers: SOAP envelopes with a `Get_Workers_Request`, in the order of Workday's schema.
+//! The messages that ask for workers: a `Get_Workers_Request`, in the order of Workday's schema.
 
 use std::io;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use quick_xml::Writer;
-use quick_xml::events::BytesText;
-use secrecy::{ExposeSecret, SecretString};
 
-use super::answer::WORKDAY;
-use super::soap::ENVELOPE;
-
-const SECURITY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
-const PASSWORD_TEXT: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText";
-
-/// From this version on references have labels only if the header asks for them.
-const FIRST_WITHOUT_LABELS: u32 = 28;
+use super::envelope::{Message, Xml, id, inside, leaf, marked, moment, reference};
 
 /// Transactions that make a worker.
 const HIRES: &[&str] = &["Hire Employee", "Contract Contingent Worker"];
@@ -48,6 +37,8 @@ pub(super) enum Selection {
     Leaving(Window),
     /// These, by WID. Who does not exist is left out.
     Workers(Vec<String>),
+    /// These, by an identifier of another kind.
+    Known { by: &'static str, ids: Vec<String> },
 }
 
 /// Both ends may belong to it.
@@ -71,38 +62,12 @@ pub(super) struct Page {
     pub size: u32,
 }
 
-type Xml = Writer<Vec<u8>>;
-
-impl Request<'_> {
-    /// The message. `user` signs it, where no token does.
-    pub fn envelope(&self, version: &str, user: Option<(&str, &SecretString)>) -> io::Result<Vec<u8>> {
-        let mut xml = Writer::new(Vec::with_capacity(4096));
-        let envelope = xml
-            .create_element("soapenv:Envelope")
-            .with_attributes([("xmlns:soapenv", ENVELOPE), ("xmlns:wd", WORKDAY)]);
-        envelope.write_inner_content(|xml| {
-            inside(xml, "soapenv:Header", |xml| {
-                if let Some((name, password)) = user {
-                    signature(xml, name, password)?;
-                }
-                match needs_label_header(version) {
-                    true => inside(xml, "wd:Workday_Common_Header", |xml| {
-                        leaf(xml, "wd:Include_Reference_Descriptors_In_Response", "true")
-                    }),
-                    false => Ok(()),
-                }
-            })?;
-            inside(xml, "soapenv:Body", |xml| {
-                let request = xml
-                    .create_element("wd:Get_Workers_Request")
-                    .with_attribute(("wd:version", version));
-                request.write_inner_content(|xml| self.parts(xml)).map(drop)
-            })
-        })?;
-        Ok(xml.into_inner())
+impl Message for Request<'_> {
+    fn element(&self) -> &'static str {
+        "Get_Workers_Request"
     }
 
-    fn parts(&self, xml: &mut Xml) -> io::Result<()> {
+    fn write(&self, xml: &mut Xml) -> io::Result<()> {
         self.selection.write(xml)?;
         inside(xml, "wd:Response_Filter", |xml| {
             if let Some(AsOf { day, entry }) = self.as_of {
@@ -122,7 +87,8 @@ impl Request<'_> {
 impl Selection {
     fn write(&self, xml: &mut Xml) -> io::Result<()> {
         match self {
-            Selection::Workers(wids) => references(xml, wids),
+            Selection::Workers(wids) => references(xml, "WID", wids),
+            Selection::Known { by, ids } => references(xml, by, ids),
             Selection::Nobody => inside(xml, "wd:Request_Criteria", |xml| {
                 let past = Window {
                     from: Timestamp::UNIX_EPOCH,
@@ -167,64 +133,21 @@ fn log(xml: &mut Xml, window: Option<(&str, Window)>, types: &[&str]) -> io::Res
     })
 }
 
-fn references(xml: &mut Xml, wids: &[String]) -> io::Result<()> {
-    let references = xml
-        .create_element("wd:Request_References")
-        .with_attribute(("wd:Skip_Non_Existing_Instances", "true"));
-    let written = references.write_inner_content(|xml| {
-        wids.iter()
-            .try_for_each(|wid| inside(xml, "wd:Worker_Reference", |xml| id(xml, "WID", wid)))
-    });
-    written.map(drop)
-}
-
-fn signature(xml: &mut Xml, name: &str, password: &SecretString) -> io::Result<()> {
-    let security = xml
-        .create_element("wsse:Security")
-        .with_attributes([("soapenv:mustUnderstand", "1"), ("xmlns:wsse", SECURITY)]);
-    let written = security.write_inner_content(|xml| {
-        inside(xml, "wsse:UsernameToken", |xml| {
-            leaf(xml, "wsse:Username", name)?;
-            let secret = xml
-                .create_element("wsse:Password")
-                .with_attribute(("Type", PASSWORD_TEXT));
-            let secret = secret.write_text_content(BytesText::new(password.expose_secret()));
-            secret.map(drop)
-        })
-    });
-    written.map(drop)
-}
-
-fn id(xml: &mut Xml, kind: &str, value: &str) -> io::Result<()> {
-    let id = xml.create_element("wd:ID").with_attribute(("wd:type", kind));
-    id.write_text_content(BytesText::new(value)).map(drop)
-}
-
-fn leaf(xml: &mut Xml, name: &str, text: &str) -> io::Result<()> {
-    xml.create_element(name)
-        .write_text_content(BytesText::new(text))
-        .map(drop)
-}
-
-fn inside(xml: &mut Xml, name: &str, content: impl FnOnce(&mut Xml) -> io::Result<()>) -> io::Result<()> {
-    xml.create_element(name).write_inner_content(content).map(drop)
-}
-
-/// `2026-01-19T02:29:16.009Z`.
-fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-fn needs_label_header(version: &str) -> bool {
-    let major = version.trim_start_matches('v').split('.').next();
-    let major = major.and_then(|major| major.parse::<u32>().ok());
-    major.is_some_and(|major| major >= FIRST_WITHOUT_LABELS)
+fn references(xml: &mut Xml, kind: &str, ids: &[String]) -> io::Result<()> {
+    let skips = ("wd:Skip_Non_Existing_Instances", "true");
+    marked(xml, "wd:Request_References", skips, |xml| {
+        ids.iter()
+            .try_for_each(|one| reference(xml, "wd:Worker_Reference", kind, one))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::WORKDAY;
+    use super::super::envelope::envelope;
     use super::*;
     use roxmltree::{Document, Node};
+    use secrecy::SecretString;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -243,7 +166,7 @@ mod tests {
     }
 
     fn written(selection: &Selection, version: &str) -> String {
-        String::from_utf8(request(selection).envelope(version, None).unwrap()).unwrap()
+        String::from_utf8(envelope(&request(selection), version, None).unwrap()).unwrap()
     }
 
     /// Elements by their local names and texts: `a(b=1,c)`; attributes where they matter.
@@ -331,7 +254,7 @@ mod tests {
         let selection = Selection::EverHired;
         let password = SecretString::from("a<b>&\"'ü]]>");
         let user = Some(("ISU <Muster>@contoso", &password));
-        let bytes = request(&selection).envelope("v40.0", user).unwrap();
+        let bytes = envelope(&request(&selection), "v40.0", user).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let document = Document::parse(&text).unwrap();
         let told = |name: &str| {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::refusals;
 use super::tree::{Node, Tree};
 use super::xml::excerpt;
 use crate::error::{Error, Kind};
@@ -150,14 +151,21 @@ impl Fault {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
+        if let Some(refusal) = refusals::of(&fault) {
+            let message = format!("Workday refused: {fault}: {}", refusal.advice);
+            return Error::new(refusal.kind, message).code(refusal.code);
+        }
         let kind = match fault.class() {
             FaultClass::Authentication => Kind::Unauthenticated,
             FaultClass::NotAuthorized => Kind::Forbidden,
-            FaultClass::WrongService | FaultClass::Invalid => Kind::Invalid,
+            FaultClass::WrongService | FaultClass::Invalid | FaultClass::Pending => Kind::Invalid,
             FaultClass::UnknownId => Kind::NotFound,
-            FaultClass::Pending => Kind::Conflict,
             FaultClass::Processing => Kind::Unavailable,
         };
-        Error::new(kind, format!("Workday refused: {fault}"))
+        let error = Error::new(kind, format!("Workday refused: {fault}"));
+        match fault.class() {
+            FaultClass::NotAuthorized => error.code("InsufficientRights"),
+            _ => error,
+        }
     }
 }

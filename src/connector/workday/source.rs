@@ -9,24 +9,23 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::channel::mpsc;
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::stream::BoxStream;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use sha2::{Digest, Sha256};
 
 use super::ahead::{self, Ahead};
 use super::attributes::{self, Attributes, Definition, Generation, documented};
-use super::client::{Answered, Client, Clock, Trouble};
+use super::check;
+use super::client::Client;
 use super::config::Config;
 use super::employment::{self, Leaving, Zones};
 use super::pull::{Desk, Query, Sheet, key};
 use super::record::{Reader, Record, pacific_day};
-use super::request::{AsOf, Page as PageNumber, Request, Selection, Window};
+use super::request::{AsOf, Selection, Window};
 use super::response_group;
 use super::zone::{self, Zone};
-use super::{answer::Answer, check, names::Names, xml::Limits};
+use crate::connector::pages::{Teller, told};
 use crate::connector::{Cursor, End, Page, Problem, Source, SourceCapability, Watermark};
 use crate::domain::expression::Expression;
 use crate::domain::finding::{Finding, Weight};
@@ -111,24 +110,6 @@ impl Workday {
         })
     }
 
-    /// Whether Workday lets us in, and what time it is there.
-    pub(super) async fn greet(&self) -> Result<Clock> {
-        let request = Request {
-            selection: &Selection::Nobody,
-            as_of: None,
-            page: PageNumber { number: 1, size: 1 },
-            flags: &["Include_Reference"],
-        };
-        let read = |body| {
-            let mut answer = Answer::open(body, &Names::default(), Limits::default())?;
-            while answer.worker()?.is_some() {}
-            Ok(())
-        };
-        let answered = self.desk.client.ask(&request, read).await;
-        let Answered { clock, .. } = answered.map_err(|trouble: Trouble| trouble.error)?;
-        Ok(clock)
-    }
-
     /// What one record says, with what follows from its dates.
     fn statement(&self, mut record: Record, as_of: AsOf) -> Statement {
         if let Some(key) = &self.person_key {
@@ -153,8 +134,8 @@ impl Workday {
         }
     }
 
-    async fn tell(&self, from: Cursor, pages: mpsc::Sender<Page>) -> Result<()> {
-        let clock = self.greet().await?;
+    async fn tell(&self, from: Cursor, pages: Teller) -> Result<()> {
+        let clock = check::greet(&self.desk.client).await?;
         let as_of = AsOf {
             day: pacific_day(clock.now),
             entry: clock.now,
@@ -244,11 +225,7 @@ impl Source for Workday {
     }
 
     fn read(&self, from: Cursor) -> BoxStream<'_, Result<Page>> {
-        let (tell, told) = mpsc::channel(0);
-        let failure = self.tell(from, tell).into_stream();
-        // Whoever tells is woken only while somebody listens.
-        let failure = failure.filter_map(async |outcome| outcome.err().map(Err));
-        stream::select(told.map(Ok), failure).boxed()
+        told(move |pages| self.tell(from, pages))
     }
 
     async fn forgive(&self) {
@@ -273,7 +250,7 @@ fn without_look_ahead(mut error: Error) -> Error {
 struct Reading<'w> {
     workday: &'w Workday,
     as_of: AsOf,
-    pages: mpsc::Sender<Page>,
+    pages: Teller,
     /// Who leaves within a day, by WID, as they will be.
     leaving: HashMap<String, Record>,
     /// Who was handed over.
@@ -382,12 +359,12 @@ impl Reading<'_> {
             }
             statements.push(self.workday.statement(record, self.as_of));
         }
-        self.send(Page {
+        let page = Page {
             statements,
             nameless,
             end: None,
-        })
-        .await
+        };
+        self.pages.tell(page).await
     }
 
     async fn bring_hires_forward(&mut self, records: &mut [Record]) -> Result<()> {
@@ -493,18 +470,6 @@ impl Reading<'_> {
             }),
             false => End::Doubtful(std::mem::take(&mut self.doubts)),
         };
-        self.send(Page {
-            end: Some(end),
-            ..Page::default()
-        })
-        .await
-    }
-
-    async fn send(&mut self, page: Page) -> Result<()> {
-        // Nobody listens any more: then this is never asked to go on.
-        self.pages
-            .send(page)
-            .await
-            .map_err(|_| Error::internal("nobody listens to this read any more"))
+        self.pages.end(end).await
     }
 }

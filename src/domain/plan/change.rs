@@ -102,6 +102,21 @@ pub struct Receipt {
     /// The effects that happened, in order.
     pub done: Vec<Effect>,
     pub at: Timestamp,
+    /// Where the target made an event of its own of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<HrEvent>,
+}
+
+/// A business process of HR's that a write began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HrEvent {
+    /// HR's own name for it, by which people find it there.
+    pub id: String,
+    /// It was begun and may wait for somebody's approval: what the receipt calls done holds only when that is given, and
+    /// until then the account shows the values before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
 }
 
 impl Receipt {
@@ -110,6 +125,7 @@ impl Receipt {
         self.done.extend(later.done);
         self.address = later.address;
         self.at = later.at;
+        self.event = later.event.or(self.event);
         self
     }
 

@@ -13,7 +13,7 @@ use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
-use crate::domain::link::Situation;
+use crate::domain::link::{Situation, UNAPPROVED};
 use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
 use crate::domain::policy::{Policy, UserNames};
 use crate::domain::value::Value;
@@ -21,6 +21,9 @@ use crate::domain::worker::Worker;
 
 /// When names are asked for again that nobody could be asked for.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// When HR is asked again what became of a change that waits for somebody's approval.
+const APPROVED_BY_THEN: SignedDuration = SignedDuration::from_hours(6);
 
 /// After which an old password is not to be used again.
 const LONG_DISABLED: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -440,14 +443,16 @@ impl<'a> Draft<'a> {
         };
         let begins = first_day
             .and_then(|day| day.to_zoned(TimeZone::UTC).ok())
-            .map(|begin| begin.timestamp());
-        if let (Some(day), Some(begins), false) = (first_day, begins, before_hire)
-            && begins > self.moment.now
-        {
-            self.revisit_by(begins);
+            .map(|begin| begin.timestamp())
+            .filter(|begins| *begins > self.moment.now);
+        if !before_hire && (begins.is_some() || account.enabled == Some(false)) {
+            begins
+                .or(self.moment.next_hour())
+                .into_iter()
+                .for_each(|at| self.revisit_by(at));
             self.finding(note(
                 "NotBeforeHire",
-                format!("the first day is {day}: the user name is written then"),
+                "the first day has not begun: the user name is written then".into(),
             ));
             return false;
         }
@@ -480,6 +485,21 @@ impl<'a> Draft<'a> {
     }
 
     fn set(&mut self, mapping: &Mapping, held: &[String], after: Vec<String>) {
+        let waiting = self.facts.link.as_ref().and_then(|link| link.waiting.as_ref());
+        let waiting = waiting.filter(|waiting| waiting.holds(&mapping.target, &after, self.moment.now));
+        if let Some(waiting) = waiting {
+            let message = format!(
+                "HR has it since {}, and somebody has to approve the event {} there",
+                waiting.since, waiting.event
+            );
+            self.finding(Finding::new(Weight::Warning, UNAPPROVED, message).on(mapping.target.clone()));
+            self.moment
+                .now
+                .checked_add(APPROVED_BY_THEN)
+                .into_iter()
+                .for_each(|at| self.revisit_by(at));
+            return;
+        }
         self.effects.push(Effect::Set {
             attribute: mapping.target.clone(),
             before: held.to_vec(),

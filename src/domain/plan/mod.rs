@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, TimestampRound, Unit};
 use uuid::Uuid;
 
-pub use change::{Change, ChangeId, Effect, Receipt, Recipe};
+pub use change::{Change, ChangeId, Effect, HrEvent, Receipt, Recipe};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
@@ -195,6 +195,12 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
         draft.skip("the source does not show this worker any more, and there is no account");
     } else if scope.is_err() {
         draft.skip("the worker is not in the scope of this job");
+    } else if draft.policy.model.record.is_some() {
+        draft.finding(Finding::new(
+            Weight::Failure,
+            "WorkerNotFound",
+            "HR shows nobody with this worker ID: correct it in the directory, or let the integration user see the worker",
+        ));
     } else if !draft.policy.schema.flow_types.add {
         draft.skip("this job may not create accounts: Add is not among its flowTypes");
     } else {

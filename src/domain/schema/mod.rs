@@ -7,6 +7,7 @@
 mod check;
 mod compile;
 mod document;
+mod reads;
 pub mod revision;
 mod shape;
 mod template;

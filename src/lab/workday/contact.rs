@@ -87,22 +87,8 @@ fn is_busy(worker: &Worker, day: Date, now: Timestamp) -> bool {
 }
 
 /// Whose contacts they are.
-fn subject<'d>(data: Node<'d, 'd>, tenant: &Tenant) -> Result<usize, Fault> {
-    let person = child(data, "Person_Reference");
-    let universal = child(data, "Universal_ID_Reference");
-    let mut found = Vec::new();
-    for reference in [person, universal].into_iter().flatten() {
-        for (kind, id) in soap::ids(reference) {
-            let worker = match kind {
-                "WID" => Wid::parse(&id).and_then(|wid| tenant.by_wid(wid)),
-                "Employee_ID" => tenant.by_id(Kind::Employee, &id),
-                "Contingent_Worker_ID" => tenant.by_id(Kind::Contingent, &id),
-                "Universal_Identifier_ID" => tenant.find_person(&id),
-                _ => None,
-            };
-            found.push(worker.ok_or_else(|| soap::invalid_id(reference, kind, &id))?);
-        }
-    }
+fn subject(data: Node<'_, '_>, tenant: &Tenant) -> Result<usize, Fault> {
+    let found = subjects(data, tenant)?;
     let Some(first) = found.first().copied() else {
         return Err(soap::refused(data, NOBODY));
     };
@@ -114,6 +100,26 @@ fn subject<'d>(data: Node<'d, 'd>, tenant: &Tenant) -> Result<usize, Fault> {
             "Person Reference and Universal ID Reference must be the same person.",
         )),
     }
+}
+
+/// Everybody whom references name, in their order.
+fn subjects(data: Node<'_, '_>, tenant: &Tenant) -> Result<Vec<usize>, Fault> {
+    let is_reference =
+        |node: &Node| ["Person_Reference", "Universal_ID_Reference"].contains(&node.tag_name().name());
+    let mut found = Vec::new();
+    for reference in soap::elements(data).filter(is_reference) {
+        for (kind, id) in soap::ids(reference) {
+            let worker = match kind {
+                "WID" => Wid::parse(&id).and_then(|wid| tenant.by_wid(wid)),
+                "Employee_ID" => tenant.by_id(Kind::Employee, &id),
+                "Contingent_Worker_ID" => tenant.by_id(Kind::Contingent, &id),
+                "Universal_Identifier_ID" => tenant.find_person(&id),
+                _ => None,
+            };
+            found.push(worker.ok_or_else(|| soap::invalid_id(reference, kind, &id))?);
+        }
+    }
+    Ok(found)
 }
 
 fn facts<'d>(

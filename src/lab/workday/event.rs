@@ -238,6 +238,13 @@ pub struct Usage {
     pub used_for: Box<[Text]>,
 }
 
+impl Usage {
+    /// Only one is primary at work, and one at home.
+    pub fn displaced_by(&self, newer: &Usage) -> bool {
+        self.primary && newer.primary && self.work == newer.work
+    }
+}
+
 /// Another job beside the primary one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {

@@ -273,12 +273,22 @@ impl<'w> View<'w> {
             Fact::Badge(badge) => self.badge = badge.as_deref(),
             Fact::Phone(phone) => match self.phones.iter_mut().find(|known| known.number == phone.number) {
                 Some(known) => *known = phone,
-                None => self.phones.push(phone),
+                None => {
+                    // A new primary one takes the place of the one before.
+                    self.phones
+                        .retain(|known| !known.usage.displaced_by(&phone.usage));
+                    self.phones.push(phone);
+                }
             },
             Fact::PhoneGone(number) => self.phones.retain(|known| known.number != *number),
             Fact::Email(email) => match self.emails.iter_mut().find(|known| known.number == email.number) {
                 Some(known) => *known = email,
-                None => self.emails.push(email),
+                None => {
+                    // A new primary one takes the place of the one before.
+                    self.emails
+                        .retain(|known| !known.usage.displaced_by(&email.usage));
+                    self.emails.push(email);
+                }
             },
             Fact::EmailGone(number) => self.emails.retain(|known| known.number != *number),
             Fact::Job(job) => {

@@ -284,6 +284,44 @@ async fn what_was_read_can_be_sent_back_and_updates_in_place() {
 }
 
 #[tokio::test]
+async fn contacts_of_many_are_read_in_pages() {
+    let tenant = Tenant::staffed().await;
+    let emails = list("Email", "", &[email("ada@example.test", true)]);
+    assert_eq!(tenant.change(&emails).await, "");
+    let ask = async |people: &[String], filter: &str| {
+        let message = format!(
+            "<wd:Get_Change_Work_Contact_Information_Request><wd:Request_References>{}</wd:Request_References>{filter}\
+             </wd:Get_Change_Work_Contact_Information_Request>",
+            people.concat()
+        );
+        let (status, text) = tenant.send(&message).await;
+        assert_eq!(status, 200, "{text}");
+        let count = text.matches("<wd:Change_Work_Contact_Information>").count();
+        (count, text)
+    };
+    let three = [
+        person("Employee_ID", "2"),
+        person("Contingent_Worker_ID", "C-3"),
+        person("Employee_ID", "1"),
+    ];
+    let (count, text) = ask(&three, "").await;
+    assert_eq!(count, 3);
+    assert!(
+        text.contains("<wd:Total_Results>3<") && text.contains("ada@example.test"),
+        "{text}"
+    );
+    let page = "<wd:Response_Filter><wd:Page>2</wd:Page><wd:Count>2</wd:Count></wd:Response_Filter>";
+    let (count, text) = ask(&three, page).await;
+    assert_eq!(count, 1);
+    assert!(
+        text.contains("<wd:Total_Pages>2<") && text.contains("ada@example.test"),
+        "{text}"
+    );
+    let crowd = vec![person("Employee_ID", "2"); 130];
+    assert_eq!(ask(&crowd, "").await.0, 100, "as many as a page has usually");
+}
+
+#[tokio::test]
 async fn replacing_all_leaves_the_primary_one() {
     let tenant = Tenant::staffed().await;
     let phones = [

@@ -56,7 +56,6 @@ async fn every_request_is_valid_against_the_schemas_of_three_versions() {
         .unwrap();
         read(&*source, Cursor::Workers(vec![leaver])).await.unwrap();
         source.check().await;
-        let folder = tempfile::tempdir().unwrap();
         let requests = tenant.requests().await;
         assert!(requests.len() > 10);
         for part in [
@@ -69,21 +68,100 @@ async fn every_request_is_valid_against_the_schemas_of_three_versions() {
         ] {
             assert!(requests.iter().any(|request| request.contains(part)), "{part}");
         }
-        let mut judge =
-            Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/venv/bin/python"));
-        judge.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/workday_schema.py"));
-        judge.arg(description);
-        for (number, request) in requests.iter().enumerate() {
-            let file = folder.path().join(format!("{number}.xml"));
-            std::fs::write(&file, request).unwrap();
-            judge.arg(file);
-        }
-        let judged = judge
-            .output()
-            .expect("no Python for the judges: run tests/install");
-        let said = String::from_utf8_lossy(&judged.stdout) + String::from_utf8_lossy(&judged.stderr);
-        assert!(said.ends_with("all is well\n"), "{version}: {said}");
+        assert_valid(version, &description, &requests);
     }
+}
+
+/// The operations that write, and the versions whose descriptions have them.
+const WRITES: [(&str, &[&str]); 3] = [
+    ("Change_Work_Contact_Information_Request", &["v30.0", "v31.2"]),
+    ("Get_Change_Work_Contact_Information_Request", &["v30.0", "v31.2"]),
+    ("Workday_Account_for_Worker_Update", &["v26.1", "v30.0", "v31.2"]),
+];
+
+/// What is written home, in all the forms that it has.
+#[tokio::test]
+async fn every_write_is_valid_against_the_schemas_that_have_it() {
+    let mut tenant = writing::staffed();
+    tenant.version = "v31.2";
+    let world = writing::World::with(tenant, "").await;
+    let phone = writing::phone;
+    let first = [
+        vec![("EmailAddress", "a&b@example.test"), ("UserID", "<ada>")],
+        phone("Landline", "+1 206 555 0143 x4321", "true"),
+        phone("Mobile", "+49 89 123456", "false"),
+    ]
+    .concat();
+    world.done("1", &first).await;
+    let second = [
+        vec![("EmailAddress", "ada@example.test")],
+        phone("Landline", "+44 20 7946 0958", "true"),
+    ]
+    .concat();
+    world.done("1", &second).await;
+    world.done("C-3", &[("UserID", "tom")]).await;
+    let requests = world.tenant.requests().await;
+    for (element, versions) in WRITES {
+        let written: Vec<String> = requests
+            .iter()
+            .filter(|request| request.contains(&format!("<wd:{element} ")))
+            .cloned()
+            .collect();
+        assert!(written.len() >= 2, "{element}");
+        for (version, file) in DESCRIPTIONS {
+            if !versions.contains(&version) {
+                continue;
+            }
+            match description(file) {
+                Some(description) => assert_valid(version, &description, &written),
+                None => eprintln!("skipped: there is no description of {version}; set MUSTER_SHARED"),
+            }
+        }
+    }
+    let (_, file) = DESCRIPTIONS[2];
+    let Some(description) = description(file) else {
+        return;
+    };
+    // A client that knows nothing but the description reads what was written.
+    let lab = &world.tenant.lab;
+    let tenant = json!({"url": lab.url, "user": lab.user, "password": lab.password}).to_string();
+    let expected = json!({"worker": "1", "email": "ada@example.test", "user": "<ada>", "phones": ["2079460958", "89123456"]});
+    let mut judge = peer("workday_zeep.py");
+    judge
+        .arg(description)
+        .args(["v31.2", &tenant, &expected.to_string()]);
+    let said = tokio::task::spawn_blocking(move || said(&mut judge))
+        .await
+        .unwrap();
+    assert!(said.ends_with("all is well\n"), "{said}");
+}
+
+/// A script of `tests/peers`.
+fn peer(script: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut judge = Command::new(root.join("target/peers/venv/bin/python"));
+    judge.arg(root.join("tests/peers").join(script));
+    judge
+}
+
+fn said(judge: &mut Command) -> String {
+    let judged = judge
+        .output()
+        .unwrap_or_else(|error| panic!("no Python for the judges, run tests/install: {error}"));
+    String::from_utf8_lossy(&judged.stdout).into_owned() + &String::from_utf8_lossy(&judged.stderr)
+}
+
+fn assert_valid(version: &str, description: &Path, requests: &[String]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut judge = peer("workday_schema.py");
+    judge.arg(description);
+    for (number, request) in requests.iter().enumerate() {
+        let file = folder.path().join(format!("{number}.xml"));
+        std::fs::write(&file, request).unwrap();
+        judge.arg(file);
+    }
+    let said = said(&mut judge);
+    assert!(said.ends_with("all is well\n"), "{version}: {said}");
 }
 
 #[tokio::test]

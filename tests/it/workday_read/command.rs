@@ -209,7 +209,7 @@ fn any_other_file_is_called_what_it_is() {
             &page(Shape::V40, true)[..9000],
             "it ends in the middle, at byte 9000",
         ),
-        ("<a/>", "this is no answer to Get_Workers, but a of no namespace"),
+        ("<a/>", "this is no Get_Workers_Response, but a of no namespace"),
         (
             "<S:Envelope xmlns:S='http://schemas.xmlsoap.org/soap/envelope/'><S:Body><S:Fault><faultcode>S:Client.authenticationError</faultcode><faultstring>invalid username or password</faultstring></S:Fault></S:Body></S:Envelope>",
             "Workday refused: S:Client.authenticationError: invalid username or password: check the user name",

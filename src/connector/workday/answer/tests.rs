@@ -369,7 +369,7 @@ fn faults_are_told_apart() {
             "Server.processingError",
             "There are other pending or completed actions for the person",
             FaultClass::Pending,
-            Kind::Conflict,
+            Kind::Invalid,
         ),
         (
             "Client.validationError",
@@ -420,4 +420,50 @@ fn a_fault_says_what_is_wrong_where() {
         "<SOAP:Fault xmlns:SOAP='http://schemas.xmlsoap.org/soap/envelope/'><faultcode>SOAP:Client.validationError</faultcode></SOAP:Fault>",
         "SOAP:Client.validationError",
     );
+}
+
+fn told(body: &str) -> Result<Option<String>, AnswerError> {
+    let read = |tree: &Tree, root| tree.string(root).to_string();
+    super::whole(body.as_bytes(), "Told", read)
+}
+
+#[test]
+fn another_answer_is_read_to_its_end() {
+    let soap = |body: &str| {
+        format!(
+            "<e:Envelope xmlns:e=\"{ENVELOPE}\" xmlns:wd=\"{WORKDAY}\"><e:Header/><e:Body>{body}</e:Body></e:Envelope>"
+        )
+    };
+    let whole = soap("<wd:Told><wd:A>yes</wd:A></wd:Told>");
+    assert_eq!(told(&whole).unwrap().as_deref(), Some("yes"));
+    assert_eq!(told(&soap("")).unwrap(), None, "all is well");
+    for cut in [whole.len() - 1, whole.len() - 15, whole.find("yes").unwrap()] {
+        let error = told(&whole[..cut]).unwrap_err();
+        assert!(
+            matches!(error, AnswerError::Xml(XmlError::Truncated { .. })),
+            "{cut}: {error}"
+        );
+    }
+    let empty = soap("");
+    assert!(told(&empty[..empty.len() - 3]).is_err());
+    for (body, says) in [
+        (
+            soap("<wd:Other/>"),
+            "this is no Told, but Other of Workday's namespace",
+        ),
+        ("<html><body/></html>".into(), "HTML"),
+        (
+            format!("<e:Envelope xmlns:e=\"{ENVELOPE}\"/>"),
+            "an envelope without a body",
+        ),
+        (
+            soap(
+                "<e:Fault><faultcode>S:Client.validationError</faultcode><faultstring>No.</faultstring></e:Fault>",
+            ),
+            "Workday refused: S:Client.validationError: No.",
+        ),
+    ] {
+        let error = told(&body).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
 }

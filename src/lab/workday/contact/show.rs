@@ -1,11 +1,12 @@
 //! What contacts are there, in a form that can be sent back.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use roxmltree::Node;
 
 use super::item::Contact;
-use super::{NOBODY, subject};
-use crate::lab::workday::answer::{begin, contact_reference, usage};
+use super::{NOBODY, subjects};
+use crate::lab::workday::answer::{Page, begin, contact_reference, usage};
 use crate::lab::workday::event::{Email, Phone};
 use crate::lab::workday::fault::Fault;
 use crate::lab::workday::pacific;
@@ -15,7 +16,11 @@ use crate::lab::workday::soap::{self, child};
 use crate::lab::workday::tenant::Tenant;
 use crate::lab::workday::version::Version;
 use crate::lab::workday::wid::Wid;
+use crate::lab::workday::worker::Worker;
 use crate::lab::workday::xml::Xml;
+
+/// People on a page where nobody says otherwise.
+const USUAL: usize = 100;
 
 /// `Get_Change_Work_Contact_Information`.
 pub fn get(
@@ -29,12 +34,39 @@ pub fn get(
         return Err(Fault::unauthorized());
     }
     let references = child(request, "Request_References").ok_or_else(|| soap::refused(request, NOBODY))?;
-    let worker = &tenant.workers[subject(references, tenant)?];
-    let day = pacific::day(now);
-    let kind = worker.kind.id_type();
+    let people = subjects(references, tenant)?;
+    if people.is_empty() {
+        return Err(soap::refused(references, NOBODY));
+    }
+    let filter = child(request, "Response_Filter");
+    let number = |name, usual| match filter.and_then(|filter| child(filter, name)) {
+        None => Ok(usual),
+        Some(node) => match usize::try_from(soap::number(node)?) {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(soap::refused(node, format!("{name} must be a positive number."))),
+        },
+    };
+    let (page, count) = (number("Page", 1)?, number("Count", USUAL)?);
+    let shown = Page::workers(&people, page, count);
     let mut xml = Xml::message(version.labels_references());
     begin(&mut xml, "Get_Change_Work_Contact_Information_Response", version);
+    xml.open("Response_Results");
+    xml.leaf("Total_Results", people.len());
+    xml.leaf("Total_Pages", people.len().div_ceil(count));
+    xml.leaf("Page_Results", shown.len());
+    xml.leaf("Page", page);
+    xml.close("Response_Results");
     xml.open("Response_Data");
+    for worker in shown {
+        write_person(&mut xml, &tenant.workers[worker], pacific::day(now), now, version);
+    }
+    xml.close("Response_Data");
+    xml.close("Get_Change_Work_Contact_Information_Response");
+    Ok(xml.finish_message())
+}
+
+fn write_person(xml: &mut Xml, worker: &Worker, day: Date, now: Timestamp, version: Version) {
+    let kind = worker.kind.id_type();
     xml.open("Change_Work_Contact_Information");
     xml.reference("Person_Reference", &worker.id, worker.wid, &[(kind, &worker.id)]);
     xml.open("Change_Work_Contact_Information_Data");
@@ -43,21 +75,15 @@ pub fn get(
     xml.open("Person_Contact_Information_Data");
     if let Some(view) = worker.view(day, now) {
         write_phones(
-            &mut xml,
+            xml,
             view.phones.iter().copied().filter(|phone| phone.usage.work),
             version,
         );
-        write_emails(
-            &mut xml,
-            view.emails.iter().copied().filter(|email| email.usage.work),
-        );
+        write_emails(xml, view.emails.iter().copied().filter(|email| email.usage.work));
     }
     xml.close("Person_Contact_Information_Data");
     xml.close("Change_Work_Contact_Information_Data");
     xml.close("Change_Work_Contact_Information");
-    xml.close("Response_Data");
-    xml.close("Get_Change_Work_Contact_Information_Response");
-    Ok(xml.finish_message())
 }
 
 fn write_phones<'p>(xml: &mut Xml, phones: impl Iterator<Item = &'p Phone>, version: Version) {
