@@ -33,6 +33,14 @@ right!(
     Upload: "SynchronizationData-User.Upload", "SynchronizationData-User.Upload.OwnedBy"
 );
 right!(
+    /// To send callbacks.
+    CallBack: "Writeback.Upload"
+);
+right!(
+    /// To read what became of callbacks.
+    ReadCallbacks: "Writeback.Upload", "Synchronization.Read.All", "Synchronization.ReadWrite.All"
+);
+right!(
     /// To read what happened.
     ReadLogs: "ProvisioningLog.Read.All", "AuditLog.Read.All"
 );

@@ -4,12 +4,14 @@
 //! changing a base URL, a client id and a secret.
 
 mod auth;
+mod body;
 mod graph;
 mod health;
 mod oauth;
 mod odata;
 mod problem;
 mod signing;
+mod writeback;
 
 use std::sync::Arc;
 
@@ -82,14 +84,19 @@ impl Gateway {
 /// Everything there is to call, for the server and for the description alike.
 fn routes(config: &mut ServiceConfig) {
     config
-        .service(utoipa_actix_web::scope("/v1.0").configure(graph::routes))
-        .service(utoipa_actix_web::scope("/beta").configure(graph::routes))
+        .service(utoipa_actix_web::scope("/v1.0").configure(versioned))
+        .service(utoipa_actix_web::scope("/beta").configure(versioned))
         .service(health::live)
         .service(health::ready)
         .service(openapi_document)
         .service(oauth::token)
         .service(oauth::configuration)
         .service(oauth::keys);
+}
+
+fn versioned(config: &mut ServiceConfig) {
+    graph::routes(config);
+    writeback::routes(config);
 }
 
 #[derive(OpenApi)]

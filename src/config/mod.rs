@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::connector::{System, SystemFile};
+use crate::connector::{System, SystemFile, webhook};
 use crate::error::{Error, Result};
 use crate::written::{Written, bytes, duration};
 pub use app::App;
@@ -23,6 +23,8 @@ use app::AppFile;
 pub struct Config {
     pub server: Server,
     pub store: Store,
+    /// Who is told of what happens, where the config names anybody.
+    pub notify: Option<webhook::Config>,
     pub clients: Vec<Client>,
     pub systems: BTreeMap<String, System>,
     pub apps: Vec<App>,
@@ -80,6 +82,7 @@ struct File {
     #[serde(default)]
     server: ServerFile,
     store: Option<StoreFile>,
+    notify: Option<webhook::File>,
     #[serde(default, rename = "client")]
     clients: Vec<ClientFile>,
     #[serde(default, rename = "system")]
@@ -148,6 +151,7 @@ pub const ROLES: &[&str] = &[
     "Synchronization.ReadWrite.All",
     "SynchronizationData-User.Upload",
     "SynchronizationData-User.Upload.OwnedBy",
+    "Writeback.Upload",
 ];
 
 /// Bytes of upload bodies in flight together; beyond that a client is asked to wait.
@@ -204,6 +208,10 @@ impl Reader<'_> {
     fn config(&mut self, file: File) -> Option<Config> {
         let server = self.server(file.server);
         let store = self.store(file.store);
+        let notify = file
+            .notify
+            .map(|notify| notify.resolve(self.beside).map_err(about_its_key));
+        let notify = notify.and_then(|notify| self.note("notify", notify));
         let clients: Vec<_> = file
             .clients
             .into_iter()
@@ -212,10 +220,7 @@ impl Reader<'_> {
             .collect();
         let mut systems = BTreeMap::new();
         for (id, system) in file.systems {
-            let resolved = system.resolve(self.beside).map_err(|error| match &error.target {
-                Some(key) => Error::invalid(format!("{key} {}", error.message)),
-                None => error,
-            });
+            let resolved = system.resolve(self.beside).map_err(about_its_key);
             if let Some(system) = self.note(&format!("system.{id}"), resolved) {
                 systems.insert(id, system);
             }
@@ -245,6 +250,7 @@ impl Reader<'_> {
         Some(Config {
             server: server?,
             store: store?,
+            notify,
             clients,
             systems,
             apps,
@@ -400,6 +406,14 @@ impl Reader<'_> {
     }
 }
 
+/// The key first, as in every other problem.
+fn about_its_key(error: Error) -> Error {
+    match &error.target {
+        Some(key) => Error::invalid(format!("{key} {}", error.message)),
+        None => error,
+    }
+}
+
 /// A body larger than all that may be in flight together could never be taken in.
 fn within_flight(bytes: usize) -> Result<usize> {
     if bytes <= BODIES_IN_FLIGHT {
@@ -431,7 +445,7 @@ mod tests {
         for (text, apps) in [
             (WHOLE, 1),
             (include_str!("../../examples/entra.toml"), 1),
-            (include_str!("../../examples/workday.toml"), 2),
+            (include_str!("../../examples/workday.toml"), 3),
         ] {
             let config = Config::parse(text, Path::new("examples")).unwrap();
             assert_eq!(config.apps.len(), apps);
@@ -478,6 +492,27 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error() {
         assert!(Config::parse("[server]\nlisten_on = 1", Path::new(".")).is_err());
+    }
+
+    #[test]
+    fn b32_a_webhook_is_told_nothing_in_the_clear() {
+        let notify = |webhook: &str, secret: &str| {
+            let text = format!("[notify]\nwebhook = \"{webhook}\"\nsecret = \"{secret}\"");
+            Config::parse(&text, Path::new("."))
+        };
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let config = notify("https://hooks.example.test/muster", secret).unwrap();
+        assert_eq!(config.notify.unwrap().url.host_str(), Some("hooks.example.test"));
+        for (webhook, secret, key) in [
+            ("http://hooks.example.test", secret, "notify: webhook"),
+            ("https://hooks.example.test", "hunter2", "notify: secret"),
+        ] {
+            let problem = notify(webhook, secret).unwrap_err().to_string();
+            assert!(
+                problem.starts_with(key) && !problem.contains("hunter2"),
+                "{problem}"
+            );
+        }
     }
 
     #[test]

@@ -8,7 +8,10 @@ pub mod active_directory;
 pub mod bulk;
 pub mod entra;
 pub mod http;
+mod pages;
 mod password;
+mod wanted;
+pub mod webhook;
 pub mod workday;
 
 use std::net::IpAddr;
@@ -21,6 +24,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::domain::account::{Account, Anchor, Model};
+use crate::domain::callback::Member;
 use crate::domain::finding::Finding;
 use crate::domain::plan::{Change, ChangeId, Receipt};
 use crate::domain::schema::Schema;
@@ -59,12 +63,14 @@ impl SystemFile {
 
 impl System {
     pub fn is_source(&self) -> bool {
-        matches!(self, System::Bulk(_) | System::Workday(_))
+        match self {
+            System::Bulk(_) | System::ActiveDirectory(_) | System::Entra(_) | System::Workday(_) => true,
+        }
     }
 
     /// It has to be asked: nobody uploads what it says.
     pub fn is_pulled(&self) -> bool {
-        matches!(self, System::Workday(_))
+        !matches!(self, System::Bulk(_))
     }
 
     pub fn is_target(&self) -> bool {
@@ -80,9 +86,10 @@ impl System {
     /// What this kind of target calls things; `None` for what is no target.
     pub fn model(&self) -> Option<Model> {
         match self {
-            System::Bulk(_) | System::Workday(_) => None,
+            System::Bulk(_) => None,
             System::ActiveDirectory(_) => Some(active_directory::MODEL),
             System::Entra(_) => Some(entra::MODEL),
+            System::Workday(_) => Some(workday::MODEL),
         }
     }
 
@@ -104,6 +111,14 @@ impl System {
         }
     }
 
+    /// What a callback may have written to this system, and by which mapping; `None` where nothing is written home.
+    pub fn callbacks(&self) -> Option<&'static [Callable]> {
+        match self {
+            System::Bulk(_) | System::ActiveDirectory(_) | System::Entra(_) => None,
+            System::Workday(_) => Some(workday::CALLABLE),
+        }
+    }
+
     /// How long a write may take to reach every controller of this system (B23).
     pub fn replication_delay(&self) -> std::time::Duration {
         match self {
@@ -119,7 +134,8 @@ impl System {
             System::ActiveDirectory(config) => config.timeout,
             // One batch, sent once more with another token.
             System::Entra(config) => config.timeout * 3,
-            System::Workday(config) => config.timeout,
+            // A write, sent once more with another token.
+            System::Workday(config) => config.timeout * 3,
         }
     }
 
@@ -128,9 +144,10 @@ impl System {
         match self {
             System::Workday(config) => Ok(Box::new(workday::Workday::new(config, schemas)?)),
             System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be asked for anything")),
-            System::ActiveDirectory(_) | System::Entra(_) => {
-                Err(Error::invalid("a directory is no source of workers"))
+            System::ActiveDirectory(config) => {
+                Ok(Box::new(active_directory::DirectorySource::new(config, schemas)?))
             }
+            System::Entra(config) => Ok(Box::new(entra::EntraSource::new(config, schemas)?)),
         }
     }
 
@@ -139,7 +156,7 @@ impl System {
     pub fn target(&self, attributes: &[String], never: Option<&str>) -> Result<Box<dyn Target>> {
         match self {
             System::Bulk(_) => Err(Error::invalid("an inbox of uploads cannot be a target")),
-            System::Workday(_) => Err(Error::invalid("Workday cannot be a target")),
+            System::Workday(config) => Ok(Box::new(workday::Writeback::new(config, attributes, never)?)),
             System::ActiveDirectory(config) => {
                 let config = config.clone();
                 Ok(Box::new(active_directory::ActiveDirectory::new(
@@ -150,6 +167,21 @@ impl System {
         }
     }
 }
+
+/// One member of a callback (B30).
+#[derive(Clone, Copy, Debug)]
+pub struct Callable {
+    pub member: Member,
+    /// The attribute that it goes to.
+    pub target: &'static str,
+    /// What the names of all attributes begin with that mean something together with it only.
+    pub family: &'static str,
+    /// What the mapping reads it from, under the names that directories give it.
+    pub sources: &'static [&'static str],
+}
+
+/// The code of a refusal that ends by itself: somebody at HR has to finish something about this person first.
+pub const OPEN_PROCESS: &str = "PendingProcess";
 
 /// A system that is asked what HR says.
 #[async_trait]

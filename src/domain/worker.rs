@@ -32,6 +32,17 @@ pub struct Worker {
     /// Since when the source, which once showed this worker, does so no more (B4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<Timestamp>,
+    /// What somebody else said of an attribute, ahead of the source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stated: BTreeMap<String, Stated>,
+}
+
+/// A value that wins over what the source says of an attribute, until the source says something else than it did then (B30).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stated {
+    pub value: Value,
+    /// What the source said then.
+    pub over: Value,
 }
 
 /// One thing a source said about one worker.
@@ -50,6 +61,8 @@ pub enum Said {
     Partial(Attributes),
     /// All there is to say, as a pulled record does: what it leaves out was never said.
     Whole(Box<Record>),
+    /// What is not as it was when the whole was told: names exactly what it sets; the rest stays.
+    Changed(Changes),
     /// The worker is gone at the source.
     Gone,
 }
@@ -62,6 +75,14 @@ pub struct Record {
     pub findings: Vec<Finding>,
 }
 
+/// What became of parts of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    pub attributes: Attributes,
+    /// The employment, where that is another.
+    pub employment: Option<Employment>,
+}
+
 impl Worker {
     pub fn new(anchor: impl Into<String>) -> Worker {
         Worker {
@@ -72,6 +93,7 @@ impl Worker {
             employment: None,
             findings: Vec::new(),
             hidden: None,
+            stated: BTreeMap::new(),
         }
     }
 
@@ -89,6 +111,13 @@ impl Worker {
                 self.employment = record.employment;
                 self.findings = record.findings;
             }
+            Said::Changed(changes) => {
+                self.gone = None;
+                self.hidden = None;
+                self.active = statement.active.or(self.active);
+                self.attributes.extend(changes.attributes);
+                self.employment = changes.employment.or_else(|| self.employment.take());
+            }
             Said::Partial(attributes) => {
                 self.gone = None;
                 self.active = statement.active.or(self.active);
@@ -99,6 +128,22 @@ impl Worker {
                     self.attributes.insert(name, value);
                 }
             }
+        }
+        let attributes = &self.attributes;
+        self.stated.retain(|name, stated| {
+            let said = said_of(attributes, name);
+            *said == stated.over && *said != stated.value
+        });
+    }
+
+    /// Lays values over what the source says, and over what was stated before.
+    pub fn state(&mut self, values: Attributes) {
+        for (name, value) in values {
+            let over = said_of(&self.attributes, &name).clone();
+            match over == value {
+                true => self.stated.remove(&name),
+                false => self.stated.insert(name, Stated { value, over }),
+            };
         }
     }
 
@@ -111,8 +156,12 @@ impl Worker {
         by_date.or(self.active)
     }
 
-    /// Puts the attributes that follow dates to what they are at an instant (B19).
+    /// Puts the attributes to what they are at an instant: those that follow dates (B19), and those that somebody stated
+    /// ahead of the source (B30).
     pub fn turn_to(&mut self, now: Timestamp) {
+        for (name, stated) in &self.stated {
+            self.attributes.insert(name.clone(), stated.value.clone());
+        }
         if let Some(active) = self
             .employment
             .as_ref()
@@ -123,7 +172,7 @@ impl Worker {
         }
     }
 
-    /// The next instant at which those attributes change.
+    /// The next instant at which those that follow dates change.
     pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
         self.employment.as_ref()?.next_turn(now)
     }
@@ -134,7 +183,13 @@ impl Worker {
             Some(Value::Text(text)) if !text.is_empty() => Some(text.as_str()),
             _ => None,
         };
-        let whole = ["displayName", "name.formatted", "PreferredNameData", "userName"];
+        let whole = [
+            "displayName",
+            "name.formatted",
+            "PreferredNameData",
+            "userName",
+            "userPrincipalName",
+        ];
         if let Some(name) = whole.into_iter().find_map(text) {
             return Some(Cow::Borrowed(name));
         }
@@ -154,6 +209,14 @@ impl Worker {
         }
         found
     }
+}
+
+/// What a source said of an attribute, where never said and said to be nothing are the same.
+fn said_of<'a>(attributes: &'a Attributes, name: &str) -> &'a Value {
+    attributes
+        .get(name)
+        .filter(|value| !value.is_empty())
+        .unwrap_or(&Value::Null)
 }
 
 /// `name` → `name.givenName`, `emails` → `emails[type eq "work"].value`, `urn:x:User` → `urn:x:User:costCenter`.
@@ -237,6 +300,50 @@ mod tests {
     }
 
     #[test]
+    fn b1_changes_are_laid_over_a_whole_record() {
+        let of_person = |person: &str| Employment {
+            person: Some(person.into()),
+            ..Employment::default()
+        };
+        let said = |active, said| Statement {
+            anchor: "1".into(),
+            active,
+            said,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let mut worker = Worker::new("1");
+        worker.fold(said(
+            Some(true),
+            Said::Whole(Box::new(Record {
+                attributes: Attributes::from([
+                    ("name".into(), "Ada".into()),
+                    ("name.last".into(), "King".into()),
+                ]),
+                employment: Some(of_person("7")),
+                findings: Vec::new(),
+            })),
+        ));
+        worker.hidden = Some(Timestamp::UNIX_EPOCH);
+        let silent = Changes {
+            attributes: Attributes::from([("name".into(), Value::Null)]),
+            employment: None,
+        };
+        worker.fold(said(None, Said::Changed(silent)));
+        assert_eq!(worker.attributes["name"], Value::Null);
+        assert_eq!(worker.attributes["name.last"], Value::text("King"), "not named");
+        assert_eq!((worker.active, worker.hidden), (Some(true), None));
+        assert_eq!(worker.employment, Some(of_person("7")), "as before");
+
+        let another = Changes {
+            employment: Some(Employment::default()),
+            ..Changes::default()
+        };
+        worker.fold(said(Some(false), Said::Changed(another)));
+        assert_eq!(worker.active, Some(false));
+        assert_eq!(worker.employment, Some(Employment::default()), "nobody's now");
+    }
+
+    #[test]
     fn b15_gone_lasts_until_hr_speaks_again() {
         let mut worker = Worker::new("1");
         let at: Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
@@ -249,5 +356,86 @@ mod tests {
         assert_eq!(worker.gone, Some(at));
         worker.fold(partial(&[("active", true.into())]));
         assert_eq!(worker.gone, None);
+    }
+
+    fn whole(mail: Option<&str>) -> Statement {
+        let mail = mail.map(|mail| ("mail".to_string(), mail.into()));
+        Statement {
+            anchor: "1".into(),
+            active: None,
+            said: Said::Whole(Box::new(Record {
+                attributes: mail.into_iter().collect(),
+                ..Record::default()
+            })),
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn mail(mail: &str) -> Attributes {
+        Attributes::from([("mail".to_string(), mail.into())])
+    }
+
+    /// What planning sees.
+    fn seen(worker: &Worker) -> Value {
+        let mut worker = worker.clone();
+        worker.turn_to(Timestamp::UNIX_EPOCH);
+        worker.attributes.remove("mail").unwrap_or(Value::Null)
+    }
+
+    #[test]
+    fn b30_what_was_stated_wins_until_the_directory_says_something_else() {
+        for (before, after, seen_after) in [
+            (None, None, "new@x"),
+            (Some(""), None, "new@x"),
+            (Some("old@x"), Some("old@x"), "new@x"),
+            (Some("old@x"), Some("other@x"), "other@x"),
+            (None, Some("other@x"), "other@x"),
+        ] {
+            let mut worker = Worker::new("1");
+            worker.fold(whole(before));
+            worker.state(mail("new@x"));
+            assert_eq!(seen(&worker), "new@x".into());
+            let said = worker.attributes.get("mail").cloned();
+            assert_eq!(said, before.map(Value::text), "the record itself stays as it is");
+            worker.fold(whole(after));
+            assert_eq!(seen(&worker), seen_after.into(), "{before:?} then {after:?}");
+        }
+    }
+
+    #[test]
+    fn b30_what_was_stated_ends_when_the_directory_says_it_too() {
+        let mut worker = Worker::new("1");
+        worker.fold(whole(Some("old@x")));
+        worker.state(mail("new@x"));
+        worker.fold(whole(Some("new@x")));
+        assert!(worker.stated.is_empty());
+        worker.fold(whole(Some("old@x")));
+        assert_eq!(seen(&worker), "old@x".into(), "the directory took it back");
+        worker.state(mail("old@x"));
+        assert!(worker.stated.is_empty(), "there is nothing to win over");
+    }
+
+    #[test]
+    fn b30_partial_statements_end_what_they_name_and_no_more() {
+        let mut worker = Worker::new("1");
+        worker.fold(partial(&[("mail", "old@x".into()), ("mobile", "1".into())]));
+        let values = Attributes::from([
+            ("mail".to_string(), "new@x".into()),
+            ("mobile".to_string(), "2".into()),
+        ]);
+        worker.state(values);
+        worker.fold(partial(&[("mail", Value::Null)]));
+        assert_eq!(worker.stated.keys().collect::<Vec<_>>(), ["mobile"]);
+    }
+
+    #[test]
+    fn b30_records_without_anything_stated_are_kept_as_they_were() {
+        let mut worker = Worker::new("1");
+        worker.fold(whole(Some("old@x")));
+        let kept = serde_json::to_string(&worker).unwrap();
+        assert!(!kept.contains("stated"), "{kept}");
+        worker.state(mail("new@x"));
+        let kept = serde_json::to_string(&worker).unwrap();
+        assert_eq!(serde_json::from_str::<Worker>(&kept).unwrap(), worker);
     }
 }

@@ -22,14 +22,14 @@ use super::pull::Pull;
 use super::read_back;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, controller, fold, log};
+use super::{Context, callbacks, controller, fold, log};
 use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{Conn, changes, guard, links, listed, logs, uploads};
+use crate::store::{self, Conn, changes, guard, links, listed, logs, notices, uploads};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -297,14 +297,18 @@ impl<'c> Cycle<'c> {
         pull: Option<&mut Pull>,
         holds_back: bool,
     ) -> Result<Ahead> {
+        let called = match pull.as_ref().is_some_and(|pull| !pull.is_over()) || holds_back {
+            true => 0,
+            false => read_back::read_back(self.cx).await? + callbacks::take_in(self.cx).await?,
+        };
         let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
         let hears = move |conn: &mut _| has_to_hear(conn, &id, &source);
-        let folded = match pull {
-            Some(pull) => pull.take_in(self.cx).await?,
-            None if self.cx.store.read(hears).await? => self.fold().await?.unsigned_abs(),
-            None => 0,
-        };
-        let folded = folded + read_back::read_back(self.cx).await?;
+        let folded = called
+            + match pull {
+                Some(pull) => pull.take_in(self.cx).await?,
+                None if self.cx.store.read(hears).await? => self.fold().await?.unsigned_abs(),
+                None => 0,
+            };
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
         let busy = in_hand.clone();
         let due = self
@@ -590,6 +594,8 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     };
     logs::expire(conn, before(30))?;
     changes::expire_receipts(conn, before(30))?;
+    store::callbacks::expire(conn, before(30))?;
+    notices::expire(conn, before(30))?;
     guard::expire(conn, before(8))
 }
 

@@ -17,10 +17,8 @@ use crate::store::{Conn, jobs, logs, pulls};
 pub enum Heard {
     /// A read of everybody that began then: it marks whom it shows.
     InFull(Timestamp),
-    /// A read of what is new.
+    /// A read of what is new, or the answer to a question about some workers.
     AsNews,
-    /// The answer to a question about some workers, beside any read.
-    WhenAsked,
 }
 
 /// Keeps what is news; answers for how many workers it is.
@@ -58,7 +56,7 @@ pub async fn hide(cx: &Context, hidden: Vec<String>) -> Result<u64> {
         changed.add(one?, None);
     }
     let count = changed.workers.len() as u64;
-    keep(cx, changed, Heard::AsNews, |_| Ok(())).await?;
+    keep(cx, changed, |_| Ok(())).await?;
     Ok(count)
 }
 
@@ -100,9 +98,9 @@ async fn hear_all(cx: &Context, statements: Arc<[Statement]>, heard: Heard) -> R
             .map_err(|error| Error::internal("folding a page ended early").because(error))??
     };
     let count = changed.workers.len() as u64;
-    keep(cx, changed, heard, move |conn| match heard {
+    keep(cx, changed, move |conn| match heard {
         Heard::InFull(read) => workers::mark_seen(conn, &system, &anchors(&statements), read),
-        Heard::AsNews | Heard::WhenAsked => Ok(()),
+        Heard::AsNews => Ok(()),
     })
     .await?;
     Ok(count)
@@ -147,7 +145,12 @@ fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<News> {
     let mut changed = News::default();
     for (anchor, after) in said {
         let before = known.remove(anchor);
-        if before.as_ref() != Some(&after) {
+        // Of whom nobody has heard, it is no news that he is gone.
+        let is_news = match &before {
+            Some(before) => *before != after,
+            None => after.gone.is_none(),
+        };
+        if is_news {
             changed.add(Stored::new(after)?, before.as_ref());
         }
     }
@@ -158,7 +161,6 @@ fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<News> {
 async fn keep(
     cx: &Context,
     changed: News,
-    heard: Heard,
     more: impl Fn(&mut Conn) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     let (system, job, token) = (cx.origin.source.clone(), cx.origin.job.clone(), cx.token);
@@ -167,12 +169,28 @@ async fn keep(
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
-            if !matches!(heard, Heard::WhenAsked) {
-                pulls::fence(conn, &system, (&job, token))?;
-            }
+            pulls::fence(conn, &system, (&job, token))?;
             let persons: Vec<&str> = changed.persons.iter().map(String::as_str).collect();
             workers::hear(conn, &system, &changed.workers, &persons, &readers, now)?;
             more(conn)
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::worker::Said;
+
+    #[test]
+    fn who_was_never_heard_of_cannot_go() {
+        let gone = [Statement {
+            anchor: "1".into(),
+            active: None,
+            said: Said::Gone,
+            at: Timestamp::UNIX_EPOCH,
+        }];
+        assert!(news(Vec::new(), &gone).unwrap().workers.is_empty());
+        assert_eq!(news(vec![Worker::new("1")], &gone).unwrap().workers.len(), 1);
+    }
 }

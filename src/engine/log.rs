@@ -10,8 +10,8 @@ use crate::connector::bulk;
 use crate::domain::account::{Account, Model};
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::guard::{Action, Held};
-use crate::domain::link::Situation;
-use crate::domain::plan::{Effect, Planned, Receipt};
+use crate::domain::link::{Situation, UNAPPROVED};
+use crate::domain::plan::{Effect, HrEvent, Planned, Receipt};
 use crate::domain::worker::Worker;
 use crate::error::{Error, Kind};
 use crate::store::logs::Entry;
@@ -274,6 +274,13 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
     if let Some(error) = &ending.postponed {
         return of("warning", &error.code, &error.to_string());
     }
+    if let Some(event) = waiting(ending) {
+        let reason = format!(
+            "HR took it as the event {}, and somebody has to approve that there",
+            event.id
+        );
+        return of("warning", UNAPPROVED, &reason);
+    }
     if let Some(finding) = found(Weight::Warning) {
         return of("warning", &finding.code, &describe(finding));
     }
@@ -292,6 +299,12 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
         REDUNDANT,
         "The source and the target agree already: there is nothing to change.",
     )
+}
+
+/// The event of HR's that somebody has to approve before what was written holds.
+fn waiting(ending: &Ending) -> Option<&HrEvent> {
+    let event = ending.done.as_ref()?.event.as_ref()?;
+    event.waiting.then_some(event)
 }
 
 /// One word for what was done, or, where nothing was, for what was to be done.
@@ -412,13 +425,12 @@ fn steps(
             ),
             Some(error) => ("failure", error.to_string()),
         };
-        let address = ending.done.as_ref().map(|receipt| receipt.address.clone());
         steps.push(step(
             export,
             "export",
             outcome,
             &text,
-            json!({ "ReportableIdentifier": worker.anchor, "distinguishedName": address }),
+            export_details(&worker.anchor, ending),
         ));
     } else if status.code.as_deref() == Some("RedundantExport") {
         steps.push(step(
@@ -430,6 +442,17 @@ fn steps(
         ));
     }
     steps
+}
+
+/// Where it was written, and what HR calls it where it made an event of it.
+fn export_details(worker: &str, ending: &Ending) -> Json {
+    let done = ending.done.as_ref();
+    let address = done.map(|receipt| receipt.address.clone());
+    let mut details = json!({ "ReportableIdentifier": worker, "distinguishedName": address });
+    if let Some(event) = done.and_then(|receipt| receipt.event.as_ref()) {
+        details["EventId"] = json!(event.id);
+    }
+    details
 }
 
 fn matching(origin: &Origin, situation: &Situation) -> Json {
@@ -553,14 +576,14 @@ fn modified(effect: &Effect, model: &Model) -> Vec<Json> {
     }
 }
 
-fn describe(finding: &Finding) -> String {
+pub fn describe(finding: &Finding) -> String {
     match &finding.attribute {
         Some(attribute) => format!("{attribute}: {}", finding.message),
         None => finding.message.clone(),
     }
 }
 
-fn describe_held(held: &Held) -> String {
+pub fn describe_held(held: &Held) -> String {
     format!(
         "the limit of {} for '{}' in 24 hours is reached: the change is held until a person releases it or HR takes it back",
         held.limit, held.action
@@ -568,7 +591,7 @@ fn describe_held(held: &Held) -> String {
 }
 
 /// The log's code for what a limit holds; Graph knows only the first.
-fn held_code(action: &Action) -> &'static str {
+pub fn held_code(action: &Action) -> &'static str {
     match action {
         Action::Disable | Action::Delete => "TooManyDeletes",
         Action::Enable => "TooManyEnables",

@@ -2,10 +2,12 @@
 //!
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): uploads are
 //! folded into workers (`fold.rs`), or a system is asked for them (`pull.rs`, `hear.rs`); due workers are planned page by page (`reconcile.rs`), changes are sent
-//! (`apply.rs`) and recorded (`record.rs`), and everything that happened is in the log (`log.rs`).
+//! (`apply.rs`) and recorded (`record.rs`), and everything that happened is in the log (`log.rs`). Callbacks come in between
+//! (`callbacks.rs`), and whoever is to be told is (`notify.rs`).
 
 mod accounts;
 mod apply;
+mod callbacks;
 mod circle;
 mod clock;
 mod controller;
@@ -16,6 +18,7 @@ mod kindred;
 mod lease;
 mod log;
 mod names;
+mod notify;
 mod pull;
 mod read_back;
 mod reconcile;
@@ -25,6 +28,7 @@ mod run;
 pub mod schemas;
 mod setup;
 
+pub use callbacks::{Objection, Report};
 pub use circle::circles;
 pub use clock::Clock;
 pub use setup::{compile, declared, invalid, take_in};
@@ -40,6 +44,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::{App, Config};
+use crate::connector::webhook::Webhook;
 use crate::connector::{System, Target};
 use crate::domain::guard::Action;
 use crate::domain::policy::Policy;
@@ -47,6 +52,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Job, Quarantine, State};
 use crate::store::wakes::{self, Cause};
 use crate::store::{Store, escrows, guard, links, pulls, uploads};
+use callbacks::Route;
 use pull::Puller;
 
 /// The running gateway, without its HTTP side.
@@ -61,6 +67,8 @@ struct Shared {
     clock: Clock,
     /// Names this process in leases.
     holder: String,
+    /// Who is told of what happens.
+    webhook: Option<Webhook>,
     /// By job id; each is replaced when its schema changes.
     runners: RwLock<BTreeMap<String, Arc<Runner>>>,
 }
@@ -81,6 +89,8 @@ struct Runner {
     hr: Option<System>,
     replication_delay: Duration,
     call_timeout: Duration,
+    /// Where callbacks go, if the target is one that they are for.
+    callbacks: Option<Route>,
     /// The same for whatever replaces this one.
     wake: Arc<Notify>,
 }
@@ -139,12 +149,14 @@ impl Engine {
     pub async fn prepare(config: Config, store: Store, clock: Clock) -> Result<Engine> {
         let runners = setup::runners(&config, &store, &clock).await?;
         let holder = Uuid::now_v7().to_string();
+        let webhook = config.notify.as_ref().map(Webhook::new).transpose()?;
         Ok(Engine {
             shared: Arc::new(Shared {
                 config,
                 store,
                 clock,
                 holder,
+                webhook,
                 runners: RwLock::new(runners),
             }),
         })
@@ -155,6 +167,9 @@ impl Engine {
         for job in self.runners().keys() {
             let cycle = run::Driver::new(self.clone(), job.clone(), stop.clone());
             tasks.spawn(cycle.run());
+        }
+        if let Some(webhook) = &self.shared.webhook {
+            tasks.spawn(notify::deliver(self.clone(), webhook.clone(), stop.clone()));
         }
     }
 

@@ -67,6 +67,18 @@ impl Puller {
         }
     }
 
+    /// One whose connector is there already, whatever schemas say.
+    #[cfg(test)]
+    pub fn of(system: &str, config: System, source: Arc<dyn Source>) -> Puller {
+        Puller {
+            built: Mutex::new(Some(Built {
+                versions: Vec::new(),
+                source,
+            })),
+            ..Puller::new(system, config, Vec::new())
+        }
+    }
+
     /// Lets credentials that were refused be tried once more.
     pub async fn forgive(&self) {
         if let Some(built) = &*self.built.lock().await {
@@ -411,6 +423,25 @@ impl Pull {
             .read(move |conn| workers::unseen(conn, &system, began, &after, ASKED))
             .await
     }
+}
+
+/// Lets the job ask the source about some workers, beside any read: `false` while somebody reads.
+pub(super) async fn lend(cx: &Context) -> Result<bool> {
+    let (system, job, token) = (cx.origin.source.clone(), cx.origin.job.clone(), cx.token);
+    let now = cx.clock.now();
+    cx.store
+        .write(move |conn| {
+            jobs::fence(conn, &job, token)?;
+            pulls::lend(conn, &system, (&job, token), now)
+        })
+        .await
+}
+
+pub(super) async fn give_back(cx: &Context) -> Result<()> {
+    let (system, job, token) = (cx.origin.source.clone(), cx.origin.job.clone(), cx.token);
+    cx.store
+        .write(move |conn| pulls::give_back(conn, &system, (&job, token)))
+        .await
 }
 
 /// The code of a read of which nobody can say that it is whole.

@@ -8,7 +8,9 @@ use jiff::SignedDuration;
 
 use super::Context;
 use super::hear::{self, Heard};
+use super::pull::{self, Puller};
 use crate::connector::Cursor;
+use crate::domain::worker::Statement;
 use crate::error::Result;
 use crate::store::asked::{self, Asked};
 use crate::store::jobs;
@@ -34,30 +36,45 @@ pub async fn read_back(cx: &Context) -> Result<u64> {
     if due.is_empty() {
         return Ok(0);
     }
-    let source = puller.source(&cx.store).await?;
-    let anchors = due.iter().map(|one| one.anchor.clone()).collect();
-    let mut pages = source.read(Cursor::Workers(anchors));
-    let mut statements = Vec::new();
-    while let Some(page) = pages.next().await {
-        match page {
-            Ok(page) => statements.extend(page.statements),
-            Err(error) => {
-                tracing::warn!(system = %cx.origin.source, code = %error.code, %error, "what was written could not be read back and is asked for again");
-                settle(cx, Vec::new(), due).await?;
-                return Ok(0);
-            }
-        }
+    if !pull::lend(cx).await? {
+        return Ok(0);
     }
+    let outcome = ask(cx, puller, due).await;
+    pull::give_back(cx).await?;
+    outcome
+}
+
+async fn ask(cx: &Context, puller: &Puller, due: Vec<Asked>) -> Result<u64> {
+    let now = cx.clock.now();
+    let statements = match read(cx, puller, &due).await {
+        Ok(statements) => statements,
+        Err(error) => {
+            tracing::warn!(system = %cx.origin.source, code = %error.code, %error, "what was written could not be read back and is asked for again");
+            settle(cx, Vec::new(), due).await?;
+            return Ok(0);
+        }
+    };
     let shown: HashSet<String> = statements
         .iter()
         .map(|statement| statement.anchor.clone())
         .collect();
     let count = statements.len() as u64;
-    hear::hear(cx, statements, Heard::WhenAsked).await?;
+    hear::hear(cx, statements, Heard::AsNews).await?;
     let is_over = |one: &Asked| shown.contains(&one.anchor) || now.duration_since(one.since) > PATIENCE;
     let (read, unread) = due.into_iter().partition(is_over);
     settle(cx, read, unread).await?;
     Ok(count)
+}
+
+async fn read(cx: &Context, puller: &Puller, due: &[Asked]) -> Result<Vec<Statement>> {
+    let source = puller.source(&cx.store).await?;
+    let anchors = due.iter().map(|one| one.anchor.clone()).collect();
+    let mut pages = source.read(Cursor::Workers(anchors));
+    let mut statements = Vec::new();
+    while let Some(page) = pages.next().await {
+        statements.extend(page?.statements);
+    }
+    Ok(statements)
 }
 
 async fn settle(cx: &Context, read: Vec<Asked>, unread: Vec<Asked>) -> Result<()> {

@@ -471,6 +471,7 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
                     endpoint: endpoint.to_string(),
                     done,
                     at: now,
+                    event: None,
                 };
                 let actions = receipt
                     .done

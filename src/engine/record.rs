@@ -7,11 +7,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Context;
 use super::apply::{Fate, Worked};
-use super::log;
 use super::reconcile::{Page, Subject};
-use super::retry;
+use super::{Context, callbacks, log, retry};
 use crate::domain::account::Model;
 use crate::domain::guard::Action;
 use crate::domain::link::Link;
@@ -163,6 +161,8 @@ struct Recording {
     tallies: BTreeMap<Action, u64>,
     vanished: Vec<Wake>,
     counts: Counts,
+    /// What somebody may have called back for.
+    callbacks: Vec<callbacks::Outcome>,
     /// The target has a bin.
     bin: bool,
     /// The target, where somebody takes home to HR what it holds.
@@ -180,9 +180,20 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         ..Counts::default()
     };
     let mut records = Vec::with_capacity(page.subjects.len());
+    let mut called = Vec::new();
     for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
         let record = settle(cx, subject, planned, worked, took, now);
+        if let (Some(route), Some(settled)) = (&cx.runner.callbacks, &record.outcome) {
+            called.push(route.outcome(
+                &cx.runner.policy,
+                subject,
+                planned,
+                &worked.ending,
+                settled.escrow.as_ref(),
+                now,
+            ));
+        }
         let refused = record
             .outcome
             .as_ref()
@@ -201,6 +212,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         tallies: news(&cx.runner.policy.model, carried).tallies,
         vanished: page.vanished.clone(),
         counts,
+        callbacks: called,
         bin: cx.runner.policy.model.bin,
         read_back: cx.runner.app.writeback.map(|_| cx.origin.target.clone()),
         given,
@@ -431,6 +443,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let answered_for: Vec<Place> = outcomes()
         .flat_map(|(_, settled)| settled.ends.iter().cloned())
         .collect();
+    callbacks::answer(conn, job, &recording.callbacks, now)?;
     uploads::end(conn, job, &answered_for)?;
     let ended = records.iter().filter(|record| record.again.is_none());
     wakes::end(
@@ -515,6 +528,8 @@ pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
             let entry = |_| log::unplanned(&origin, &wake.anchor, &code, &reason, now);
             let entries: Vec<Entry> = (0..places.len().max(1)).map(entry).collect();
             logs::append(conn, &entries)?;
+            let failed = callbacks::Outcome::failed(&wake.anchor, &places, &code, &reason);
+            callbacks::answer(conn, &job, &[failed], now)?;
             uploads::end(conn, &job, &places)?;
             escrows::keep(conn, &job, &escrow, now)?;
             match &again {

@@ -16,7 +16,7 @@ use super::log::Origin;
 use super::{Context, Engine, Runner};
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job, State};
-use crate::store::{asked, pulls, uploads, wakes};
+use crate::store::{asked, callbacks, pulls, uploads, wakes};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -93,6 +93,7 @@ impl Driver {
             None => (false, false),
         };
         let interval = if unread { SignedDuration::ZERO } else { interval };
+        let is_called = runner.callbacks.is_some();
         let reason = store
             .read(move |conn| {
                 let Some(job) = jobs::find(conn, &id)? else {
@@ -107,6 +108,7 @@ impl Driver {
                             || uploads::waiting(conn, &source)? > 0
                             || wakes::any_due(conn, &id, now)?
                             || is_asked
+                            || (is_called && callbacks::are_due(conn, &id, now)?)
                     }
                 };
                 let busy = busy || is_due;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 
+use super::callbacks::Route;
 use super::circle::{self, Ruled, circles};
 use super::pull::Puller;
 use super::{Clock, Runner};
@@ -106,6 +107,7 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
         hr: policy.model.record.map(|_| system.clone()),
         replication_delay: system.replication_delay(),
         call_timeout: system.call_timeout(),
+        callbacks: system.callbacks().map(|callable| Route::new(&policy, callable)),
         policy: Arc::new(policy),
         app: app.clone(),
         puller: lasting.puller,

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::schema::{links, pending_references};
-use super::{Conn, instant, micros, native};
+use super::{Conn, from_json, instant, micros, native, to_json};
 use crate::domain::account::Anchor;
 use crate::domain::link::Link;
 use crate::domain::plan::Pending;
@@ -21,11 +21,14 @@ struct Row {
     disabled_by_us: bool,
     disabled_at: Option<i64>,
     enabled: Option<bool>,
+    waiting: Option<String>,
 }
 
-impl From<Row> for Link {
-    fn from(row: Row) -> Link {
-        Link {
+impl TryFrom<Row> for Link {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Link> {
+        Ok(Link {
             worker: row.worker,
             account: Anchor(row.account),
             generation: row.generation,
@@ -34,7 +37,8 @@ impl From<Row> for Link {
             disabled_by_us: row.disabled_by_us,
             disabled_at: row.disabled_at.map(instant),
             enabled: row.enabled,
-        }
+            waiting: row.waiting.as_deref().map(from_json).transpose()?,
+        })
     }
 }
 
@@ -45,7 +49,9 @@ pub fn by_workers(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Li
             .filter(links::job.eq(job).and(links::worker.eq_any(page)))
             .select(Row::as_select())
             .load(conn)?;
-        found.extend(rows.into_iter().map(Link::from));
+        for row in rows {
+            found.push(Link::try_from(row)?);
+        }
     }
     Ok(found)
 }
@@ -86,18 +92,21 @@ pub fn insert(conn: &mut Conn, job: &str, new: &[Link]) -> Result<()> {
     for page in new.chunks(super::ROWS) {
         let rows: Vec<Row> = page
             .iter()
-            .map(|link| Row {
-                job: job.to_string(),
-                worker: link.worker.clone(),
-                account: link.account.0.clone(),
-                generation: link.generation,
-                made: link.made,
-                wanted: link.wanted,
-                disabled_by_us: link.disabled_by_us,
-                disabled_at: link.disabled_at.map(micros),
-                enabled: link.enabled,
+            .map(|link| {
+                Ok(Row {
+                    job: job.to_string(),
+                    worker: link.worker.clone(),
+                    account: link.account.0.clone(),
+                    generation: link.generation,
+                    made: link.made,
+                    wanted: link.wanted,
+                    disabled_by_us: link.disabled_by_us,
+                    disabled_at: link.disabled_at.map(micros),
+                    enabled: link.enabled,
+                    waiting: link.waiting.as_ref().map(to_json).transpose()?,
+                })
             })
-            .collect();
+            .collect::<Result<_>>()?;
         native!(conn, c => diesel::insert_into(links::table).values(&rows).execute(c))?;
     }
     Ok(())
@@ -113,6 +122,7 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
             links::disabled_by_us.eq(link.disabled_by_us),
             links::disabled_at.eq(link.disabled_at.map(micros)),
             links::enabled.eq(link.enabled),
+            links::waiting.eq(link.waiting.as_ref().map(to_json).transpose()?),
         ))
         .execute(conn)?;
     match moved {

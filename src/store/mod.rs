@@ -6,6 +6,7 @@
 //! disk is shared by all who wait for it.
 
 pub mod asked;
+pub mod callbacks;
 pub mod changes;
 pub mod escrows;
 pub mod given;
@@ -15,6 +16,7 @@ pub mod links;
 pub mod listed;
 pub mod logs;
 pub mod names;
+pub mod notices;
 pub mod pulls;
 mod schema;
 pub mod schemas;

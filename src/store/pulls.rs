@@ -75,10 +75,7 @@ pub fn is_due(conn: &mut Conn, system: &str, interval: SignedDuration, now: Time
         return Ok(true);
     };
     if let (Some(job), Some(token)) = (&row.job, row.token) {
-        let lease = jobs::table
-            .find(job)
-            .filter(jobs::token.eq(token).and(jobs::until.gt(micros(now))));
-        return Ok(lease.count().get_result::<i64>(conn)? == 0);
+        return Ok(!holds_lease(conn, job, token, now)?);
     }
     let is_past = |at: i64, wait| {
         let (began, due) = (instant(at), instant(at).saturating_add(wait));
@@ -89,14 +86,15 @@ pub fn is_due(conn: &mut Conn, system: &str, interval: SignedDuration, now: Time
     Ok(!is_put_off && is_past(row.began, interval))
 }
 
-/// Lets a job read a system if it is due.
-pub fn claim(
-    conn: &mut Conn,
-    system: &str,
-    interval: SignedDuration,
-    (job, token): Reader<'_>,
-    now: Timestamp,
-) -> Result<Option<Standing>> {
+fn holds_lease(conn: &mut Conn, job: &str, token: i64, now: Timestamp) -> Result<bool> {
+    let lease = jobs::table
+        .find(job)
+        .filter(jobs::token.eq(token).and(jobs::until.gt(micros(now))));
+    Ok(lease.count().get_result::<i64>(conn)? > 0)
+}
+
+/// Makes a system known as one that is asked, once.
+fn make(conn: &mut Conn, system: &str) -> Result<()> {
     let fresh = (
         pulls::system.eq(system),
         pulls::generation.eq(0i64),
@@ -105,10 +103,27 @@ pub fn claim(
         pulls::failures.eq(0),
     );
     native!(conn, c => diesel::insert_into(pulls::table).values(fresh).on_conflict_do_nothing().execute(c))?;
-    // The row is locked before it is read, so that two replicas do not both find it free.
+    Ok(())
+}
+
+/// Locks the row before it is read, so that two replicas do not both find it free.
+fn lock(conn: &mut Conn, system: &str) -> Result<()> {
     diesel::update(pulls::table.find(system))
         .set(pulls::began.eq(pulls::began))
         .execute(conn)?;
+    Ok(())
+}
+
+/// Lets a job read a system if it is due.
+pub fn claim(
+    conn: &mut Conn,
+    system: &str,
+    interval: SignedDuration,
+    (job, token): Reader<'_>,
+    now: Timestamp,
+) -> Result<Option<Standing>> {
+    make(conn, system)?;
+    lock(conn, system)?;
     if !is_due(conn, system, interval, now)? {
         return Ok(None);
     }
@@ -120,6 +135,34 @@ pub fn claim(
         ))
         .execute(conn)?;
     standing(conn, system).map(Some)
+}
+
+/// Lets a job look workers up in a system, as long as nobody reads it; a read that broke off is due again.
+pub fn lend(conn: &mut Conn, system: &str, (job, token): Reader<'_>, now: Timestamp) -> Result<bool> {
+    make(conn, system)?;
+    lock(conn, system)?;
+    let reader = row(conn, system)?.and_then(|row| Some((row.job?, row.token?)));
+    if let Some((job, token)) = &reader {
+        if holds_lease(conn, job, *token, now)? {
+            return Ok(false);
+        }
+        diesel::update(pulls::table.find(system))
+            .set(pulls::began.eq(0i64))
+            .execute(conn)?;
+    }
+    diesel::update(pulls::table.find(system))
+        .set((pulls::job.eq(job), pulls::token.eq(token)))
+        .execute(conn)?;
+    Ok(true)
+}
+
+/// Gives back what was lent.
+pub fn give_back(conn: &mut Conn, system: &str, (job, token): Reader<'_>) -> Result<()> {
+    diesel::update(pulls::table.find(system))
+        .filter(pulls::job.eq(job).and(pulls::token.eq(token)))
+        .set((pulls::job.eq(None::<String>), pulls::token.eq(None::<i64>)))
+        .execute(conn)?;
+    Ok(())
 }
 
 pub fn standing(conn: &mut Conn, system: &str) -> Result<Standing> {

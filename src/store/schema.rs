@@ -140,6 +140,7 @@ diesel::table! {
         disabled_by_us -> Bool,
         disabled_at -> Nullable<BigInt>,
         enabled -> Nullable<Bool>,
+        waiting -> Nullable<Text>,
     }
 }
 
@@ -241,6 +242,49 @@ diesel::table! {
 }
 
 diesel::table! {
+    callbacks (job, sequence) {
+        job -> Text,
+        sequence -> BigInt,
+        id -> Text,
+        client -> Text,
+        idempotency_key -> Nullable<Text>,
+        digest -> Text,
+        notify -> Bool,
+        received -> BigInt,
+        completed -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    callback_items (job, sequence, position) {
+        job -> Text,
+        sequence -> BigInt,
+        position -> Integer,
+        who -> Text,
+        members -> Text,
+        said -> Nullable<Text>,
+        anchor -> Nullable<Text>,
+        status -> Text,
+        code -> Nullable<Text>,
+        message -> Nullable<Text>,
+        event -> Nullable<Text>,
+        changed -> BigInt,
+        due -> BigInt,
+        attempts -> Integer,
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> Text,
+        kind -> Text,
+        body -> Text,
+        attempts -> Integer,
+        due -> BigInt,
+    }
+}
+
+diesel::table! {
     settings (name) {
         name -> Text,
         value -> Text,
@@ -267,5 +311,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     listed_keys,
     names,
     pulls,
+    callbacks,
+    callback_items,
+    notices,
     settings
 );

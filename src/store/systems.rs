@@ -19,6 +19,14 @@ pub fn ensure(conn: &mut Conn, system: &str) -> Result<()> {
     Ok(())
 }
 
+/// Gives the next number in the order in which things were said about a system's workers (B2).
+pub fn next_sequence(conn: &mut Conn, system: &str) -> Result<i64> {
+    Ok(diesel::update(systems::table.find(system))
+        .set(systems::sequence.eq(systems::sequence + 1))
+        .returning(systems::sequence)
+        .get_result(conn)?)
+}
+
 /// The controller in use by a system, and since when.
 pub fn endpoint(conn: &mut Conn, system: &str) -> Result<Option<(String, Timestamp)>> {
     let row: Option<(Option<String>, Option<i64>)> = systems::table

@@ -142,21 +142,7 @@ pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Resul
         .map(|worker| worker.worker.anchor.as_str())
         .collect();
     for job in &fold.readers {
-        for page in fold.places.chunks(super::ROWS) {
-            let rows: Vec<_> = page
-                .iter()
-                .map(|place| {
-                    (
-                        operations::job.eq(job),
-                        operations::sequence.eq(place.sequence),
-                        operations::position.eq(place.position),
-                        operations::anchor.eq(&place.anchor),
-                        operations::received.eq(place.received),
-                    )
-                })
-                .collect();
-            native!(conn, c => diesel::insert_into(operations::table).values(&rows).execute(c))?;
-        }
+        expect(conn, job, &fold.places)?;
         super::wakes::wake(conn, job, &anchors, now, super::wakes::Cause::Said)?;
     }
     diesel::delete(uploads::table)
@@ -166,6 +152,26 @@ pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Resul
                 .and(uploads::sequence.eq_any(&fold.sequences)),
         )
         .execute(conn)?;
+    Ok(())
+}
+
+/// Makes operations wait for an outcome.
+pub fn expect(conn: &mut Conn, job: &str, places: &[Place]) -> Result<()> {
+    for page in places.chunks(super::ROWS) {
+        let rows: Vec<_> = page
+            .iter()
+            .map(|place| {
+                (
+                    operations::job.eq(job),
+                    operations::sequence.eq(place.sequence),
+                    operations::position.eq(place.position),
+                    operations::anchor.eq(&place.anchor),
+                    operations::received.eq(place.received),
+                )
+            })
+            .collect();
+        native!(conn, c => diesel::insert_into(operations::table).values(&rows).execute(c))?;
+    }
     Ok(())
 }
 

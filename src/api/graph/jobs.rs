@@ -173,7 +173,7 @@ fn restart(scope: &str) -> Result<Restart> {
 }
 
 /// The app of a job's path, if the caller may reach it and the job is its own.
-pub(super) fn job_app<'g, R: Right>(
+pub fn job_app<'g, R: Right>(
     gateway: &'g Gateway,
     caller: &Caller<R>,
     path: &(String, String),

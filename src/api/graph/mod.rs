@@ -4,7 +4,7 @@ mod apps;
 mod bulk_upload;
 mod directories;
 mod expressions;
-mod jobs;
+pub(super) mod jobs;
 mod logs;
 mod schema;
 
@@ -35,7 +35,7 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// `v1.0` or `beta`, whichever the caller used.
-fn version(request: &actix_web::HttpRequest) -> &'static str {
+pub(super) fn version(request: &actix_web::HttpRequest) -> &'static str {
     if request.path().starts_with("/beta") {
         "beta"
     } else {

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
 use serde_json::{Value as Json, json};
 
 use super::jobs::job_app;
-use super::{bulk_upload, version};
-use crate::api::Gateway;
+use super::version;
 use crate::api::auth::{Caller, ReadJobs, WriteJobs};
 use crate::api::problem::{Envelope, Problem};
+use crate::api::{Gateway, body};
 use crate::config::App;
 use crate::domain::schema::revision;
 
@@ -40,7 +40,7 @@ pub async fn put_schema(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let (body, _room) = bulk_upload::read(&gateway, &request, payload).await?;
+    let (body, _room) = body::read(&gateway, &request, payload).await?;
     gateway.engine.put_schema(app, revision::replaced, body).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -56,7 +56,7 @@ pub async fn patch_schema(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let (body, _room) = bulk_upload::read(&gateway, &request, payload).await?;
+    let (body, _room) = body::read(&gateway, &request, payload).await?;
     gateway.engine.put_schema(app, revision::patched, body).await?;
     Ok(HttpResponse::NoContent().finish())
 }
