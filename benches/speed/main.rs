@@ -29,10 +29,12 @@ mod mapping;
 mod pull;
 mod report;
 mod running;
+mod simulator;
 #[path = "../../tests/it/support/mod.rs"]
 #[expect(dead_code, reason = "the tests need more of it")]
 mod support;
 mod workday;
+mod writeback;
 
 use mimalloc::MiMalloc;
 use report::Report;
@@ -51,6 +53,7 @@ const PARTS: &[&str] = &[
     "full-cycle",
     "entra",
     "pull",
+    "writeback",
 ];
 
 #[tokio::main]
@@ -70,6 +73,7 @@ async fn main() {
             "active-directory" => first_cycle::active_directory(&mut report).await,
             "full-cycle" => full_cycle::measure(&mut report).await,
             "pull" => pull::measure(&mut report).await,
+            "writeback" => writeback::measure(&mut report).await,
             _ => entra::measure(&mut report).await,
         }
     }

@@ -1,17 +1,15 @@
-//! A large company in the simulated Workday, pulled into the simulated directory: each in a process of its own, so that the
-//! kernel says what each needs.
+//! A large company in the simulated Workday, pulled into the simulated directory.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use muster::engine::Clock;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::gateway::Setup;
 use crate::report::{Report, Target};
 use crate::running::Running;
+use crate::simulator::{Simulator, processor_time};
 
 const SMALL: usize = 10_000;
 const LARGE: usize = 100_000;
@@ -66,7 +64,7 @@ async fn company(report: &Report, workers: usize) -> f64 {
     ] {
         report.figure(&of(what), "s", Target::None, processor_time(process));
     }
-    workday.change_titles(CHANGES).await;
+    change_titles(&workday, CHANGES).await;
     // A read is as of a whole second of Workday's: what was entered within it comes with the next.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let began = Instant::now();
@@ -95,86 +93,23 @@ fn schema() -> String {
     schema.to_string()
 }
 
-/// A simulator in a process of its own; killed when dropped.
-struct Simulator {
-    process: Child,
-    /// What it said of itself.
-    said: Json,
-}
-
-impl Simulator {
-    fn start(arguments: &[&str]) -> Simulator {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_muster"))
-            .arg("lab")
-            .args(arguments)
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Simulator {
-            process,
-            said: serde_json::from_str(&line).unwrap(),
+/// HR gives so many active workers other titles.
+async fn change_titles(workday: &Simulator, count: usize) {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let all = workday.get(&http, "workers").await;
+    let mut changed = 0;
+    for worker in all["workers"].as_array().unwrap() {
+        let wid = worker["wid"].as_str().unwrap();
+        let state = workday.get(&http, &format!("state?worker={wid}")).await;
+        if state["effective"]["active"] != true {
+            continue;
+        }
+        let event = json!({"worker": wid, "type": "change-title", "set": {"businessTitle": format!("Guide {changed}")}});
+        workday.post(&http, "events", &event).await;
+        changed += 1;
+        if changed == count {
+            return;
         }
     }
-
-    fn text(&self, name: &str) -> &str {
-        self.said[name].as_str().unwrap()
-    }
-
-    /// HR gives so many active workers other titles.
-    async fn change_titles(&self, count: usize) {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let admin = self.text("admin");
-        let asked = http.get(format!("{admin}/lab/workers")).send().await.unwrap();
-        let all: Json = asked.json().await.unwrap();
-        let mut changed = 0;
-        for worker in all["workers"].as_array().unwrap() {
-            let state = http
-                .get(format!("{admin}/lab/state"))
-                .query(&[("worker", worker["wid"].as_str().unwrap())]);
-            let state: Json = state.send().await.unwrap().json().await.unwrap();
-            if state["effective"]["active"] != true {
-                continue;
-            }
-            let event = json!({"worker": worker["wid"], "type": "change-title", "set": {"businessTitle": format!("Guide {changed}")}});
-            let answer = http
-                .post(format!("{admin}/lab/events"))
-                .json(&event)
-                .send()
-                .await
-                .unwrap();
-            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-            changed += 1;
-            if changed == count {
-                return;
-            }
-        }
-        panic!("only {changed} work there");
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Seconds that a process has had a processor, by the kernel's clock ticks.
-fn processor_time(process: u32) -> f64 {
-    const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let ticks: Vec<f64> = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse().unwrap())
-        .collect();
-    Duration::from_secs_f64(ticks.iter().sum::<f64>() / TICKS).as_secs_f64()
+    panic!("only {changed} work there");
 }

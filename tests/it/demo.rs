@@ -20,11 +20,12 @@ fn everybody_gets_what_hr_says() {
     assert!(output.status.success(), "{problem}");
     let told: Json = serde_json::from_slice(&output.stdout).unwrap();
     let first = told["day1"].as_array().unwrap();
-    assert_eq!(first.len(), 60 + 15);
+    assert_eq!(first.len(), 60 + 2 * 15);
     for (source, target) in [
         ("uploads", "directory"),
         ("uploads", "Entra ID"),
         ("Workday", "directory"),
+        ("Workday", "Entra ID"),
     ] {
         let mut of = first
             .iter()
@@ -35,9 +36,14 @@ fn everybody_gets_what_hr_says() {
     }
     let from_workday = first.iter().filter(|one| one["source"] == "Workday");
     let disabled = from_workday.filter(|one| one["why"].as_str().unwrap().starts_with("disabled"));
-    assert_eq!(disabled.count(), 3, "two who begin later and one who has left");
+    assert_eq!(
+        disabled.count(),
+        2 * 3,
+        "two who begin later and one who has left"
+    );
     assert!(first.iter().all(|one| one["status"] == "success"), "{told:#}");
     the_night(&told);
+    the_way_home(&told);
     let second = told["day2"].as_array().unwrap();
     for (event, action) in [
         ("joined", "create"),
@@ -57,6 +63,31 @@ fn everybody_gets_what_hr_says() {
     }
 }
 
+/// What the cloud knows of whom Workday hired is in Workday, and another cycle changes nothing.
+fn the_way_home(told: &Json) {
+    let home = &told["home"];
+    let events: Vec<_> = home["happened"].as_array().unwrap().iter().collect();
+    assert_eq!(events.len(), 2, "{home:#}");
+    for (one, event) in events.iter().zip(["account made", "mailbox, numbers"]) {
+        assert_eq!(
+            (&one["event"], &one["status"]),
+            (&event.into(), &"success".into()),
+            "{home:#}"
+        );
+        assert_eq!(
+            (&one["source"], &one["target"]),
+            (&"Entra ID".into(), &"Workday".into())
+        );
+    }
+    let record = &home["record"];
+    let name = record["UserID"].as_str().unwrap();
+    assert!(name.ends_with("@cloud.example.test"), "{home:#}");
+    assert_eq!(record["EmailAddress"], name);
+    assert_eq!(record["PrimaryWorkTelephone"], "+61 255500143");
+    assert_eq!(record["Mobile"], "+61 491570156");
+    assert_eq!(home["changedAgain"], 0);
+}
+
 /// By the clock alone: Workday was not asked after midnight.
 fn the_night(told: &Json) {
     let night = told["night"].as_array().unwrap();
@@ -64,7 +95,9 @@ fn the_night(told: &Json) {
         .iter()
         .map(|one| (&one["event"], &one["action"], &one["status"]))
         .collect();
-    let wanted = [("last day over", "disable"), ("first day", "update")];
+    // In the directory and in the cloud.
+    let [over, begins] = [("last day over", "disable"), ("first day", "update")];
+    let wanted = [over, over, begins, begins];
     let wanted = wanted.map(|(event, action)| [event, action, "success"].map(Json::from));
     let wanted: Vec<_> = wanted
         .iter()

@@ -1,4 +1,4 @@
-//! The gateway's config for a demonstration: three apps, of two employers and two targets.
+//! The gateway's config for a demonstration: five apps, of two employers and two targets, one of them on the way home.
 
 use std::path::Path;
 
@@ -31,6 +31,8 @@ pub enum Source {
     /// Whoever has this `post`, which is the company's own word for who works where.
     Uploads(&'static str),
     Workday,
+    /// What accounts hold goes home to Workday.
+    EntraId,
 }
 
 pub static OFFICE: App = App {
@@ -54,7 +56,23 @@ pub static WORKDAY: App = App {
     target: "directory",
     unit: Some("Pacific"),
 };
-pub static APPS: [&App; 3] = [&OFFICE, &FIELD, &WORKDAY];
+pub static CLOUD: App = App {
+    id: "0f0f1c1a-0000-4000-8000-00000000000d",
+    job: "Workday2AAD.demo",
+    source: Source::Workday,
+    target: "Entra ID",
+    unit: None,
+};
+pub static HOME: App = App {
+    id: "0f0f1c1a-0000-4000-8000-00000000000e",
+    job: "WorkdayWriteback.demo",
+    source: Source::EntraId,
+    target: "Workday",
+    unit: None,
+};
+pub static APPS: [&App; 5] = [&OFFICE, &FIELD, &WORKDAY, &CLOUD, &HOME];
+/// Those that ask Workday for people.
+pub static FROM_WORKDAY: [&App; 2] = [&WORKDAY, &CLOUD];
 
 impl App {
     pub fn job(&self) -> Job {
@@ -81,6 +99,7 @@ impl Source {
         match self {
             Source::Uploads(_) => "uploads",
             Source::Workday => "Workday",
+            Source::EntraId => "Entra ID",
         }
     }
 }
@@ -186,11 +205,19 @@ impl App {
             format!("container = \"{}\"", container(unit, base_dn))
         });
         let (schema, start) = match self.source {
-            Source::Workday => (String::new(), false),
+            Source::Workday | Source::EntraId => (String::new(), false),
             Source::Uploads(post) => {
                 self.write_schema(post, folder)?;
                 (format!("schema = \"{post}.json\""), true)
             }
+        };
+        // Numbers are given in the cloud and go home: they do not come from there.
+        let way_home = match *id == CLOUD.id {
+            true => format!(
+                "writeback = \"{}\"\nomit = [\"telephoneNumber\", \"mobile\"]",
+                HOME.id
+            ),
+            false => String::new(),
         };
         Ok(format!(
             r#"
@@ -204,6 +231,7 @@ impl App {
             job = "{job}"
             start = {start}
             {container}
+            {way_home}
             "#
         ))
     }

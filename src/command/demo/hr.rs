@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::Value as Json;
 
-use super::config::{APPS, App, FIELD, OFFICE, WORKDAY};
+use super::config::{APPS, App, FIELD, FROM_WORKDAY, HOME, OFFICE};
 use super::outcome::{Happened, Said, outcomes};
 use super::screen::{self, Bars};
 use super::stage::Stage;
@@ -28,13 +28,18 @@ const EVENING: SignedDuration = SignedDuration::from_mins(1);
 pub async fn day(stage: &Stage, title: &str, people: &[Person], said: &[Said]) -> Result<Vec<Happened>> {
     let began = stage.now();
     let bars = Bars::new(title, people.len(), said);
-    let before = accounts(&status(stage, &WORKDAY).await?);
-    stage.start(&WORKDAY).await?;
-    until_run(stage, began, |now| {
-        bars.made(&WORKDAY, now.saturating_sub(before))
-    })
-    .await?;
-    bars.waiting(&WORKDAY, 0);
+    let mut before = Vec::new();
+    for app in FROM_WORKDAY {
+        before.push(accounts(&status(stage, app).await?));
+        stage.start(app).await?;
+    }
+    for (app, before) in FROM_WORKDAY.into_iter().zip(before) {
+        until_run(stage, app, began, |now| {
+            bars.made(app, now.saturating_sub(before))
+        })
+        .await?;
+        bars.waiting(app, 0);
+    }
     let silent = Progress::silent();
     // Both jobs read the same inbox, so it does not matter to which of them it is posted.
     for request in company::uploads(people.iter(), CHUNK) {
@@ -44,9 +49,26 @@ pub async fn day(stage: &Stage, title: &str, people: &[Person], said: &[Said]) -
         bars.posted(request["Operations"].as_array().map_or(0, Vec::len));
     }
     settle(stage, &bars).await?;
-    let outcomes = outcomes(stage, &APPS, began, said).await?;
+    let outcomes = all_outcomes(stage, began, said).await?;
     bars.done();
     Ok(outcomes)
+}
+
+/// Jobs share what one of them reads of Workday: the other may have run before there was anything to do.
+async fn all_outcomes(stage: &Stage, began: Timestamp, said: &[Said]) -> Result<Vec<Happened>> {
+    let mut ticks = tokio::time::interval(Duration::from_millis(250));
+    let (mut before, mut moved) = (usize::MAX, Instant::now());
+    loop {
+        ticks.tick().await;
+        let outcomes = outcomes(stage, &APPS, began, said).await?;
+        let missing = outcomes.iter().filter(|one| one.is_missing()).count();
+        if missing < before {
+            (before, moved) = (missing, Instant::now());
+        }
+        if missing == 0 || moved.elapsed() > STILL {
+            return Ok(outcomes);
+        }
+    }
 }
 
 /// A minute before midnight Workday is asked; at midnight something is to happen all the same.
@@ -55,13 +77,30 @@ pub async fn night(stage: &Stage, midnight: Timestamp, said: &[Said]) -> Result<
     screen::nightfall();
     stage.turn_to(midnight.saturating_sub(EVENING).unwrap_or(midnight));
     let evening = stage.now();
-    stage.start(&WORKDAY).await?;
-    until_run(stage, evening, |_| {}).await?;
+    for app in FROM_WORKDAY {
+        stage.start(app).await?;
+    }
+    for app in FROM_WORKDAY {
+        until_run(stage, app, evening, |_| {}).await?;
+    }
     stage.turn_to(midnight);
-    until_run(stage, midnight, |_| {}).await?;
+    for app in FROM_WORKDAY {
+        until_run(stage, app, midnight, |_| {}).await?;
+    }
     // Nobody asks before the morning.
     stage.pause().await?;
-    outcomes(stage, &[&WORKDAY], midnight, said).await
+    outcomes(stage, &FROM_WORKDAY, midnight, said).await
+}
+
+/// Has the directory asked what is new, and waits until it went home; how many records that changed.
+pub async fn homeward(stage: &Stage) -> Result<u64> {
+    let began = stage.now();
+    stage.start(&HOME).await?;
+    until_run(stage, &HOME, began, |_| {}).await?;
+    let status = status(stage, &HOME).await?;
+    Ok(status["lastExecution"]["countExported"]
+        .as_u64()
+        .unwrap_or_default())
 }
 
 /// Waits until no operation is without an outcome, and those that refer to others have had their turn.
@@ -90,14 +129,13 @@ async fn settle(stage: &Stage, bars: &Bars) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the job that reads Workday has run once since an instant. `progress` is told of how many people it has
-/// accounts.
-async fn until_run(stage: &Stage, since: Timestamp, progress: impl Fn(u64)) -> Result<()> {
+/// Waits until a job has run once since an instant. `progress` is told of how many people it has accounts.
+async fn until_run(stage: &Stage, app: &App, since: Timestamp, progress: impl Fn(u64)) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
     let (mut before, mut moved) = (0, Instant::now());
     loop {
         ticks.tick().await;
-        let status = status(stage, &WORKDAY).await?;
+        let status = status(stage, app).await?;
         if has_run(&status, since)? {
             return Ok(());
         }
@@ -108,7 +146,7 @@ async fn until_run(stage: &Stage, since: Timestamp, progress: impl Fn(u64)) -> R
         } else if moved.elapsed() > STILL {
             let message = format!(
                 "{} does not come to an end: see why with MUSTER_LOG=info",
-                WORKDAY.job
+                app.job
             );
             return Err(Error::internal(message));
         }
@@ -133,7 +171,7 @@ fn has_run(status: &Json, since: Timestamp) -> Result<bool> {
     }
     match last["state"] == "Failed" {
         true => Err(Error::internal(format!(
-            "Workday was not read: {}",
+            "the source was not read: {}",
             last["error"]
         ))),
         false => Ok(true),

@@ -2,13 +2,15 @@
 //!
 //! An invented company's HR posts its people; office staff get accounts in a simulated Active Directory, field staff in a
 //! simulated Entra ID. Its subsidiary's HR is a simulated Workday, which is asked for people; they get accounts in the
-//! same directory. At midnight one of them leaves and one begins, and in the morning both have news. What is shown comes
-//! from the gateway's own API, as a script would ask.
+//! same directory and the same cloud. At midnight one of them leaves and one begins, and in the morning both have news. Then
+//! Workday is told what the cloud knows of whom it hired. What is shown comes from the gateway's own API, as a script would
+//! ask.
 //!
 //! `stage` sets everything up as `config` has it, `subsidiary` fills Workday, `hr` posts and follows to the `outcome`,
-//! `screen` shows.
+//! `home` is the way back, `screen` shows.
 
 mod config;
+mod home;
 mod hr;
 mod outcome;
 mod screen;
@@ -27,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Outcome, lab, read_on, until_signalled};
 use crate::error::{Error, Result};
 use crate::lab::company::{Company, Person};
-use config::{FIELD, OFFICE};
+use config::{FIELD, HOME, OFFICE};
+use home::Home;
 use outcome::{Happened, Said};
 use stage::Stage;
 use subsidiary::Subsidiary;
@@ -106,13 +109,20 @@ async fn show(arguments: &Arguments, stop: &CancellationToken) -> Result<Shown> 
     said.extend(subsidiary.morning(&stage.workday)?);
     // A read is as of the second in which it began: what is entered in that very second is the next one's.
     stage.turn_to(stage.after(SignedDuration::from_mins(1)));
-    for app in [&OFFICE, &FIELD] {
+    for app in [&OFFICE, &FIELD, &HOME] {
         stage.start(app).await?;
     }
     let people: Vec<Person> = news.into_iter().map(|(_, person)| person).collect();
     let second = hr::day(&stage, "Day 2", &people, &said).await?;
 
-    let days = Days { first, night, second };
+    let home = home::shown(&stage, subsidiary.newest(), tomorrow).await?;
+
+    let days = Days {
+        first,
+        night,
+        second,
+        home,
+    };
     let told = match arguments.json {
         true => days.document(),
         false => screen::days(&days, &mut io::stdout().lock()),
@@ -138,15 +148,20 @@ struct Days {
     first: Vec<Happened>,
     night: Vec<Happened>,
     second: Vec<Happened>,
+    home: Home,
 }
 
 impl Days {
     fn all(&self) -> impl Iterator<Item = &Happened> {
-        self.first.iter().chain(&self.night).chain(&self.second)
+        self.first
+            .iter()
+            .chain(&self.night)
+            .chain(&self.second)
+            .chain(&self.home.happened)
     }
 
     fn document(&self) -> io::Result<()> {
-        let all = json!({ "day1": self.first, "night": self.night, "day2": self.second });
+        let all = json!({ "day1": self.first, "night": self.night, "day2": self.second, "home": self.home });
         writeln!(io::stdout(), "{all:#}")
     }
 }

@@ -78,11 +78,19 @@ impl Happened {
         !["success", "warning"].contains(&self.status.as_str())
     }
 
+    /// Nothing is logged of it.
+    pub fn is_missing(&self) -> bool {
+        self.status == MISSING
+    }
+
     /// For `--json` and the tables alike.
     pub fn key(&self) -> (&'static str, &'static str, &str, &str) {
         (self.source, self.target, &self.action, &self.status)
     }
 }
+
+/// The status of what nothing is logged of.
+const MISSING: &str = "missing";
 
 /// Entries by job and worker, newest first.
 pub type Entries = HashMap<&'static str, HashMap<String, Vec<Json>>>;
@@ -125,7 +133,7 @@ fn happened(said: &Said, entries: &Entries, names: &HashMap<String, String>) -> 
     // The answer to what was said is the oldest; what came after it (a manager) adds to it.
     let answer = about.last().unwrap_or(&Json::Null);
     let status = &answer["provisioningStatusInfo"];
-    let text = |value: &Json| value.as_str().unwrap_or("missing").to_string();
+    let text = |value: &Json| value.as_str().unwrap_or(MISSING).to_string();
     let time = |value: &Json| value.as_str().and_then(|text| text.parse().ok());
     let later = about.iter().rev().skip(1);
     let changed: Vec<String> = std::iter::once(answer)

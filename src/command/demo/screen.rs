@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Days;
 use super::config::{APPS, App, CLIENT, OFFICE, Source, WORKDAY};
+use super::home::Home;
 use super::outcome::{Happened, Said};
 use super::stage::Stage;
 use super::subsidiary::{self, Subsidiary};
@@ -45,7 +46,8 @@ pub fn opening(company: &Company, subsidiary: &Subsidiary, stage: &Stage) {
         subsidiary.size(),
         stage.workday.url
     );
-    eprintln!("  The gateway asks for them      → accounts in the same directory\n");
+    eprintln!("  The gateway asks for them      → accounts in the same directory and the same cloud");
+    eprintln!("  … and their e-mail, user name and numbers go home to Workday\n");
 }
 
 /// Live progress of one day, on a terminal; a line at the end elsewhere.
@@ -79,13 +81,17 @@ impl Bars {
             let of = said.iter().filter(|said| said.app.job == app.job).count();
             let (name, people) = match app.source {
                 Source::Uploads(_) => (app.target.to_string(), people),
-                Source::Workday => (format!("Workday → {}", app.target), of),
+                Source::Workday | Source::EntraId => (format!("{} → {}", app.source.name(), app.target), of),
             };
             (app.job, bar(name, people))
         };
         Bars {
             posted: bar(format!("{title}: HR posts"), people),
-            jobs: APPS.iter().map(of_app).collect(),
+            jobs: APPS
+                .iter()
+                .filter(|app| app.source != Source::EntraId)
+                .map(of_app)
+                .collect(),
             title: title.to_string(),
             terminal,
             people: said.len(),
@@ -101,7 +107,9 @@ impl Bars {
     pub fn waiting(&self, app: &App, open: u64) {
         let come = match app.source {
             Source::Uploads(_) => self.posted.position(),
-            Source::Workday => self.bar(app).and_then(ProgressBar::length).unwrap_or_default(),
+            Source::Workday | Source::EntraId => {
+                self.bar(app).and_then(ProgressBar::length).unwrap_or_default()
+            }
         };
         self.made(app, come.saturating_sub(open));
     }
@@ -143,6 +151,7 @@ pub fn days(days: &Days, out: &mut impl Write) -> io::Result<()> {
     first_day(&days.first, out)?;
     night(&days.night, out)?;
     second_day(&days.second, out)?;
+    home(&days.home, out)?;
     out.flush()
 }
 
@@ -161,7 +170,7 @@ fn first_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
     let (odd, plain): (Vec<&Happened>, Vec<&Happened>) = happened.iter().partition(odd);
     let shown: Vec<&Happened> = odd.into_iter().chain(plain).take(SHOWN).collect();
     writeln!(out, "Some of them:")?;
-    writeln!(out, "{}", people(&shown, false))
+    writeln!(out, "{}", people(&shown, None))
 }
 
 /// Nobody says anything that night.
@@ -191,19 +200,41 @@ fn night(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
 
 fn second_day(happened: &[Happened], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nDay 2: joiners, movers, new names, leavers, a return")?;
-    writeln!(out, "{}", people(&happened.iter().collect::<Vec<_>>(), true))
+    writeln!(
+        out,
+        "{}",
+        people(&happened.iter().collect::<Vec<_>>(), Some("HR says"))
+    )
 }
 
-fn people(happened: &[&Happened], with_event: bool) -> Table {
-    let mut table = match with_event {
-        true => table(&[
-            "worker", "name", "HR says", "from", "where", "what", "outcome", "why",
-        ]),
-        false => table(&["worker", "name", "from", "where", "what", "outcome", "why"]),
-    };
+fn home(home: &Home, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\nHome to Workday: what the cloud knows of whom it hired")?;
+    writeln!(
+        out,
+        "{}",
+        people(&home.happened.iter().collect::<Vec<_>>(), Some("the cloud has"))
+    )?;
+    let mut table = table(&["what Get_Workers says of", &home.name]);
+    for (attribute, value) in &home.record {
+        table.add_row([*attribute, value]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(
+        out,
+        "Asked once more, the gateway changed {} records.",
+        home.changed_again
+    )
+}
+
+/// `event` heads the column of what was said, where that is shown.
+fn people(happened: &[&Happened], event: Option<&str>) -> Table {
+    let mut header = vec!["worker", "name"];
+    header.extend(event);
+    header.extend(["from", "where", "what", "outcome", "why"]);
+    let mut table = table(&header);
     for one in happened {
         let mut row = vec![one.worker.as_str(), &one.name];
-        row.extend(with_event.then_some(one.event));
+        row.extend(event.map(|_| one.event));
         row.extend([one.source, one.target, &one.action, &one.status, &one.why]);
         table.add_row(row);
     }

@@ -1,6 +1,6 @@
 //! The gateway, what is simulated around it, and the clock of a demonstration.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use reqwest::{Method, Url};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ use crate::command::bulk::service::Service;
 use crate::command::serve;
 use crate::config::Config;
 use crate::connector::http::{Answer, Call, Credentials, Grant, Http};
+use crate::connector::{Source, System};
+use crate::domain::schema::Document;
 use crate::engine::Clock;
 use crate::error::{Error, Result};
 use crate::lab::{directory, entra, workday};
@@ -41,6 +43,8 @@ pub struct Stage {
     /// Whose account is whose, as the log told it so far: target id → name.
     known: Mutex<HashMap<String, String>>,
     clock: Clock,
+    /// What the gateway's config calls them.
+    systems: BTreeMap<String, System>,
     /// Microseconds that the demonstration is ahead of the world.
     ahead: Arc<AtomicI64>,
     stop: CancellationToken,
@@ -59,8 +63,10 @@ impl Stage {
             throttle: entra::Throttling::Off,
             ..entra::Settings::default()
         };
+        // Who has an account in both has two names to sign in with, as nothing synchronizes the two.
         let options = entra::Options {
             settings: unthrottled,
+            domain: "cloud.example.test".into(),
             ..entra::Options::default()
         };
         let entra = entra::start(options, port()?, stop.clone())?;
@@ -85,6 +91,7 @@ impl Stage {
         let text = config::write(&url, &secret, &systems, &folder)?;
         let config =
             Config::parse(&text, &folder).map_err(|problems| Error::internal(problems.to_string()))?;
+        let systems = config.systems.clone();
         let serving = tokio::spawn(serve::serve(config, listener, clock.clone(), stop.clone()));
         let credentials = Credentials {
             token_url: address_of(&format!("{url}/demo/oauth2/v2.0/token"))?,
@@ -105,6 +112,7 @@ impl Stage {
             entra,
             workday,
             clock,
+            systems,
             ahead,
             stop: stop.clone(),
             serving: Some(serving),
@@ -139,6 +147,25 @@ impl Stage {
         ] {
             controls.set_now(self.now());
         }
+    }
+
+    /// Workday as the gateway reads it, for these documented attributes.
+    pub fn hr(&self, attributes: &[&str]) -> Result<Box<dyn Source>> {
+        let attributes: Vec<Json> = attributes
+            .iter()
+            .map(|name| json!({ "name": name, "required": true }))
+            .collect();
+        let schema = json!({
+            "synchronizationRules": [{
+                "sourceDirectoryName": "Workday",
+                "objectMappings": [{ "sourceObjectName": "Worker", "attributeMappings": [] }],
+            }],
+            "directories": [{ "name": "Workday", "objects": [{ "name": "Worker", "attributes": attributes }] }],
+        });
+        let broken = || Error::internal("Workday cannot be read");
+        let document = Document::read(schema).map_err(|_| broken())?;
+        let config = self.systems.get("Workday").ok_or_else(broken)?;
+        config.source(&[document.schema()])
     }
 
     pub async fn pause(&self) -> Result<()> {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::config::WORKDAY;
+use super::config::{App, FROM_WORKDAY};
 use super::outcome::Said;
 use crate::error::{Error, Result};
 use crate::lab::workday::{Details, EventKind, NewEvent, NewWorker, Process, Workday, WorkerKind};
@@ -74,10 +74,10 @@ const FATES: [Fate; 5] = [
     Fate::IsPromoted,
 ];
 
-struct Worker {
-    wid: String,
-    id: String,
-    name: String,
+pub struct Worker {
+    pub wid: String,
+    pub id: String,
+    pub name: String,
     title: &'static str,
     manager: Option<String>,
     fate: Fate,
@@ -128,8 +128,10 @@ impl Subsidiary {
 
     /// Everybody, as of the beginning.
     pub fn everybody(&self) -> Vec<Said> {
-        let first = |worker: &Worker| worker.said("first load");
-        self.people.iter().map(first).collect()
+        self.people
+            .iter()
+            .flat_map(|worker| worker.said("first load"))
+            .collect()
     }
 
     /// Somebody leaves with this day; answers who leaves and who begins at midnight.
@@ -137,10 +139,11 @@ impl Subsidiary {
         let leaver = self.with(Fate::LeavesTonight)?;
         self.leaves(workday, leaver, self.last_day, None)?;
         let joiner = self.with(Fate::BeginsTonight)?;
-        Ok(vec![
+        let said = [
             self.people[leaver].said("last day over"),
             self.people[joiner].said("first day"),
-        ])
+        ];
+        Ok(said.into_iter().flatten().collect())
     }
 
     /// What Workday has to say in the morning.
@@ -154,10 +157,16 @@ impl Subsidiary {
         workday.hear(event(&one.id, Process::Promote, None, details))?;
         self.take_on(workday, Fate::Works, None, None)?;
         let newest = self.people.len() - 1;
-        Ok(vec![
+        let said = [
             self.people[newest].said("hired"),
             self.people[promoted].said("promoted"),
-        ])
+        ];
+        Ok(said.into_iter().flatten().collect())
+    }
+
+    /// Who was hired last.
+    pub fn newest(&self) -> Option<&Worker> {
+        self.people.last()
     }
 
     /// Somebody to whom nothing happens.
@@ -192,13 +201,16 @@ impl Subsidiary {
         let above = number.checked_sub(1).map(|before| &self.people[before / SPAN]);
         let manager = above.map(|worker| worker.id.clone());
         let name = format!("{given} {family}");
+        let id = (FIRST_ID + number).to_string();
+        // Who is hired while we watch gets an account in Workday, whose name is the number until it is told a better one.
+        let user_name = hire.is_none().then(|| id.clone());
         let taken_on = workday.take_on(NewWorker {
             kind: WorkerKind::Employee,
-            id: Some((FIRST_ID + number).to_string()),
+            id: Some(id),
             person: None,
             hire,
             entered,
-            user_name: None,
+            user_name,
             set: Details {
                 first_name: Some(given.into()),
                 last_name: Some(family),
@@ -238,9 +250,14 @@ impl Subsidiary {
 }
 
 impl Worker {
-    fn said(&self, event: &'static str) -> Said {
+    /// To each job that asks Workday.
+    fn said(&self, event: &'static str) -> Vec<Said> {
+        FROM_WORKDAY.map(|app| self.said_to(app, event)).into()
+    }
+
+    fn said_to(&self, app: &'static App, event: &'static str) -> Said {
         Said {
-            app: &WORKDAY,
+            app,
             anchor: self.wid.clone(),
             worker: self.id.clone(),
             name: self.name.clone(),
