@@ -4,7 +4,7 @@
 //! written, and every write leaves a receipt.
 //!
 //! - [`domain`] is the pure core: workers, accounts, the mapping language, planning, the guard.
-//! - [`connector`] knows outside systems: the bulk upload as a source, Active Directory as a target.
+//! - [`connector`] knows outside systems: uploads, Workday, Active Directory and Entra ID, as sources, as targets or as both.
 //! - [`store`] is the database: uploads, workers, links, changes, the log.
 //! - [`engine`] is where they meet: cycles, page by page, from facts to the log.
 //! - [`api`] is what scripts call: Graph's paths, shapes and errors.

@@ -5,6 +5,7 @@
 //! account has, and the [`guard`] judges what comes out.
 
 pub mod account;
+pub mod callback;
 pub mod dn;
 pub mod employment;
 pub mod expression;

@@ -49,6 +49,7 @@ fn link(worker: &Worker) -> Link {
         wanted: None,
         disabled_by_us: false,
         disabled_at: None,
+        waiting: None,
         enabled: Some(true),
     }
 }

@@ -422,6 +422,7 @@ fn in_memory(account: &mut Option<Account>, planned: &Planned, at: Timestamp) ->
         endpoint: String::new(),
         done: planned.change.effects.clone(),
         at,
+        event: None,
     }
 }
 

@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::domain::account::{Account, Anchor};
+use muster::domain::callback::{Call, Member, Who};
 use muster::domain::guard::Action;
 use muster::domain::link::Link;
 use muster::domain::plan::Pending;
 use muster::domain::worker::Worker;
 use muster::error::{Kind, Result};
+use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
 use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
-    Conn, Location, Store, guard, jobs, links, listed, logs, settings, systems, uploads, wakes, workers,
+    Conn, Location, Store, callbacks, guard, jobs, links, listed, logs, notices, pulls, settings, systems,
+    uploads, wakes, workers,
 };
 
 use crate::support::postgres;
@@ -87,6 +90,7 @@ fn link(worker: &str, account: &str) -> Link {
         wanted: None,
         disabled_by_us: false,
         disabled_at: None,
+        waiting: None,
         enabled: Some(true),
     }
 }
@@ -644,4 +648,248 @@ async fn an_embedded_database_is_private_and_whole_in_its_file() {
     assert_eq!(std::fs::metadata(beside("-wal")).unwrap().len(), 0);
     let bytes = std::fs::read(&path).unwrap();
     assert!(bytes.windows(18).any(|window| window == b"a word to look for"));
+}
+
+fn batch(id: &str, key: Option<&str>, workers: &[&str]) -> Batch {
+    let call = |worker: &&str| Call {
+        who: Who {
+            worker: Some((*worker).into()),
+            principal: None,
+        },
+        values: BTreeMap::from([(Member::Email, format!("{worker}@example.com"))]),
+    };
+    Batch {
+        id: id.into(),
+        client: "hr".into(),
+        key: key.map(str::to_string),
+        digest: workers.join(" "),
+        notify: true,
+        calls: workers.iter().map(call).collect(),
+    }
+}
+
+fn verdict(status: Fate) -> Verdict {
+    Verdict {
+        status,
+        code: None,
+        message: None,
+        event: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_with_a_key_is_taken_in_once() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "directory")).await;
+        let send =
+            |batch: Batch| store.write(move |conn| callbacks::append(conn, JOB, "directory", &batch, at(0)));
+        assert_eq!(send(batch("a", Some("k"), &["1"])).await.unwrap(), "a");
+        assert_eq!(
+            send(batch("b", Some("k"), &["1"])).await.unwrap(),
+            "a",
+            "as the first time"
+        );
+        let other = send(batch("c", Some("k"), &["2"])).await.unwrap_err();
+        assert_eq!(
+            (other.kind, other.code.as_ref()),
+            (Kind::Conflict, "IdempotencyKeyReused")
+        );
+        assert_eq!(send(batch("d", None, &["1"])).await.unwrap(), "d");
+        assert_eq!(send(batch("e", None, &["1"])).await.unwrap(), "e");
+        let stranger = Batch {
+            client: "somebody else".into(),
+            ..batch("f", Some("k"), &["3"])
+        };
+        assert_eq!(send(stranger).await.unwrap(), "f");
+        // Two at once.
+        let both = futures::future::join(
+            send(batch("g", Some("m"), &["1"])),
+            send(batch("h", Some("m"), &["1"])),
+        )
+        .await;
+        assert_eq!(both.0.unwrap(), both.1.unwrap());
+        let waiting = store
+            .read(|conn| callbacks::waiting(conn, JOB, at(0), 100))
+            .await
+            .unwrap();
+        assert_eq!(waiting.len(), 5);
+        assert!(
+            store
+                .read(|conn| callbacks::find(conn, "another job", "a"))
+                .await
+                .unwrap()
+                .is_none()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_wait_in_order_and_have_one_outcome_each() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "directory")).await;
+        write(&store, |conn| {
+            callbacks::append(conn, JOB, "directory", &batch("a", None, &["1", "2", "3"]), at(0))
+        })
+        .await;
+        write(&store, |conn| {
+            callbacks::append(conn, JOB, "directory", &batch("b", None, &["4"]), at(0))
+        })
+        .await;
+        let waiting = |now| store.read(move |conn| callbacks::waiting(conn, JOB, now, 3));
+        let first = waiting(at(0)).await.unwrap();
+        let who: Vec<_> = first
+            .iter()
+            .map(|item| item.who.worker.clone().unwrap())
+            .collect();
+        assert_eq!(who, ["1", "2", "3"]);
+        let head = first[0].clone();
+        write(&store, move |conn| {
+            callbacks::put_off(conn, JOB, &head, at(10), 1)
+        })
+        .await;
+        assert!(
+            waiting(at(9)).await.unwrap().is_empty(),
+            "those behind wait with the first"
+        );
+        assert_eq!(waiting(at(10)).await.unwrap()[0].attempts, 1);
+
+        let place = |item: &Item| Place {
+            sequence: item.sequence,
+            position: item.position,
+            anchor: format!("id-{}", item.position),
+            received: 0,
+        };
+        let places: Vec<Place> = first.iter().map(place).collect();
+        let laid = places.clone();
+        write(&store, move |conn| callbacks::lay_over(conn, JOB, &laid)).await;
+        assert_eq!(waiting(at(10)).await.unwrap().len(), 1, "only the other batch");
+        let pending = store
+            .read(|conn| uploads::pending(conn, JOB, &["id-1"]))
+            .await
+            .unwrap();
+        assert_eq!(pending.len(), 1);
+        let settle = |fates: [Fate; 3], now| {
+            let places = places.clone();
+            store.write(move |conn| {
+                let items = callbacks::awaiting(conn, JOB, &places, &["id-1"])?;
+                let settled: Vec<(&Item, Verdict)> = items.iter().zip(fates.map(verdict)).collect();
+                callbacks::settle(conn, JOB, &settled, now)
+            })
+        };
+        let told = settle([Fate::Success, Fate::Pending, Fate::Failure], at(20))
+            .await
+            .unwrap();
+        assert!(told.is_empty(), "one is pending");
+        let (_, items) = store
+            .read(|conn| callbacks::find(conn, JOB, "a"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(items[1].verdict.status, Fate::Pending);
+        assert!(
+            items.iter().all(|item| item.said.is_none()),
+            "nobody's address is kept (B33)"
+        );
+        let (pending, settled) = store
+            .read(|conn| {
+                Ok((
+                    callbacks::awaiting(conn, JOB, &[], &["id-0", "id-1"])?,
+                    waiting_count(conn)?,
+                ))
+            })
+            .await
+            .unwrap();
+        assert_eq!((pending.len(), pending[0].position, settled), (1, 1, 1));
+        let told = write(&store, move |conn| {
+            callbacks::settle(conn, JOB, &[(&pending[0], verdict(Fate::Success))], at(30))
+        })
+        .await;
+        assert_eq!(told, ["a"]);
+        write(&store, |conn| callbacks::expire(conn, at(31))).await;
+        assert!(
+            store
+                .read(|conn| callbacks::find(conn, JOB, "a"))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            store
+                .read(|conn| callbacks::find(conn, JOB, "b"))
+                .await
+                .unwrap()
+                .is_some(),
+            "nobody answered for it"
+        );
+    })
+    .await;
+}
+
+fn waiting_count(conn: &mut Conn) -> Result<usize> {
+    Ok(callbacks::waiting(conn, JOB, at(100), 100)?.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_is_delivered_by_one_at_a_time() {
+    on_both(async |store| {
+        write(&store, |conn| notices::add(conn, "msg_1", "test", "{}", at(0))).await;
+        let take = |now, until| store.write(move |conn| notices::take(conn, now, until));
+        let notice = take(at(0), at(60)).await.unwrap().unwrap();
+        assert!(take(at(59), at(119)).await.unwrap().is_none());
+        assert!(
+            take(at(60), at(120)).await.unwrap().is_some(),
+            "whoever had it died"
+        );
+        write(&store, move |conn| notices::put_off(conn, &notice, at(200))).await;
+        assert!(!store.read(|conn| notices::are_due(conn, at(199))).await.unwrap());
+        assert_eq!(take(at(200), at(260)).await.unwrap().unwrap().attempts, 1);
+        write(&store, |conn| notices::end(conn, "msg_1")).await;
+        assert!(take(at(900), at(960)).await.unwrap().is_none());
+        write(&store, |conn| notices::add(conn, "msg_2", "test", "{}", at(0))).await;
+        write(&store, |conn| notices::expire(conn, at(1))).await;
+        assert!(
+            take(at(900), at(960)).await.unwrap().is_none(),
+            "nobody delivers any more"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_is_lent_while_nobody_reads_it() {
+    on_both(async |store| {
+        for id in ["a", "b"] {
+            let job = Job {
+                id: id.into(),
+                ..job("directory", "hr")
+            };
+            write(&store, move |conn| jobs::take_in(conn, &job)).await;
+            write(&store, move |conn| jobs::lease(conn, id, "us", at(0), at(30))).await;
+        }
+        let hour = SignedDuration::from_hours(1);
+        let lend =
+            |job: &'static str, now| store.write(move |conn| pulls::lend(conn, "directory", (job, 1), now));
+        let give_back =
+            |job: &'static str| store.write(move |conn| pulls::give_back(conn, "directory", (job, 1)));
+        let is_due = |now| store.read(move |conn| pulls::is_due(conn, "directory", hour, now));
+        assert!(lend("a", at(0)).await.unwrap());
+        assert!(!lend("b", at(1)).await.unwrap() && !is_due(at(1)).await.unwrap());
+        give_back("b").await.unwrap();
+        assert!(!lend("b", at(1)).await.unwrap(), "it is not his to give");
+        give_back("a").await.unwrap();
+        assert!(is_due(at(1)).await.unwrap(), "nobody has read it yet");
+        let claimed = write(&store, move |conn| {
+            pulls::claim(conn, "directory", hour, ("b", 1), at(1))
+        })
+        .await;
+        assert!(claimed.is_some() && !lend("a", at(2)).await.unwrap());
+        // The reader's lease ran out in the middle.
+        write(&store, |conn| jobs::lease(conn, "a", "us", at(31), at(90))).await;
+        let lent = write(&store, |conn| pulls::lend(conn, "directory", ("a", 2), at(31))).await;
+        assert!(lent);
+        write(&store, |conn| pulls::give_back(conn, "directory", ("a", 2))).await;
+        assert!(is_due(at(32)).await.unwrap(), "what broke off is read again");
+    })
+    .await;
 }

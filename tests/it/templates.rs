@@ -71,9 +71,10 @@ fn document(id: &str) -> Document {
 }
 
 fn model(id: &str) -> Model {
-    match id.ends_with("2AAD") {
-        true => entra::MODEL,
-        false => active_directory::MODEL,
+    match id {
+        _ if id.ends_with("Writeback") => muster::connector::workday::MODEL,
+        _ if id.ends_with("2AAD") => entra::MODEL,
+        _ => active_directory::MODEL,
     }
 }
 
@@ -84,6 +85,7 @@ fn compiled(id: &str) -> Compiled {
 }
 
 const WORKDAY: [&str; 2] = ["Workday2AD", "Workday2AAD"];
+const HOMEWARD: [&str; 2] = ["WorkdayWriteback", "ADWorkdayWriteback"];
 
 #[test]
 fn all_templates_are_in_order() {
@@ -92,7 +94,13 @@ fn all_templates_are_in_order() {
         let document = document(template.id);
         assert_eq!(document.warnings(), [], "{}", template.id);
         let flows = compiled(template.id).flow_types;
-        assert!(flows.add && flows.update && !flows.delete, "B15: {}", template.id);
+        let is_homeward = model(template.id).record.is_some();
+        assert!(flows.update && !flows.delete, "B15: {}", template.id);
+        assert_eq!(
+            flows.add, !is_homeward,
+            "nobody is hired by a directory: {}",
+            template.id
+        );
         let rule = &document.json()["synchronizationRules"][0];
         assert!(rules.insert(rule["id"].to_string()), "{}", template.id);
         for mapping in mappings(template.id) {
@@ -104,7 +112,7 @@ fn all_templates_are_in_order() {
 
 #[test]
 fn workdays_templates_map_what_is_documented() {
-    for id in WORKDAY {
+    for id in WORKDAY.into_iter().chain(HOMEWARD) {
         let row = |mapping: &Json| {
             let text = |value: &Json| value.as_str().unwrap().to_string();
             (
