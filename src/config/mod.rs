@@ -230,7 +230,7 @@ impl Reader<'_> {
             .into_iter()
             .filter_map(|app| self.app(app, &systems))
             .collect();
-        self.writebacks(&apps);
+        self.writebacks(&apps, &systems);
         self.duplicates("client", clients.iter().map(|client| client.id.clone()));
         self.duplicates("app", apps.iter().map(|app| app.id.to_string()));
         self.duplicates("app … job", apps.iter().map(|app| app.job.clone()));
@@ -258,7 +258,7 @@ impl Reader<'_> {
     }
 
     /// What an app writes can be read back by the app that takes it home only where both mean the same system.
-    fn writebacks(&mut self, apps: &[App]) {
+    fn writebacks(&mut self, apps: &[App], systems: &BTreeMap<String, System>) {
         for app in apps {
             let Some(id) = app.writeback else { continue };
             let home = apps.iter().find(|other| other.id == id);
@@ -268,7 +268,13 @@ impl Reader<'_> {
                     "writeback names '{}', which reads '{}': it has to read what this app writes, '{}'",
                     home.name, home.source, app.target
                 ),
-                Some(_) => continue,
+                Some(home) => {
+                    let model = systems.get(&home.target).and_then(System::model);
+                    if model.is_none_or(|model| model.record.is_some()) {
+                        continue;
+                    }
+                    format!("writeback names '{}', which takes nothing home to HR", home.name)
+                }
             };
             self.problem(&format!("app {}", app.id), problem);
         }

@@ -134,8 +134,8 @@ impl System {
             System::ActiveDirectory(config) => config.timeout,
             // One batch, sent once more with another token.
             System::Entra(config) => config.timeout * 3,
-            // A write, sent once more with another token.
-            System::Workday(config) => config.timeout * 3,
+            // A token, a write, another token, and the write once more.
+            System::Workday(config) => config.timeout * 4,
         }
     }
 

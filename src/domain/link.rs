@@ -102,7 +102,11 @@ impl Link {
             link.enabled = account.enabled.filter(|_| !account.deleted);
             link.waiting = link.waiting.and_then(|waiting| waiting.without(&account.values));
         }
-        link.waiting = receipt.and_then(Waiting::of).or(link.waiting);
+        let sent = receipt.and_then(|receipt| Waiting::of(receipt, model));
+        link.waiting = match (sent, link.waiting) {
+            (Some(sent), Some(before)) => Some(sent.beside(before)),
+            (sent, before) => sent.or(before),
+        };
         for effect in done {
             match effect {
                 Effect::Disable => link.disabled_at = Some(at),
@@ -163,14 +167,19 @@ impl Link {
 /// The code of what was sent and waits for somebody's approval.
 pub const UNAPPROVED: &str = "PendingInHr";
 
+/// When HR is asked again what became of it.
+pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(6);
+
 /// After so long nobody waits for an approval any more, and what is wanted is sent again.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 impl Waiting {
     /// What a receipt says is not live yet.
-    fn of(receipt: &Receipt) -> Option<Waiting> {
+    fn of(receipt: &Receipt, model: &Model) -> Option<Waiting> {
         let event = receipt.event.as_ref().filter(|event| event.waiting)?;
         let sets = receipt.done.iter().filter_map(|effect| match effect {
+            // A name is another operation's, and live at once.
+            Effect::Set { attribute, .. } if model.record.is_some_and(|it| it.user_name == attribute) => None,
             Effect::Set { attribute, after, .. } => Some((attribute.clone(), after.clone())),
             _ => None,
         });
@@ -179,6 +188,14 @@ impl Waiting {
             since: receipt.at,
             values: sets.collect(),
         })
+    }
+
+    /// Together with what waited before.
+    fn beside(mut self, before: Waiting) -> Waiting {
+        for (attribute, after) in before.values {
+            self.values.entry(attribute).or_insert(after);
+        }
+        self
     }
 
     /// What of it the account does not show.

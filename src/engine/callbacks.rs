@@ -65,6 +65,21 @@ impl Engine {
         Ok(calls.flat_map(|(at, call)| route.objections(at, call)).collect())
     }
 
+    /// The batch that a client sent under a key before. Error: it was another one.
+    pub async fn called_before(
+        &self,
+        app: &App,
+        client: &str,
+        key: Option<&str>,
+        digest: &str,
+    ) -> Result<Option<String>> {
+        let (job, client, digest) = (app.job.clone(), client.to_string(), digest.to_string());
+        let key = key.map(str::to_string);
+        self.store()
+            .read(move |conn| callbacks::known(conn, &job, &client, key.as_deref(), &digest))
+            .await
+    }
+
     /// Takes callbacks in: durable when this answers with the id of the batch.
     pub async fn call_back(&self, app: &App, batch: Batch) -> Result<String> {
         let (job, source, now) = (app.job.clone(), app.source.clone(), self.clock().now());

@@ -205,7 +205,7 @@ impl<'c> Cycle<'c> {
             if !has_work && is_reading {
                 self.wait_for_source().await;
             }
-            if is_over || (burst.began.elapsed() >= LONGEST && !is_full && !is_pulled) {
+            if is_over || (burst.began.elapsed() >= LONGEST && !is_full && !is_reading) {
                 return Ok(());
             }
             // Nothing of the page that was read is written yet, so it can be left.

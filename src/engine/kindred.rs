@@ -96,6 +96,12 @@ fn person_of(worker: &Worker) -> Option<&str> {
 /// for the account (B20).
 pub fn turn_to(policy: &Policy, subjects: &mut [Subject], moment: &Moment) {
     for subject in subjects {
+        if policy.model.record.is_none() {
+            // What is to go home to HR is no other target's affair.
+            let kin = subject.kin.iter_mut().map(|kin| &mut kin.worker);
+            kin.chain([&mut subject.worker])
+                .for_each(|worker| worker.stated.clear());
+        }
         subject.worker.turn_to(moment.now);
         for kin in &mut subject.kin {
             kin.worker.turn_to(moment.now);

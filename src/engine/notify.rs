@@ -90,7 +90,9 @@ async fn deliver_next(engine: &Engine, webhook: &Webhook) -> Result<bool> {
                     tracing::error!(id, kind, code = %error.code, %error, "a notice could not be delivered and is given up")
                 }
             }
-            pause.map(|pause| later(*pause))
+            // From the end of the attempt, which may have taken a while.
+            let now = engine.clock().now();
+            pause.map(|pause| now.saturating_add(*pause).unwrap_or(now))
         }
     };
     store

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::hear::{self, Heard};
@@ -20,12 +20,14 @@ const TOGETHER: i64 = 500;
 
 /// When those are asked for again whom the directory does not show yet, or who could not be asked for.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// The same where another job reads the directory meanwhile.
+const BUSY: SignedDuration = SignedDuration::from_secs(2);
 /// After which nobody waits for them any more: the next read shows them, or nobody will.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Reads back whoever is due; answers how many came.
 pub async fn read_back(cx: &Context) -> Result<u64> {
-    let Some(puller) = &cx.runner.puller else {
+    let (Some(puller), true) = (&cx.runner.puller, cx.runner.hr.is_some()) else {
         return Ok(0);
     };
     let (system, now) = (cx.origin.source.clone(), cx.clock.now());
@@ -37,6 +39,7 @@ pub async fn read_back(cx: &Context) -> Result<u64> {
         return Ok(0);
     }
     if !pull::lend(cx).await? {
+        settle(cx, Vec::new(), due, BUSY).await?;
         return Ok(0);
     }
     let outcome = ask(cx, puller, due).await;
@@ -50,7 +53,8 @@ async fn ask(cx: &Context, puller: &Puller, due: Vec<Asked>) -> Result<u64> {
         Ok(statements) => statements,
         Err(error) => {
             tracing::warn!(system = %cx.origin.source, code = %error.code, %error, "what was written could not be read back and is asked for again");
-            settle(cx, Vec::new(), due).await?;
+            let (over, again) = due.into_iter().partition(|one| is_old(one, now));
+            settle(cx, over, again, AGAIN).await?;
             return Ok(0);
         }
     };
@@ -60,9 +64,9 @@ async fn ask(cx: &Context, puller: &Puller, due: Vec<Asked>) -> Result<u64> {
         .collect();
     let count = statements.len() as u64;
     hear::hear(cx, statements, Heard::AsNews).await?;
-    let is_over = |one: &Asked| shown.contains(&one.anchor) || now.duration_since(one.since) > PATIENCE;
+    let is_over = |one: &Asked| shown.contains(&one.anchor) || is_old(one, now);
     let (read, unread) = due.into_iter().partition(is_over);
-    settle(cx, read, unread).await?;
+    settle(cx, read, unread, AGAIN).await?;
     Ok(count)
 }
 
@@ -77,14 +81,18 @@ async fn read(cx: &Context, puller: &Puller, due: &[Asked]) -> Result<Vec<Statem
     Ok(statements)
 }
 
-async fn settle(cx: &Context, read: Vec<Asked>, unread: Vec<Asked>) -> Result<()> {
+fn is_old(one: &Asked, now: Timestamp) -> bool {
+    now.duration_since(one.since) > PATIENCE
+}
+
+async fn settle(cx: &Context, read: Vec<Asked>, unread: Vec<Asked>, wait: SignedDuration) -> Result<()> {
     let (system, job, token, now) = (
         cx.origin.source.clone(),
         cx.origin.job.clone(),
         cx.token,
         cx.clock.now(),
     );
-    let again = now.saturating_add(AGAIN).unwrap_or(now);
+    let again = now.saturating_add(wait).unwrap_or(now);
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;

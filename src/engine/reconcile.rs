@@ -17,7 +17,6 @@ use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
 use crate::domain::policy::Policy;
-use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::changes::{self, Sent};
@@ -604,9 +603,10 @@ fn returned(runner: &Runner, subject: &Subject) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     let holds = |given: &Given| {
-        let held = subject.worker.attributes.get(&given.attribute);
-        held.and_then(Value::to_text)
-            .is_some_and(|held| held == given.value)
+        let mut attributes = subject.worker.attributes.iter();
+        let held = attributes.find(|(name, _)| name.eq_ignore_ascii_case(&given.attribute));
+        let held = held.and_then(|(_, value)| value.to_texts().into_iter().next());
+        held.is_some_and(|held| held.to_lowercase() == given.value.to_lowercase())
     };
     let kept: Vec<&Given> = subject.given.iter().filter(|given| holds(given)).collect();
     let mappings = runner.policy.schema.mappings.iter();
@@ -617,7 +617,10 @@ fn returned(runner: &Runner, subject: &Subject) -> BTreeSet<String> {
             .map(|one| one.attributes())
             .unwrap_or_default();
         kept.iter().any(|given| {
-            inputs.contains(&given.attribute.as_str()) && hr.reads_back(&mapping.target, &given.source)
+            let is_read = inputs
+                .iter()
+                .any(|input| input.eq_ignore_ascii_case(&given.attribute));
+            is_read && hr.reads_back(&mapping.target, &given.source)
         })
     });
     comes_back.map(|mapping| mapping.target.clone()).collect()

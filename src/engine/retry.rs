@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::log::Ending;
 use super::reconcile::Subject;
+use crate::domain::link::LOOK_AGAIN;
 use crate::domain::plan::Planned;
 use crate::error::Error;
 use crate::store::escrows::Escrow;
@@ -41,8 +42,6 @@ pub const SILENT_TRIES: i32 = 8;
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 /// However long a target asks us to stay away, it is tried again after this.
 const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
-/// When HR is asked what became of a change that waits for somebody's approval there.
-const APPROVED_BY_THEN: SignedDuration = SignedDuration::from_hours(6);
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// After a call that the target did not answer, or asked us to make later: that is no silence, and counts as no try.
@@ -117,7 +116,7 @@ pub fn next_look(
     });
     let event = ending.done.as_ref().and_then(|receipt| receipt.event.as_ref());
     let approval = event.filter(|event| event.waiting).map(|_| Again {
-        due: now.saturating_add(APPROVED_BY_THEN).unwrap_or(now),
+        due: now.saturating_add(LOOK_AGAIN).unwrap_or(now),
         cause: Cause::Revisit,
         attempts: 0,
     });

@@ -88,6 +88,7 @@ impl Driver {
             runner.app.source.clone(),
         );
         let interval = runner.app.interval;
+        let is_homeward = runner.puller.is_some() && runner.hr.is_some();
         let (is_pulled, unread) = match &runner.puller {
             Some(puller) => (true, puller.standing(store).await?.1),
             None => (false, false),
@@ -100,7 +101,7 @@ impl Driver {
                     return Ok(None);
                 };
                 let is_due = is_pulled && pulls::is_due(conn, &source, interval, now)?;
-                let is_asked = is_pulled && asked::any_due(conn, &source, now)?;
+                let is_asked = is_homeward && asked::any_due(conn, &source, now)?;
                 let busy = match unread {
                     true => !wakes::due_by_date(conn, &id, now, &HashSet::new(), 1)?.is_empty(),
                     false => {

@@ -31,6 +31,7 @@ pub(super) async fn runners(
         compile(config, app)?;
         take_in(config, app, store, clock).await?;
     }
+    check_newest(config, store).await?;
     let pullers = pullers(config, store).await?;
     let mut runners = BTreeMap::new();
     for app in &config.apps {
@@ -46,7 +47,24 @@ pub(super) async fn runners(
 
 fn check_circles(config: &Config) -> Result<()> {
     let documents: Vec<Document> = config.apps.iter().map(declared).collect::<Result<_>>()?;
-    let all: Vec<Ruled> = config.apps.iter().zip(&documents).collect();
+    refuse_circles(config, &documents)
+}
+
+/// The same of the schemas that the jobs run: those that came over the API are not the config's.
+async fn check_newest(config: &Config, store: &Store) -> Result<()> {
+    let mut documents = Vec::new();
+    for app in &config.apps {
+        let newest = super::schemas::newest(store, app).await?;
+        documents.push(match newest {
+            Some((_, document)) => document,
+            None => declared(app)?,
+        });
+    }
+    refuse_circles(config, &documents)
+}
+
+fn refuse_circles(config: &Config, documents: &[Document]) -> Result<()> {
+    let all: Vec<Ruled> = config.apps.iter().zip(documents).collect();
     for ruled in &all {
         let problems = circles(config, *ruled, &all);
         if !problems.is_empty() {

@@ -48,7 +48,8 @@ pub fn append(conn: &mut Conn, job: &str, system: &str, batch: &Batch, now: Time
     );
     let added = native!(conn, c => diesel::insert_into(callbacks::table).values(row).on_conflict_do_nothing().execute(c))?;
     if added == 0 {
-        return before(conn, job, batch);
+        let known = known(conn, job, &batch.client, batch.key.as_deref(), &batch.digest)?;
+        return known.ok_or_else(|| Error::internal("a batch could not be taken in"));
     }
     if unanswered(conn, job)? + i64::try_from(batch.calls.len()).unwrap_or(i64::MAX) > MOST {
         let message = format!("{MOST} callbacks of this job wait for their outcome: send these again later");
@@ -76,16 +77,25 @@ pub fn append(conn: &mut Conn, job: &str, system: &str, batch: &Batch, now: Time
     Ok(batch.id.clone())
 }
 
-/// The batch that the client sent under the same key, if it is the same.
-fn before(conn: &mut Conn, job: &str, batch: &Batch) -> Result<String> {
-    let (id, digest): (String, String) = callbacks::table
-        .filter(callbacks::job.eq(job).and(callbacks::client.eq(&batch.client)))
-        .filter(callbacks::idempotency_key.eq(&batch.key))
+/// The batch that a client sent under a key, if any. Error: it was another one.
+pub fn known(
+    conn: &mut Conn,
+    job: &str,
+    client: &str,
+    key: Option<&str>,
+    digest: &str,
+) -> Result<Option<String>> {
+    let Some(key) = key else { return Ok(None) };
+    let found: Option<(String, String)> = callbacks::table
+        .filter(callbacks::job.eq(job).and(callbacks::client.eq(client)))
+        .filter(callbacks::idempotency_key.eq(key))
         .select((callbacks::id, callbacks::digest))
-        .first(conn)?;
-    match digest == batch.digest {
-        true => Ok(id),
-        false => Err(Error::new(
+        .first(conn)
+        .optional()?;
+    match found {
+        None => Ok(None),
+        Some((id, known)) if known == digest => Ok(Some(id)),
+        Some(_) => Err(Error::new(
             Kind::Conflict,
             "this key was used for another request: give each request a key of its own, and the same only to the same request",
         )

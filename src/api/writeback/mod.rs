@@ -59,31 +59,39 @@ async fn call_back(
     within_rate(&gateway, &caller.client.id)?;
     is_json(&request)?;
     let key = idempotency_key(&request)?;
-    if wishes.notify && gateway.engine.config().notify.is_none() {
-        let message = "nobody can be told: set webhook and secret under [notify], or leave notify out and poll the Location";
-        return Err(Error::invalid(message).at("notify").into());
-    }
     let (body, room) = body::read(&gateway, &request, payload).await?;
     let most = gateway.engine.config().server.max_operations;
     let read = web::block(move || wire::read(&body, most).map(|calls| (digest(&body), calls))).await;
     let (digest, calls) = read.map_err(|error| Error::internal("the check ended early").because(error))??;
     drop(room);
     let (calls, places): (Vec<_>, Vec<_>) = calls.into_iter().map(|one| (one.call, one.places)).unzip();
-    let objections = gateway.engine.objections(app, &calls).await?;
-    let objections = objections.into_iter().map(|objection| Detail {
-        target: places[objection.call].of(objection.member),
-        message: objection.message,
-    });
-    wire::refuse(objections.collect())?;
-    let batch = Batch {
-        id: Uuid::now_v7().to_string(),
-        client: caller.client.id.clone(),
-        key,
-        digest: format!("{digest} {}", wishes.notify),
-        notify: wishes.notify,
-        calls,
+    let digest = format!("{digest} {}", wishes.notify);
+    let client = &caller.client.id;
+    let before = gateway.engine.called_before(app, client, key.as_deref(), &digest);
+    let id = match before.await? {
+        Some(id) => id,
+        None => {
+            if wishes.notify && gateway.engine.config().notify.is_none() {
+                let message = "nobody can be told: set webhook and secret under [notify], or leave notify out and poll the Location";
+                return Err(Error::invalid(message).at("notify").into());
+            }
+            let objections = gateway.engine.objections(app, &calls).await?;
+            let objections = objections.into_iter().map(|objection| Detail {
+                target: places[objection.call].of(objection.member),
+                message: objection.message,
+            });
+            wire::refuse(objections.collect())?;
+            let batch = Batch {
+                id: Uuid::now_v7().to_string(),
+                client: client.clone(),
+                key,
+                digest,
+                notify: wishes.notify,
+                calls,
+            };
+            gateway.engine.call_back(app, batch).await?
+        }
     };
-    let id = gateway.engine.call_back(app, batch).await?;
     let location = format!(
         "{}/{}/servicePrincipals/{}/synchronization/jobs/{}/writeback/{id}",
         gateway.base_url(&request),

@@ -107,8 +107,11 @@ impl EntraSource {
         let properties = self.wanted.properties();
         let ask = |select: &str| format!("users?$top=1&$select={select}");
         let url = self.graph.address(&ask(&properties.join(",")))?;
-        if self.graph.answer(&url).await?.status != StatusCode::BAD_REQUEST {
-            return Ok(Vec::new());
+        let answer = self.graph.answer(&url).await?;
+        match answer.status {
+            StatusCode::BAD_REQUEST => {}
+            status if status.is_success() => return Ok(Vec::new()),
+            _ => return Err(answer.into_error("Graph")),
         }
         let parts = properties
             .iter()
@@ -294,13 +297,13 @@ impl Reading<'_> {
         let mut missing = Vec::new();
         let replies = find::addressed(self.graph, &ids, &self.asked.query()).await?;
         for (id, reply) in ids.iter().zip(replies) {
-            match find::user(&reply, true)? {
+            match find::user(&reply, false)? {
                 Some(user) => statements.extend(self.asked.reader.whole(user, self.at)),
                 None => missing.push(*id),
             }
         }
         for reply in find::binned(self.graph, &missing, "id").await? {
-            let id = find::user(&reply, true)?.and_then(record::anchor);
+            let id = find::user(&reply, false)?.and_then(record::anchor);
             statements.extend(id.map(|id| record::gone(id, self.at)));
         }
         Ok(statements)
@@ -332,10 +335,7 @@ impl Reading<'_> {
     }
 
     async fn called(&self, names: &[&str]) -> Result<Vec<Json>> {
-        let query = self
-            .asked
-            .query()
-            .replacen("$select=", "$select=userPrincipalName,", 1);
+        let query = self.asked.query();
         let mut users = Vec::new();
         for (name, reply) in names
             .iter()

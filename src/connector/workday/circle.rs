@@ -12,7 +12,7 @@ const PLACES: &[(&str, &str)] = &[
 ];
 
 /// Home addresses and numbers are others than those at work.
-const ELSEWHERE: &str = "'HOME'";
+const ELSEWHERE: [&str; 2] = ["'HOME'", "\"HOME\""];
 
 /// Whether what is read of workers, by an XPath or a documented name, is what is written under this name.
 pub fn reads_back(written: &str, read: &str) -> bool {
@@ -24,7 +24,8 @@ pub fn reads_back(written: &str, read: &str) -> bool {
 fn selects(written: &str, xpath: &str) -> bool {
     let places = PLACES.iter().filter(|(name, _)| written.starts_with(name));
     let mut found = places.map(|(_, place)| *place);
-    !xpath.contains(ELSEWHERE) && found.any(|place| steps(xpath).any(|step| step == place))
+    !ELSEWHERE.iter().any(|home| xpath.contains(home))
+        && found.any(|place| steps(xpath).any(|step| step == place))
 }
 
 /// The names in an expression, without their prefixes.

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::answer::AnswerError;
 use super::config::{Config, SignIn};
 use super::envelope::{Message, envelope};
+use super::refusals;
 use super::soap::FaultClass;
 use super::xml::XmlError;
 use crate::connector::http::{self, Failure, Tokens};
@@ -329,6 +330,7 @@ impl Client {
             AnswerError::Fault(fault) => Some(fault.class()),
             _ => None,
         };
+        let is_known = matches!(&error, AnswerError::Fault(fault) if refusals::of(fault).is_some());
         let mut error = match (error, failed) {
             (AnswerError::Fault(fault), _) => Error::from(*fault),
             (_, Some(failed)) => failed,
@@ -348,7 +350,7 @@ impl Client {
             error,
             is_slow,
             // A fault says that nothing was done, unless it does not know itself what went wrong.
-            may_be_done: class.is_none_or(|class| class == FaultClass::Processing),
+            may_be_done: !is_known && class.is_none_or(|class| class == FaultClass::Processing),
         }
     }
 

@@ -88,14 +88,15 @@ impl Phone<'_> {
         }
         let own = |text: &Option<String>| text.clone().filter(|text| !is_international(text));
         let (name, code) = (own(&name), own(&code));
-        let country = self.country(name.as_deref(), code.as_deref())?;
         let read = match (number.as_deref(), whole) {
             (_, Some(whole)) if number.as_deref().is_none_or(is_international) => Some(whole),
             (Some(national), whole) => {
-                let country = whole
-                    .map(|whole| whole.country)
-                    .or(country)
-                    .or(self.held_country());
+                let country = match whole {
+                    Some(whole) => Some(whole.country),
+                    None => self
+                        .country(name.as_deref(), code.as_deref())?
+                        .or(self.held_country()),
+                };
                 Some(phone::parse(national, country).map_err(|why| unclear(why, Part::Number))?)
             }
             (None, whole) => whole,
@@ -127,17 +128,15 @@ impl Phone<'_> {
         let named = match name {
             None => None,
             Some(name) => Some(Country::named(name).ok_or_else(|| {
-                let message =
-                    format!("'{name}' is no country of two or three letters (ISO 3166): correct the mapping");
-                (Part::Country, syntax(&message))
+                let message = "is no country of two or three letters (ISO 3166): correct the mapping";
+                (Part::Country, syntax(message))
             })?),
         };
         let dialled = match code {
             None => None,
             Some(code) => Some(Country::dialled(code).ok_or_else(|| {
-                let message =
-                    format!("'{code}' is no country's dialling code such as 44: correct the mapping");
-                (Part::Code, syntax(&message))
+                let message = "is no country's dialling code such as 44: correct the mapping";
+                (Part::Code, syntax(message))
             })?),
         };
         // The code is the number's own; the name may be that of its person's country, for numbers that have none.
@@ -485,13 +484,13 @@ mod tests {
             &[("number", "2065550143"), ("name", "Utopia")],
             &[],
             "name",
-            "'Utopia' is no country",
+            "is no country",
         );
         violates(
             &[("number", "2065550143"), ("code", "999")],
             &[],
             "code",
-            "'999' is no country's",
+            "is no country's",
         );
         violates(
             &[("number", "+49 89 123456")],

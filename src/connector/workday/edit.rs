@@ -63,9 +63,10 @@ pub(super) fn edits(effects: &[Effect], contacts: &Contacts, settings: &Settings
                 edits.refused.extend(refused);
             }
             None => {
-                let is_primary = change.flag().unwrap_or(!has_primary);
+                // A primary one that is there, of whatever device, stays it.
+                let is_primary = change.flag().unwrap_or(!has_primary) && !contacts.has_primary_phone();
                 has_primary |= is_primary;
-                edits.take(change.add(is_primary, has_primary, contacts, settings));
+                edits.take(change.add(is_primary, has_primary, settings));
             }
         }
     }
@@ -190,13 +191,7 @@ impl<'e> Change<'e> {
     }
 
     /// Adds an entry. `has_primary`: there is a primary work phone, or this will be it.
-    fn add(
-        &self,
-        is_primary: bool,
-        has_primary: bool,
-        contacts: &Contacts,
-        settings: &Settings,
-    ) -> Result<Edit> {
+    fn add(&self, is_primary: bool, has_primary: bool, settings: &Settings) -> Result<Edit> {
         let flag = self.set(Part::IsPrimary).map_or_else(
             || {
                 Place::Phone(self.device, Part::IsPrimary)
@@ -205,12 +200,6 @@ impl<'e> Change<'e> {
             },
             |set| set.attribute,
         );
-        if is_primary && contacts.has_primary_phone() {
-            return Err(constraint(
-                flag,
-                "another phone is the person's primary work phone, and this one would take its place: set the attribute to \"false\", or take the other one's flag away in Workday",
-            ));
-        }
         if !has_primary {
             return Err(constraint(
                 flag,

@@ -60,10 +60,11 @@ pub(super) async fn find(shared: &Shared, lookups: &[Lookup]) -> Result<Vec<Vec<
     let by_id = by_id(shared, ids).await?;
     let answer = |lookup: &Lookup| {
         let worker = match lookup {
-            Lookup::Anchor(Anchor(wid)) => by_wid.get(&wid.to_ascii_lowercase()),
-            Lookup::Match { value, .. } => by_id.get(value.trim()),
+            Lookup::Anchor(Anchor(wid)) => by_wid.get(&wid.to_ascii_lowercase()).map(std::slice::from_ref),
+            Lookup::Match { value, .. } => by_id.get(value.trim()).map(Vec::as_slice),
         };
-        worker.map(|worker| worker.account.clone()).into_iter().collect()
+        let workers = worker.into_iter().flatten();
+        workers.map(|worker| worker.account.clone()).collect()
     };
     Ok(lookups.iter().map(answer).collect())
 }
@@ -75,20 +76,20 @@ pub(super) async fn by_wid(shared: &Shared, wids: Vec<String>) -> Result<HashMap
     Ok(found.into_iter().map(own).collect())
 }
 
-/// Workers by worker ID: employees, and contingent workers where no employee has it, or only one who has left.
-async fn by_id(shared: &Shared, ids: Vec<String>) -> Result<HashMap<String, Worker>> {
-    let mut found: HashMap<String, Worker> = HashMap::new();
-    let mut open = ids;
+/// Workers by worker ID. An employee and a contingent worker may have the same: then both are found, but for who has left.
+async fn by_id(shared: &Shared, ids: Vec<String>) -> Result<HashMap<String, Vec<Worker>>> {
+    let mut found: HashMap<String, Vec<Worker>> = HashMap::new();
     for kind in [EMPLOYEE, CONTINGENT] {
-        open.retain(|id| found.get(id).is_none_or(Worker::has_left));
-        for worker in known(shared, kind, open.clone()).await? {
-            let Some(id) = worker.id.clone().filter(|id| id.kind == kind) else {
-                continue;
-            };
-            let is_better = found.get(&id.value).is_none_or(|_| !worker.has_left());
-            if is_better {
-                found.insert(id.value, worker);
+        for worker in known(shared, kind, ids.clone()).await? {
+            if let Some(id) = worker.id.clone().filter(|id| id.kind == kind) {
+                found.entry(id.value).or_default().push(worker);
             }
+        }
+    }
+    for workers in found.values_mut() {
+        match workers.iter().any(|worker| !worker.has_left()) {
+            true => workers.retain(|worker| !worker.has_left()),
+            false => workers.truncate(1),
         }
     }
     Ok(found)

@@ -41,7 +41,7 @@ const REFERENCE: &str =
 /// The first row that fits counts.
 #[rustfmt::skip]
 const REFUSALS: &[Refusal] = &[
-    row("pending or completed actions for the person",                     Kind::Invalid,  PENDING,            ASK_AGAIN),
+    row("pending or completed actions",                                    Kind::Invalid,  PENDING,            ASK_AGAIN),
     row("Contact Change Events that change an Address",                    Kind::Invalid,  PENDING,            ASK_AGAIN),
     row("Unable to find a subject for this request",                       Kind::NotFound, NOBODY,             GONE),
     row("Multiple targets were found in this request",                     Kind::Invalid,  CONSTRAINT,         OURS),
@@ -66,6 +66,8 @@ const REFUSALS: &[Refusal] = &[
     row("Email addresses must be in the format of",                        Kind::Invalid,  SYNTAX,             "correct the address in the directory"),
     row("Phone Reference must match an existing",                          Kind::Stale,    "Conflict",         MOVED),
     row("Email Reference must match an existing",                          Kind::Stale,    "Conflict",         MOVED),
+    row("type = 'Phone_ID'",                                               Kind::Stale,    "Conflict",         MOVED),
+    row("type = 'Email_ID'",                                               Kind::Stale,    "Conflict",         MOVED),
     row("Phone Reference is required when you delete",                     Kind::Invalid,  CONSTRAINT,         OURS),
     row("Email Reference is required when you delete",                     Kind::Invalid,  CONSTRAINT,         OURS),
     row("When Replace All is True",                                        Kind::Invalid,  CONSTRAINT,         OURS),

@@ -173,7 +173,7 @@ impl Writing {
             let event = answer::whole(body, wanted, |tree, root| {
                 let reference = tree.child(root, "Change_Work_Contact_Information_Event_Reference")?;
                 let wid = ids(tree, reference).find(|id| id.kind == "WID");
-                wid.map(|id| id.value)
+                wid.or_else(|| ids(tree, reference).next()).map(|id| id.value)
             })?;
             Ok(event.flatten())
         };

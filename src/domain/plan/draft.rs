@@ -13,7 +13,7 @@ use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
-use crate::domain::link::{Situation, UNAPPROVED};
+use crate::domain::link::{LOOK_AGAIN, Situation, UNAPPROVED};
 use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
 use crate::domain::policy::{Policy, UserNames};
 use crate::domain::value::Value;
@@ -21,9 +21,6 @@ use crate::domain::worker::Worker;
 
 /// When names are asked for again that nobody could be asked for.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// When HR is asked again what became of a change that waits for somebody's approval.
-const APPROVED_BY_THEN: SignedDuration = SignedDuration::from_hours(6);
 
 /// After which an old password is not to be used again.
 const LONG_DISABLED: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -495,7 +492,7 @@ impl<'a> Draft<'a> {
             self.finding(Finding::new(Weight::Warning, UNAPPROVED, message).on(mapping.target.clone()));
             self.moment
                 .now
-                .checked_add(APPROVED_BY_THEN)
+                .checked_add(LOOK_AGAIN)
                 .into_iter()
                 .for_each(|at| self.revisit_by(at));
             return;

@@ -20,7 +20,7 @@ use crate::connector::{
     Callable, Capability, Endpoint, Lookup, MayStart, OPEN_PROCESS, Outcome as Applied, Page, Problem,
     Session, SourceCapability, Target, UniqueValue, Watermark, workday,
 };
-use crate::domain::account::{Account, Anchor, Model, Values, Violation};
+use crate::domain::account::{Account, Anchor, Model, PersonalRecord, Values, Violation};
 use crate::domain::callback::{Member, Who};
 use crate::domain::expression::Expression;
 use crate::domain::plan::{Change, ChangeId, Effect, Receipt};
@@ -186,7 +186,10 @@ const HR: Model = Model {
         false => Ok(()),
     },
     compose: None,
-    record: None,
+    record: Some(PersonalRecord {
+        user_name: "UserID",
+        first_day: "HireDate",
+    }),
 };
 
 struct Home(Arc<Hr>, Endpoint);

@@ -35,6 +35,8 @@ pub struct Outcome {
     /// What HR made of what was written.
     event: Option<HrEvent>,
     error: Option<Verdict>,
+    /// The attribute that was refused.
+    at: Option<String>,
     findings: Vec<Finding>,
     held: Vec<Held>,
 }
@@ -85,6 +87,7 @@ impl Route {
             silent: silent.map(|mapping| mapping.target.clone()).collect(),
             event: ending.done.as_ref().and_then(|receipt| receipt.event.clone()),
             error,
+            at: ending.error.as_ref().and_then(|error| error.target.clone()),
             findings: planned.findings.clone(),
             held: ending.held.clone(),
         }
@@ -102,6 +105,7 @@ impl Outcome {
             silent: BTreeSet::new(),
             event: None,
             error: Some(verdict(Status::Failure, code, message.to_string())),
+            at: None,
             findings: Vec::new(),
             held: Vec::new(),
         }
@@ -125,20 +129,24 @@ impl Outcome {
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case(one.target))
         };
+        // One that has nothing to do with any callback is about the whole person.
+        let is_anybodys =
+            |attribute: &str| self.callable.iter().any(|one| begins_with(attribute, one.family));
         if !named.is_empty() && named.iter().all(is_written) {
             return self.done();
         }
-        if let Some(error) = &self.error {
+        let is_elsewhere = |attribute: &String| is_anybodys(attribute) && !is_ours(attribute);
+        if let Some(error) = &self.error
+            && !self.at.as_ref().is_some_and(is_elsewhere)
+        {
             return error.clone();
         }
-        // One that has nothing to do with other callbacks either is about the whole person.
-        let is_anybodys =
-            |attribute: &str| self.callable.iter().any(|one| begins_with(attribute, one.family));
         let concerns = |finding: &&Finding| match (&finding.attribute, finding.weight) {
             (Some(attribute), _) if is_ours(attribute) => true,
+            // The whole person: who has left, say.
+            (None, _) => true,
             (_, Weight::Warning) => false,
             (Some(attribute), _) => !is_anybodys(attribute),
-            (None, _) => true,
         };
         let heaviest = self
             .findings

@@ -539,9 +539,14 @@ async fn the_first_phone_is_the_primary_one_and_stays_it() {
     let outcome = world.apply(change(&account, number("Mobile", "true"))).await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let account = world.worker("2").await;
-    let error = refused(world.apply(change(&account, number("Landline", "true"))).await);
-    assert_eq!(error.target.as_deref(), Some("WorkphoneLandlineIsPrimary"));
-    assert!(error.message.contains("would take its place"), "{error}");
+    // The primary one that is there stays it.
+    let outcome = world.apply(change(&account, number("Landline", "true"))).await;
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert_eq!(
+        world.phones("2"),
+        ["Mobile 5145550178 true", "Landline 5145550178 false"]
+    );
+    let account = world.worker("2").await;
     let flag = vec![
         set("WorkphoneMobileIsPrimary", &["true"], "false"),
         set("WorkphoneMobileNumber", &["5145550178"], "5145550199"),
