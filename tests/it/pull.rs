@@ -124,7 +124,7 @@ impl Company {
 }
 
 /// The table of the config for a simulated directory.
-fn ldap(directory: &Lab) -> String {
+pub fn ldap(directory: &Lab) -> String {
     let lab = &directory.directory;
     format!(
         "kind = \"active-directory\"\nurls = [\"{}\"]\nbase_dn = \"{}\"\nbind_dn = \"{}\"\npassword = \"{}\"\nca_file = \"{}\"\n",

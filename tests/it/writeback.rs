@@ -9,6 +9,8 @@ use muster::engine;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{APP, Gateway, Setup, eventually};
+use crate::pull::ldap;
+use crate::support::lab::directory;
 use crate::support::tenant;
 use crate::support::workday::{self, NOW, read};
 
@@ -114,6 +116,15 @@ impl Round {
         self.round_since(clock.parse().unwrap()).await
     }
 
+    /// Has the directory read from the beginning, and everybody planned anew.
+    async fn look_at_everybody(&self, clock: &str) -> Json {
+        let restart = json!({"criteria": {"resetScope": "Watermark"}});
+        let path = format!("{}/restart", Round::path());
+        let (status, answer) = self.gateway.caller.send("POST", &path, Some(restart)).await;
+        assert_eq!(status, 204, "{answer}");
+        self.at(clock).await
+    }
+
     /// What Workday says of a worker's user name, e-mail address, primary number and mobile number.
     async fn at_home(&self, worker: &str) -> [String; 4] {
         let source = workday::source(&self.workday.table(""), AT_HOME);
@@ -133,7 +144,8 @@ impl Round {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!(
-            "{worker}: {last:?}, and not {expected:?}; {:#?}",
+            "{worker}: {last:?}, and not {expected:?}; {}; {:#?}",
+            self.workday.state(worker)["effective"],
             self.logs().await
         );
     }
@@ -211,14 +223,7 @@ async fn b30_what_a_hire_is_given_is_known_at_home_minutes_later() {
         (json!(0), writes)
     );
     // Not even when everybody is looked at again.
-    let restart = json!({"criteria": {"resetScope": "Full"}});
-    let (status, answer) = round
-        .gateway
-        .caller
-        .send("POST", &format!("{}/restart", Round::path()), Some(restart))
-        .await;
-    assert_eq!(status, 204, "{answer}");
-    round.at("2026-01-19T09:33:00Z").await;
+    round.look_at_everybody("2026-01-19T09:33:00Z").await;
     assert_eq!(round.writes(), writes);
     round.until_at_home("1", expected).await;
 }
@@ -433,4 +438,95 @@ async fn b30_what_came_from_hr_is_not_sent_back_over_what_hr_says_now() {
     round
         .until_at_home("1", [name, "ada@third.test", NOTHING, NOTHING])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b30_what_hr_has_to_approve_is_sent_once_and_pending_until_then() {
+    let hr = "writeback = { auto_complete = false }";
+    let round = Round::of(workday::Tenant::new(0), hr, "").await;
+    round.hire("1", "Ada");
+    round.at("2026-01-19T09:00:00Z").await;
+    let user = round.cloud.user("1");
+    let (id, name) = (
+        user["id"].as_str().unwrap(),
+        user["userPrincipalName"].as_str().unwrap(),
+    );
+    round.until_at_home("1", [name, NOTHING, NOTHING, NOTHING]).await;
+    round
+        .cloud
+        .alter(json!({"user": id, "set": {"mail": "ada@contoso.com"}}));
+    round.at("2026-01-19T09:11:00Z").await;
+    let pending = ("warning".to_string(), "PendingInHr".to_string());
+    eventually("it waits in Workday", async || round.outcome(id).await == pending).await;
+    assert_eq!(round.writes(), 2);
+    // Somebody who looks again sees that it is there already.
+    round.look_at_everybody("2026-01-19T09:22:00Z").await;
+    round.look_at_everybody("2026-01-19T09:33:00Z").await;
+    assert_eq!((round.writes(), round.outcome(id).await), (2, pending));
+    round.until_at_home("1", [name, NOTHING, NOTHING, NOTHING]).await;
+    round.workday.event(json!({"worker": "1", "type": "approve"}));
+    round.look_at_everybody("2026-01-19T09:44:00Z").await;
+    round
+        .until_at_home("1", [name, "ada@contoso.com", NOTHING, NOTHING])
+        .await;
+    assert_eq!(round.writes(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b30_the_way_home_may_begin_in_active_directory() {
+    let (workday, directory) = (workday::Tenant::new(0), directory());
+    let gateway = Setup::with_target(&ldap(&directory))
+        .pulls(&workday.table(""), "Workday2AD", workday.clock())
+        .app(&format!(
+            r#"
+            start = true
+            writeback = "{HOME}"
+            omit = ["telephoneNumber", "mobile"]
+            [[app]]
+            id = "{HOME}"
+            name = "Active Directory home to Workday"
+            source = "corp"
+            target = "hr"
+            template = "ADWorkdayWriteback"
+            job = "{HOME_JOB}"
+            start = true
+            "#
+        ))
+        .start()
+        .await;
+    let cloud = tenant::Tenant::unthrottled();
+    let round = Round {
+        workday,
+        cloud,
+        gateway,
+    };
+    round.round_since(Timestamp::MIN).await;
+    round.hire("1", "Ada");
+    round.at("2026-01-19T09:00:00Z").await;
+    let account = || {
+        directory
+            .client()
+            .search("(employeeID=1)", &["*"])
+            .unwrap()
+            .remove(0)
+    };
+    let name = account().value("userPrincipalName").unwrap().to_string();
+    round.until_at_home("1", [&name, NOTHING, NOTHING, NOTHING]).await;
+    let given = format!(
+        "dn: {}\nchangetype: modify\nreplace: mail\nmail: ada@example.test\n-\nreplace: mobile\nmobile: +1 514 555 0178\n",
+        account().dn
+    );
+    directory.admin().modify(&given).unwrap();
+    round.at("2026-01-19T09:11:00Z").await;
+    let expected = [&name, "ada@example.test", NOTHING, "+1 (514) 5550178"];
+    round.until_at_home("1", expected).await;
+    // The only number that she has at work is her primary one.
+    let phones = &round.workday.state("1")["effective"]["phones"];
+    assert_eq!(
+        (phones.as_array().unwrap().len(), &phones[0]["primary"]),
+        (1, &json!(true))
+    );
+    let writes = round.writes();
+    round.look_at_everybody("2026-01-19T09:22:00Z").await;
+    assert_eq!(round.writes(), writes);
 }
