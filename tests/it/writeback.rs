@@ -116,9 +116,9 @@ impl Round {
         self.round_since(clock.parse().unwrap()).await
     }
 
-    /// Has the directory read from the beginning, and everybody planned anew.
-    async fn look_at_everybody(&self, clock: &str) -> Json {
-        let restart = json!({"criteria": {"resetScope": "Watermark"}});
+    /// Has the directory read from the beginning, and everybody planned anew; `Full` forgets whose account is whose, too.
+    async fn look_at_everybody(&self, scope: &str, clock: &str) -> Json {
+        let restart = json!({"criteria": {"resetScope": scope}});
         let path = format!("{}/restart", Round::path());
         let (status, answer) = self.gateway.caller.send("POST", &path, Some(restart)).await;
         assert_eq!(status, 204, "{answer}");
@@ -223,7 +223,7 @@ async fn b30_what_a_hire_is_given_is_known_at_home_minutes_later() {
         (json!(0), writes)
     );
     // Not even when everybody is looked at again.
-    round.look_at_everybody("2026-01-19T09:33:00Z").await;
+    round.look_at_everybody("Full", "2026-01-19T09:33:00Z").await;
     assert_eq!(round.writes(), writes);
     round.until_at_home("1", expected).await;
 }
@@ -460,12 +460,12 @@ async fn b30_what_hr_has_to_approve_is_sent_once_and_pending_until_then() {
     eventually("it waits in Workday", async || round.outcome(id).await == pending).await;
     assert_eq!(round.writes(), 2);
     // Somebody who looks again sees that it is there already.
-    round.look_at_everybody("2026-01-19T09:22:00Z").await;
-    round.look_at_everybody("2026-01-19T09:33:00Z").await;
+    round.look_at_everybody("Watermark", "2026-01-19T09:22:00Z").await;
+    round.look_at_everybody("Watermark", "2026-01-19T09:33:00Z").await;
     assert_eq!((round.writes(), round.outcome(id).await), (2, pending));
     round.until_at_home("1", [name, NOTHING, NOTHING, NOTHING]).await;
     round.workday.event(json!({"worker": "1", "type": "approve"}));
-    round.look_at_everybody("2026-01-19T09:44:00Z").await;
+    round.look_at_everybody("Watermark", "2026-01-19T09:44:00Z").await;
     round
         .until_at_home("1", [name, "ada@contoso.com", NOTHING, NOTHING])
         .await;
@@ -527,6 +527,6 @@ async fn b30_the_way_home_may_begin_in_active_directory() {
         (1, &json!(true))
     );
     let writes = round.writes();
-    round.look_at_everybody("2026-01-19T09:22:00Z").await;
+    round.look_at_everybody("Watermark", "2026-01-19T09:22:00Z").await;
     assert_eq!(round.writes(), writes);
 }
