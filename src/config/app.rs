@@ -249,6 +249,7 @@ impl Reader<'_> {
                     kept_before: None,
                     before_hire: user_names.before_hire,
                 },
+                ..safe
             },
             limits,
         })

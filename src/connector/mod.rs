@@ -102,6 +102,14 @@ impl System {
         }
     }
 
+    /// Whether an attribute that is read of its people, by its place, is one that may be written into their records (B30).
+    pub fn takes_back(&self, read: &str) -> bool {
+        match self {
+            System::Workday(_) => workday::is_written(read),
+            System::Bulk(_) | System::ActiveDirectory(_) | System::Entra(_) => false,
+        }
+    }
+
     /// What `DefaultDomain()` gives where the config does not say.
     pub fn default_domain(&self) -> Option<String> {
         match self {

@@ -13,6 +13,9 @@ pub struct Finding {
     /// What is wrong and what to do, in plain words.
     pub message: String,
     pub attribute: Option<String>,
+    /// Only another word of HR's, or another schema, ends it: trying again finds the same.
+    #[serde(default)]
+    pub lasts: bool,
 }
 
 /// How much a finding says about the worker's entry in the provisioning log.
@@ -35,7 +38,13 @@ impl Finding {
             code: code.into(),
             message: message.into(),
             attribute: None,
+            lasts: false,
         }
+    }
+
+    pub fn lasting(mut self) -> Finding {
+        self.lasts = true;
+        self
     }
 
     pub fn on(mut self, attribute: impl Into<String>) -> Finding {

@@ -1,5 +1,7 @@
 //! All that planning needs to know besides facts: one schema version compiled, with the app's settings.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
@@ -41,6 +43,8 @@ pub struct Settings {
     pub initial_password: Recipe,
     /// B30: whose names go home to HR, and when.
     pub user_names: UserNames,
+    /// B30: attributes whose values from HR are remembered, so that nobody sends them back.
+    pub remembered: BTreeSet<String>,
 }
 
 /// B30: which names to sign in with are written into people's records in an HR system.
@@ -65,6 +69,7 @@ impl Default for Settings {
             move_disabled: false,
             initial_password: Recipe::default(),
             user_names: UserNames::default(),
+            remembered: BTreeSet::new(),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Values that would go in a circle (B30): an HR attribute that one job writes into a directory, and another takes from there
 //! home into the same HR attribute. Whoever corrects it on either side would see it put back by the other.
 
-use std::collections::BTreeMap;
-
 use crate::config::{App, Config};
 use crate::connector::System;
 use crate::domain::schema::{Attribute, AttributeMapping, Document, Problem, Schema};
@@ -44,31 +42,6 @@ pub fn circles<'r>(config: &'r Config, (app, document): Ruled<'r>, others: &[Rul
     problems
 }
 
-/// Attributes of accounts that an app fills from what another one writes home, with how HR's attribute is read: filled once, or
-/// by a schema that was, they go in no circle, and yet they are not to go back.
-pub fn given(config: &Config, app: &App, document: &Document) -> BTreeMap<String, String> {
-    let Some(hr) = config.systems.get(&app.source) else {
-        return BTreeMap::new();
-    };
-    let is_way_back = |other: &&App| app.source == other.target && app.target == other.source;
-    let homeward = config.apps.iter().filter(is_way_back);
-    let homeward: Vec<Document> = homeward.filter_map(|other| super::declared(other).ok()).collect();
-    let is_written = |attribute: &&Attribute| {
-        let written = homeward
-            .iter()
-            .flat_map(|document| all_mappings(document.schema()));
-        written
-            .into_iter()
-            .any(|home| hr.reads_back(&home.target_attribute_name, attribute.place()))
-    };
-    let schema = document.schema();
-    let given = all_mappings(schema).filter_map(|out| {
-        let read = read_attributes(schema, out).find(is_written)?;
-        Some((out.target_attribute_name.clone(), read.place().to_string()))
-    });
-    given.collect()
-}
-
 impl Circle<'_> {
     fn problems(&self) -> Vec<Problem> {
         let homeward = mappings(self.homeward.1.schema());
@@ -102,7 +75,7 @@ fn mappings(schema: &Schema) -> impl Iterator<Item = &AttributeMapping> {
     all_mappings(schema).filter(|mapping| mapping.flow_type.as_deref() != Some("ObjectAddOnly"))
 }
 
-fn all_mappings(schema: &Schema) -> impl Iterator<Item = &AttributeMapping> {
+pub(super) fn all_mappings(schema: &Schema) -> impl Iterator<Item = &AttributeMapping> {
     let objects = schema
         .synchronization_rules
         .iter()
@@ -121,7 +94,7 @@ fn inputs(mapping: &AttributeMapping) -> impl Iterator<Item = &str> {
 }
 
 /// The definitions of what a mapping reads.
-fn read_attributes<'s>(
+pub(super) fn read_attributes<'s>(
     schema: &'s Schema,
     mapping: &'s AttributeMapping,
 ) -> impl Iterator<Item = &'s Attribute> {

@@ -15,28 +15,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::accounts::{self, Accounts};
 use super::apply::{self, Fate, Worked};
+use super::hearing::{self, Hearing};
 use super::kindred;
 use super::lease::Lease;
 use super::names;
-use super::pull::Pull;
-use super::read_back;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, callbacks, controller, fold, log};
+use super::{Context, controller, log};
 use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{self, Conn, changes, guard, links, listed, logs, notices, uploads};
+use crate::store::{self, Conn, changes, guard, links, listed, logs, notices};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
 const FULL_PAGE: usize = 1_000;
-
-/// Pending operations beyond which the inbox is left to wait.
-const BACKLOG: i64 = 20_000;
 
 const QUIET: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -56,12 +52,7 @@ pub(super) struct Cycle<'c> {
     counts: Counts,
     /// Whether what the target holds has been listed in this cycle; `None` until somebody asked.
     listed: Option<bool>,
-    /// The source's side, where it has to be asked and it is time to.
-    pull: Option<Pull>,
-    /// Why it cannot be asked, or could not be the last time.
-    unasked: Option<Failure>,
-    /// It has not been read whole.
-    unread: bool,
+    hearing: Hearing,
     /// Everybody is to be looked at.
     owes_full: bool,
 }
@@ -109,22 +100,9 @@ impl<'c> Cycle<'c> {
             recent: Recent::default(),
             counts: Counts::default(),
             listed: None,
-            pull: None,
-            unasked: None,
-            unread: false,
+            hearing: Hearing::begin(cx).await?,
             owes_full: false,
         };
-        match Pull::begin(cx).await {
-            Ok(pull) => cycle.pull = pull,
-            Err(error) if error.code == "LeaseLost" => return Err(error),
-            // What is due by the clock happens all the same (B19).
-            Err(error) => tracing::warn!(code = %error.code, %error, "the source cannot be read"),
-        }
-        if let Some(puller) = &cx.runner.puller {
-            let (standing, unread) = puller.standing(&cx.store).await?;
-            cycle.unasked = standing.failure.filter(|_| cycle.pull.is_none());
-            cycle.unread = unread;
-        }
         let outcome = cycle.pages(full).await;
         cycle.finish(began, outcome.as_ref().err()).await?;
         outcome
@@ -146,7 +124,7 @@ impl<'c> Cycle<'c> {
         let mut burst = Burst::begin();
         let mut page: Option<Page> = None;
         loop {
-            if self.owes_full && !self.holds_back() {
+            if self.owes_full && !self.hearing.holds_back() {
                 self.wake_everybody().await?;
                 self.owes_full = false;
             }
@@ -158,15 +136,15 @@ impl<'c> Cycle<'c> {
                 .flat_map(Page::wakes)
                 .map(|wake| wake.anchor.clone())
                 .collect();
-            let holds_back = self.holds_back();
-            let mut pull = self.pull.take();
+            let holds_back = self.hearing.holds_back();
+            let mut hearing = std::mem::take(&mut self.hearing);
             let is_full = page.is_some() && accounts::may_be_listed(wakes.iter());
             let (recorded, carried, ahead) = tokio::join!(
                 self.record(before.as_ref()),
                 self.carry_out(page.take()),
-                self.read_ahead(in_hand, pull.as_mut(), holds_back),
+                self.read_ahead(in_hand, &mut hearing, holds_back),
             );
-            self.pull = pull;
+            self.hearing = hearing;
             if let Ok(carried) = &carried {
                 behind.clone_from(carried);
             }
@@ -199,8 +177,8 @@ impl<'c> Cycle<'c> {
                 burst.last_work = Instant::now();
             }
             // Whoever was held back is due now.
-            let has_work = has_work || (holds_back && !self.holds_back());
-            let is_reading = self.is_reading();
+            let has_work = has_work || (holds_back && !self.hearing.holds_back());
+            let is_reading = self.hearing.is_going_on();
             let is_over = !has_work && !is_reading && (burst.is_over() || !self.quiet().await);
             if !has_work && is_reading {
                 self.wait_for_source().await;
@@ -220,42 +198,27 @@ impl<'c> Cycle<'c> {
 
     /// What somebody wants of this cycle meanwhile.
     async fn orders(&self) -> Result<Orders> {
-        let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
-        let (job, hears) = self
-            .cx
-            .store
-            .read(move |conn| Ok((jobs::find(conn, &id)?, has_to_hear(conn, &id, &source)?)))
-            .await?;
+        let id = self.cx.origin.job.clone();
+        let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
         // Under another schema the work goes on in another cycle.
         let version = self.cx.runner.policy.version;
         let is_active = job.is_some_and(|job| job.state == State::Active && job.schema_version == version);
-        Ok(match (is_active && !self.stop.is_cancelled(), hears) {
-            (false, _) => Orders::Stop,
-            (true, false) => Orders::GoOn,
-            (true, true) => Orders::HearOut,
-        })
-    }
-
-    /// Nobody but those who have a date to keep is planned before everybody has been read.
-    fn holds_back(&self) -> bool {
-        match &self.pull {
-            Some(pull) => pull.holds_back(),
-            None => self.unread,
+        if !is_active || self.stop.is_cancelled() {
+            return Ok(Orders::Stop);
         }
-    }
-
-    fn is_reading(&self) -> bool {
-        self.pull.as_ref().is_some_and(|pull| !pull.is_over())
+        Ok(match hearing::has_to_hear(self.cx).await? {
+            false => Orders::GoOn,
+            true => Orders::HearOut,
+        })
     }
 
     /// Waits until the source says more, or there is another reason to look around.
     async fn wait_for_source(&mut self) {
-        let Some(pull) = &mut self.pull else { return };
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.cx.runner.wake.notified() => {}
             () = tokio::time::sleep(POLL) => {}
-            () = pull.wait() => {}
+            () = self.hearing.wait() => {}
         }
     }
 
@@ -294,21 +257,10 @@ impl<'c> Cycle<'c> {
     async fn read_ahead(
         &self,
         in_hand: HashSet<String>,
-        pull: Option<&mut Pull>,
+        hearing: &mut Hearing,
         holds_back: bool,
     ) -> Result<Ahead> {
-        let called = match pull.as_ref().is_some_and(|pull| !pull.is_over()) || holds_back {
-            true => 0,
-            false => read_back::read_back(self.cx).await? + callbacks::take_in(self.cx).await?,
-        };
-        let (id, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
-        let hears = move |conn: &mut _| has_to_hear(conn, &id, &source);
-        let folded = called
-            + match pull {
-                Some(pull) => pull.take_in(self.cx).await?,
-                None if self.cx.store.read(hears).await? => self.fold().await?.unsigned_abs(),
-                None => 0,
-            };
+        let folded = hearing.take_in(self.cx).await?;
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
         let busy = in_hand.clone();
         let due = self
@@ -336,14 +288,6 @@ impl<'c> Cycle<'c> {
             }
         }
         Ok(ahead)
-    }
-
-    async fn fold(&self) -> Result<i64> {
-        match fold::fold(self.cx).await {
-            // Another job that reads this system was quicker; its fold is ours as well.
-            Err(error) if error.kind == Kind::Stale && error.code != "LeaseLost" => Ok(1),
-            outcome => outcome,
-        }
     }
 
     /// Before the first page a controller has to answer, and before the first of a full cycle it is listed.
@@ -523,15 +467,10 @@ impl<'c> Cycle<'c> {
     }
 
     /// Writes down how the cycle went.
-    async fn finish(&self, began: Timestamp, error: Option<&Error>) -> Result<()> {
+    async fn finish(&mut self, began: Timestamp, error: Option<&Error>) -> Result<()> {
         let now = self.cx.clock.now();
-        let failed = error.map(failure);
-        let unheard = || self.pull.as_ref().and_then(Pull::failure).map(failure);
-        let failed = failed.or_else(unheard).or_else(|| self.unasked.clone());
-        let (heard, changed) = self
-            .pull
-            .as_ref()
-            .map_or((0, 0), |pull| (pull.heard, pull.changed));
+        let failed = error.map(failure).or_else(|| self.hearing.failure());
+        let (heard, changed) = self.hearing.counts();
         let same = heard.saturating_sub(changed);
         let execution = Execution {
             cycle: self.cx.origin.cycle.clone(),
@@ -551,9 +490,7 @@ impl<'c> Cycle<'c> {
                 since: now,
                 message: failure.message,
             });
-        if let Some(pull) = &self.pull {
-            pull.leave(self.cx).await?;
-        }
+        self.hearing.end(self.cx).await?;
         let (id, token, listed) = (
             self.cx.origin.job.clone(),
             self.cx.token,
@@ -612,11 +549,6 @@ impl Burst {
     fn is_over(&self) -> bool {
         !self.spoken || self.last_work.elapsed() >= QUIET
     }
-}
-
-/// Whether HR said something that has to become workers now.
-fn has_to_hear(conn: &mut Conn, job: &str, source: &str) -> Result<bool> {
-    Ok(uploads::waiting(conn, source)? > 0 && uploads::pending_count(conn, job)? <= BACKLOG)
 }
 
 /// Where a job stands, as far as its limits depend on it.

@@ -1,9 +1,9 @@
 //! The async glue: the only room where sources, planning, targets and the store meet.
 //!
-//! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): uploads are
-//! folded into workers (`fold.rs`), or a system is asked for them (`pull.rs`, `hear.rs`); due workers are planned page by page (`reconcile.rs`), changes are sent
-//! (`apply.rs`) and recorded (`record.rs`), and everything that happened is in the log (`log.rs`). Callbacks come in between
-//! (`callbacks.rs`), and whoever is to be told is (`notify.rs`).
+//! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): what HR says becomes
+//! workers (`hearing.rs`), uploads by `fold.rs`, systems that have to be asked by `pull.rs` and `hear.rs`; due workers are
+//! planned page by page (`reconcile.rs`), changes are sent (`apply.rs`) and recorded (`record.rs`), and everything that
+//! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`).
 
 mod accounts;
 mod apply;
@@ -13,7 +13,9 @@ mod clock;
 mod controller;
 mod cycle;
 mod fold;
+mod given;
 mod hear;
+mod hearing;
 mod kindred;
 mod lease;
 mod log;
@@ -83,8 +85,8 @@ struct Runner {
     /// Asks the source, where nobody uploads what it says. The same for all jobs that read it, and for whatever replaces
     /// this one.
     puller: Option<Arc<Puller>>,
-    /// Attributes whose values other jobs may not send back to HR, with how HR's attribute is read (B30).
-    given: BTreeMap<String, String>,
+    /// What accounts are given from HR, and nobody may send back to it.
+    given: given::Sources,
     /// What is written is people's records in this HR system.
     hr: Option<System>,
     replication_delay: Duration,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::kindred::{Kin, Kindred};
-use super::{Context, Runner};
+use super::{Context, Runner, given};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
@@ -21,7 +21,7 @@ use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::changes::{self, Sent};
 use crate::store::escrows::{self, Escrow};
-use crate::store::given::{self, Given};
+use crate::store::given::Given;
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
 use crate::store::{Conn, guard, links, workers};
@@ -38,8 +38,8 @@ pub struct Subject {
     pub speaker: Option<String>,
     /// The link of one of them, which this worker takes over.
     pub heir_of: Option<Link>,
-    /// The link that the store has led to an account that we deleted, and that is not even in the bin any more.
-    pub outlived: bool,
+    /// The account to which the link in the store led: we deleted it, and it is not even in the bin any more.
+    pub outlived: Option<Anchor>,
     /// Operations of this worker that have no outcome yet.
     pub places: Vec<Place>,
     /// What limits held when this worker was looked at last: (action, released).
@@ -54,7 +54,7 @@ pub struct Subject {
     pub earlier: Option<Receipt>,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
-    /// What the source has from HR attributes, of those that are written into HR.
+    /// What the account, or the record of it that is read, is known to have from HR.
     pub given: Vec<Given>,
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
@@ -131,13 +131,13 @@ impl Recent {
 /// Reads what the store knows of everybody on the page.
 pub async fn load(cx: &Context, due: Vec<Wake>) -> Result<Page> {
     let (job, system) = (cx.origin.job.clone(), cx.origin.source.clone());
-    let is_homeward = cx.runner.hr.is_some();
+    let memory = given::Side::of(&cx.runner);
     cx.store
-        .read(move |conn| load_in(conn, &job, &system, &due, is_homeward))
+        .read(move |conn| load_in(conn, &job, &system, &due, &memory))
         .await
 }
 
-fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], is_homeward: bool) -> Result<Page> {
+fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &given::Side) -> Result<Page> {
     let anchors: Vec<&str> = due.iter().map(|wake| wake.anchor.as_str()).collect();
     // Operations before workers: what is said in between is planned now and answered for later.
     let mut places: HashMap<String, Vec<Place>> = HashMap::new();
@@ -165,12 +165,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], is_homeward: 
     for sent in changes::unknown(conn, job, &anchors)? {
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
-    let mut given: HashMap<String, Vec<Given>> = HashMap::new();
-    if is_homeward {
-        for one in given::of(conn, system, &anchors)? {
-            given.entry(one.anchor.clone()).or_default().push(one);
-        }
-    }
+    let mut given = memory.load(conn, &anchors, &linked)?;
     let kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
@@ -188,7 +183,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], is_homeward: 
             kin: others,
             speaker: None,
             heir_of: None,
-            outlived: false,
+            outlived: None,
             places: places.remove(&wake.anchor).unwrap_or_default(),
             held_before: held.remove(&wake.anchor).unwrap_or_default(),
             escrow: escrows.remove(&wake.anchor),
@@ -279,8 +274,8 @@ async fn outlived(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject
     let (places, lookups): (Vec<usize>, Vec<Lookup>) = deleted.into_iter().unzip();
     for (at, found) in places.into_iter().zip(accounts.find(cx, &lookups).await?) {
         if found.is_empty() {
-            subjects[at].link = None;
-            subjects[at].outlived = true;
+            let link = subjects[at].link.take();
+            subjects[at].outlived = link.map(|link| link.account);
         }
     }
     Ok(())
@@ -563,7 +558,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
                 .min(),
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
-            returned: returned(runner, subject),
+            returned: given::returned(runner, subject),
             names: std::mem::take(&mut subject.names),
             unclear: std::mem::take(&mut subject.unclear),
             recoverable,
@@ -595,35 +590,6 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
         }
     }
     page.history = budget.history();
-}
-
-/// The target's attributes that would be given what the source has from that very attribute (B30).
-fn returned(runner: &Runner, subject: &Subject) -> BTreeSet<String> {
-    let Some(hr) = runner.hr.as_ref().filter(|_| !subject.given.is_empty()) else {
-        return BTreeSet::new();
-    };
-    let holds = |given: &Given| {
-        let mut attributes = subject.worker.attributes.iter();
-        let held = attributes.find(|(name, _)| name.eq_ignore_ascii_case(&given.attribute));
-        let held = held.and_then(|(_, value)| value.to_texts().into_iter().next());
-        held.is_some_and(|held| held.to_lowercase() == given.value.to_lowercase())
-    };
-    let kept: Vec<&Given> = subject.given.iter().filter(|given| holds(given)).collect();
-    let mappings = runner.policy.schema.mappings.iter();
-    let comes_back = mappings.filter(|mapping| {
-        let inputs = mapping
-            .expression
-            .as_ref()
-            .map(|one| one.attributes())
-            .unwrap_or_default();
-        kept.iter().any(|given| {
-            let is_read = inputs
-                .iter()
-                .any(|input| input.eq_ignore_ascii_case(&given.attribute));
-            is_read && hr.reads_back(&mapping.target, &given.source)
-        })
-    });
-    comes_back.map(|mapping| mapping.target.clone()).collect()
 }
 
 /// A create is repeated only with the names of its first try (B26).

@@ -9,18 +9,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Fate, Worked};
 use super::reconcile::{Page, Subject};
-use super::{Context, callbacks, log, retry};
-use crate::domain::account::Model;
+use super::retry::{self, Refusal};
+use super::{Context, callbacks, given, log};
+use crate::domain::account::{Anchor, Model};
 use crate::domain::guard::Action;
 use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Pending, Planned, Receipt};
 use crate::error::{Error, Result};
 use crate::store::escrows::{self, Escrow};
-use crate::store::given::{self, Given};
+use crate::store::given::Given;
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{Conn, asked, changes, guard, jobs, links, workers};
+use crate::store::{self, Conn, asked, changes, guard, jobs, links, workers};
 
 /// What one page came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,7 +116,8 @@ struct Record {
     again: Option<Again>,
     new_link: Option<Link>,
     moved_link: Option<Link>,
-    unlinks: bool,
+    /// The account to which the link ends.
+    lost: Option<Anchor>,
     /// The link of another record of the same person, which becomes this worker's.
     heir_of: Option<Link>,
     /// The one that is to take this worker's.
@@ -180,7 +182,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         ..Counts::default()
     };
     let mut records = Vec::with_capacity(page.subjects.len());
-    let mut called = Vec::new();
+    let (mut called, mut given) = (Vec::new(), Vec::new());
     for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
         let record = settle(cx, subject, planned, worked, took, now);
@@ -201,12 +203,14 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         counts.exported += u64::from(record.receipt.is_some());
         counts.refused += u64::from(refused);
         counts.unchanged += u64::from(record.receipt.is_none() && worked.fate.is_outcome() && !refused);
+        given.extend(given::news(
+            &cx.runner.given,
+            subject,
+            planned,
+            record.receipt.as_ref(),
+        ));
         records.push(record);
     }
-    let given = match cx.runner.given.is_empty() {
-        true => Vec::new(),
-        false => given_by(&cx.runner.given, &records),
-    };
     Recording {
         records,
         tallies: news(&cx.runner.policy.model, carried).tallies,
@@ -218,34 +222,6 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         given,
         target: cx.origin.target.clone(),
     }
-}
-
-/// The values that these records wrote and that are not to be sent back to HR.
-fn given_by(sources: &BTreeMap<String, String>, records: &[Record]) -> Vec<Given> {
-    let receipts = records.iter().filter_map(|record| record.receipt.as_ref());
-    let mut last: BTreeMap<(&str, &str), Given> = BTreeMap::new();
-    for receipt in receipts {
-        for effect in &receipt.done {
-            let written: Vec<(&String, &Vec<String>)> = match effect {
-                Effect::Create { values, .. } => values.iter().collect(),
-                Effect::Set { attribute, after, .. } => vec![(attribute, after)],
-                _ => continue,
-            };
-            for (attribute, after) in written {
-                let Some((source, value)) = sources.get(attribute).zip(after.first()) else {
-                    continue;
-                };
-                let given = Given {
-                    anchor: receipt.account.0.clone(),
-                    attribute: attribute.clone(),
-                    source: source.clone(),
-                    value: value.clone(),
-                };
-                last.insert((&receipt.account.0, attribute), given);
-            }
-        }
-    }
-    last.into_values().collect()
 }
 
 fn settle(
@@ -292,11 +268,11 @@ fn settle(
     if worked.fate != Fate::GivenUp {
         record.receipt = worked.ending.done.clone();
     }
-    record.unlinks = subject.outlived
-        || record
-            .receipt
-            .as_ref()
-            .is_some_and(|receipt| receipt.ends_link(model));
+    let receipt = record.receipt.as_ref();
+    let ended = receipt.filter(|receipt| receipt.ends_link(model));
+    record.lost = ended
+        .map(|receipt| receipt.account.clone())
+        .or(subject.outlived.clone());
     let link = Link::next(
         model,
         subject.link.as_ref(),
@@ -313,10 +289,8 @@ fn settle(
         Some(before) => record.moved_link = link.filter(|link| link != before),
     }
     let status = log::status(planned, &worked.ending);
-    let escrow = (status.word == "failure").then(|| {
-        let code = status.code.clone().unwrap_or_default();
-        retry::refused(subject, code, now)
-    });
+    let refusal = Refusal::of(planned, &worked.ending);
+    let escrow = refusal.map(|refusal| retry::refused(subject, refusal, now));
     record.again = match &worked.ending.postponed {
         Some(_) => Some(Again {
             due: now,
@@ -327,7 +301,7 @@ fn settle(
     };
     // Nobody waits for the outcome of a pulled record: unchanged ones are counts on the cycle (B5).
     let is_pulled = cx.runner.puller.is_some();
-    let news = subject.escrow.as_ref() != escrow.as_ref()
+    let news = retry::is_news(subject.escrow.as_ref(), escrow.as_ref())
         || worked.ending.held.iter().any(|held| {
             !subject
                 .held_before
@@ -382,9 +356,12 @@ fn settle(
 
 fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Timestamp) -> Result<()> {
     let records = recording.records.as_slice();
-    for record in records.iter().filter(|record| record.unlinks) {
+    for record in records.iter().filter(|record| record.lost.is_some()) {
         links::delete(conn, job, &record.worker)?;
     }
+    let lost = records.iter().filter_map(|record| record.lost.as_ref());
+    let lost: Vec<&str> = lost.map(|account| account.0.as_str()).collect();
+    store::given::forget(conn, &recording.target, &lost)?;
     for before in records.iter().filter_map(|record| record.heir_of.as_ref()) {
         links::take_over(conn, job, &before.worker, before.generation)?;
     }
@@ -398,7 +375,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
-    given::keep(conn, &recording.target, &recording.given)?;
+    store::given::keep(conn, &recording.target, &recording.given)?;
     if let Some(system) = &recording.read_back {
         let written: Vec<&str> = receipts
             .iter()
@@ -504,9 +481,14 @@ fn wake_referrers(
 pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
     let now = cx.clock.now();
     let attempts = wake.attempts + 1;
-    let escrow = retry::escrow(&wake.anchor, error.code.to_string(), attempts, now);
-    let retry = retry::next_try(&escrow).map(|again| Again { attempts, ..again });
     let (origin, code, reason) = (Arc::clone(&cx.origin), error.code.clone(), error.to_string());
+    let refusal = Refusal {
+        code: code.to_string(),
+        reason: reason.clone(),
+        lasts: false,
+    };
+    let escrow = retry::escrow(&wake.anchor, refusal, attempts, now);
+    let retry = retry::next_try(&escrow).map(|again| Again { attempts, ..again });
     let (job, token, wake) = (cx.origin.job.clone(), cx.token, wake.clone());
     cx.store
         .write(move |conn| {
@@ -526,7 +508,9 @@ pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
             let places = uploads::pending(conn, &job, &[&wake.anchor])?;
             // One for each operation that waited, or for the failure itself.
             let entry = |_| log::unplanned(&origin, &wake.anchor, &code, &reason, now);
-            let entries: Vec<Entry> = (0..places.len().max(1)).map(entry).collect();
+            let before = escrows::of(conn, &job, &[&wake.anchor])?;
+            let news = usize::from(retry::is_news(before.first(), Some(&escrow)));
+            let entries: Vec<Entry> = (0..places.len().max(news)).map(entry).collect();
             logs::append(conn, &entries)?;
             let failed = callbacks::Outcome::failed(&wake.anchor, &places, &code, &reason);
             callbacks::answer(conn, &job, &[failed], now)?;

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::log::Ending;
+use super::log::{self, Ending};
 use super::reconcile::Subject;
+use crate::domain::finding::Weight;
 use crate::domain::link::LOOK_AGAIN;
 use crate::domain::plan::Planned;
 use crate::error::Error;
@@ -63,35 +64,77 @@ pub fn after_silence(error: Option<&Error>, wake: &Wake, now: Timestamp) -> Agai
     }
 }
 
+/// Why a change is kept in escrow, as the log has it.
+pub struct Refusal {
+    pub code: String,
+    pub reason: String,
+    /// The worker's record alone is what is wrong.
+    pub lasts: bool,
+}
+
+impl Refusal {
+    pub fn of(planned: &Planned, ending: &Ending) -> Option<Refusal> {
+        let status = log::status(planned, ending);
+        let failures = || {
+            let findings = planned.findings.iter();
+            findings.filter(|finding| finding.weight == Weight::Failure)
+        };
+        (status.word == "failure").then(|| Refusal {
+            code: status.code.unwrap_or_default(),
+            reason: status.reason.unwrap_or_default(),
+            lasts: ending.error.is_none() && failures().all(|finding| finding.lasts),
+        })
+    }
+}
+
 /// The refusal as it is kept. One that is met again before its time counts as the same attempt.
-pub fn refused(subject: &Subject, code: String, now: Timestamp) -> Escrow {
+pub fn refused(subject: &Subject, refusal: Refusal, now: Timestamp) -> Escrow {
     match &subject.escrow {
-        Some(before) if before.code == code && now < before.next && subject.places.is_empty() => {
-            before.clone()
+        Some(before)
+            if before.code == refusal.code
+                && before.next.is_none() == refusal.lasts
+                && before.next.is_none_or(|next| now < next)
+                && subject.places.is_empty() =>
+        {
+            Escrow {
+                reason: refusal.reason,
+                ..before.clone()
+            }
         }
         before => {
             let attempts = before.as_ref().map_or(0, |before| before.attempts) + 1;
-            escrow(&subject.worker.anchor, code, attempts, now)
+            escrow(&subject.worker.anchor, refusal, attempts, now)
         }
     }
 }
 
-pub fn escrow(worker: &str, code: String, attempts: i32, now: Timestamp) -> Escrow {
+/// Whether this is another refusal than the one before, and belongs in the log: the last attempt does, too.
+pub fn is_news(before: Option<&Escrow>, escrow: Option<&Escrow>) -> bool {
+    // What a target says of the same refusal differs each time, by the number of the call for one.
+    let said = |escrow: &Escrow| escrow.next.is_none().then(|| escrow.reason.clone());
+    let told = |escrow: &Escrow| (escrow.code.clone(), said(escrow), next_try(escrow).is_none());
+    before.map(told) != escrow.map(told)
+}
+
+pub fn escrow(worker: &str, refusal: Refusal, attempts: i32, now: Timestamp) -> Escrow {
+    let Refusal { code, reason, lasts } = refusal;
     let steps = ladder(&code).minutes;
     let step = usize::try_from(attempts - 1).unwrap_or(0).min(steps.len() - 1);
     let wait = SignedDuration::from_mins(steps[step]);
     Escrow {
         worker: worker.to_string(),
         code,
+        reason,
         attempts,
-        next: now.saturating_add(wait).unwrap_or(now),
+        next: (!lasts).then(|| now.saturating_add(wait).unwrap_or(now)),
     }
 }
 
-/// When what was refused is tried again; `None` once it has been refused for four weeks.
+/// When what was refused is tried again; `None` once it has been refused for four weeks, or where that cannot help.
 pub fn next_try(escrow: &Escrow) -> Option<Again> {
+    let due = escrow.next?;
     (escrow.attempts < ladder(&escrow.code).attempts).then_some(Again {
-        due: escrow.next,
+        due,
         cause: Cause::Retry,
         attempts: 0,
     })

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 
 use super::callbacks::Route;
-use super::circle::{self, Ruled, circles};
+use super::circle::{Ruled, circles};
 use super::pull::Puller;
-use super::{Clock, Runner};
+use super::{Clock, Runner, given};
 use crate::config::{App, Config};
 use crate::connector::Target;
 use crate::domain::account::Model;
@@ -117,11 +117,13 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
         let began = job.map(|job| TimeZone::UTC.to_datetime(job.created).date());
         policy.settings.user_names.kept_before = began;
     }
+    let given = given::sources(config, app, &document);
+    policy.settings.remembered = given.keys().cloned().collect();
     let system = target(config, app)?;
     Ok(Runner {
         target: connector(config, app, &policy)?,
         tenants: tenants(config, app, &policy)?,
-        given: circle::given(config, app, &document),
+        given,
         hr: policy.model.record.map(|_| system.clone()),
         replication_delay: system.replication_delay(),
         call_timeout: system.call_timeout(),

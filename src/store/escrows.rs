@@ -14,22 +14,35 @@ pub struct Escrow {
     pub worker: String,
     /// Why, as the log's code.
     pub code: String,
+    /// What was said of it.
+    pub reason: String,
     pub attempts: i32,
-    pub next: Timestamp,
+    /// When the change is tried again; `None` where HR has to say something else first.
+    pub next: Option<Timestamp>,
 }
 
+/// How the database says that a change is not tried again.
+const NEVER: i64 = i64::MAX;
+
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Escrow>> {
-    let rows: Vec<(String, String, i32, i64)> = escrows::table
+    let rows: Vec<(String, String, String, i32, i64)> = escrows::table
         .filter(escrows::job.eq(job).and(escrows::worker.eq_any(workers)))
-        .select((escrows::worker, escrows::code, escrows::attempts, escrows::next))
+        .select((
+            escrows::worker,
+            escrows::code,
+            escrows::reason,
+            escrows::attempts,
+            escrows::next,
+        ))
         .load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(worker, code, attempts, next)| Escrow {
+        .map(|(worker, code, reason, attempts, next)| Escrow {
             worker,
             code,
+            reason,
             attempts,
-            next: instant(next),
+            next: (next != NEVER).then(|| instant(next)),
         })
         .collect())
 }
@@ -40,9 +53,10 @@ pub fn keep(conn: &mut Conn, job: &str, escrow: &Escrow, now: Timestamp) -> Resu
         escrows::job.eq(job),
         escrows::worker.eq(&escrow.worker),
         escrows::code.eq(&escrow.code),
+        escrows::reason.eq(&escrow.reason),
         escrows::since.eq(micros(now)),
         escrows::attempts.eq(escrow.attempts),
-        escrows::next.eq(micros(escrow.next)),
+        escrows::next.eq(escrow.next.map_or(NEVER, micros)),
     );
     native!(conn, c => diesel::insert_into(escrows::table)
         .values(row)
@@ -50,6 +64,7 @@ pub fn keep(conn: &mut Conn, job: &str, escrow: &Escrow, now: Timestamp) -> Resu
         .do_update()
         .set((
             escrows::code.eq(excluded(escrows::code)),
+            escrows::reason.eq(excluded(escrows::reason)),
             escrows::attempts.eq(excluded(escrows::attempts)),
             escrows::next.eq(excluded(escrows::next)),
         ))

@@ -43,6 +43,15 @@ pub fn keep(conn: &mut Conn, system: &str, written: &[Given]) -> Result<()> {
     Ok(())
 }
 
+/// Forgets what accounts were given that are no more.
+pub fn forget(conn: &mut Conn, system: &str, accounts: &[&str]) -> Result<()> {
+    for page in accounts.chunks(ROWS) {
+        diesel::delete(given::table.filter(given::system.eq(system).and(given::anchor.eq_any(page))))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 pub fn of(conn: &mut Conn, system: &str, anchors: &[&str]) -> Result<Vec<Given>> {
     let mut found = Vec::new();
     for page in anchors.chunks(ROWS) {

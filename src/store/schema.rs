@@ -187,6 +187,7 @@ diesel::table! {
         since -> BigInt,
         attempts -> Integer,
         next -> BigInt,
+        reason -> Text,
     }
 }
 

@@ -168,6 +168,14 @@ impl Round {
         )
     }
 
+    /// How often the log says that something about a user failed.
+    async fn failures(&self, user: &str) -> usize {
+        let filter = format!("jobid eq '{HOME_JOB}' and sourceIdentity/id eq '{user}'");
+        let entries = self.gateway.caller.logs(&filter).await;
+        let status = |entry: &&Json| entry["provisioningStatusInfo"]["status"] == "failure";
+        entries.iter().filter(status).count()
+    }
+
     /// Messages that change something in Workday.
     fn writes(&self) -> u64 {
         let state = self.workday.lab.state(&Default::default()).unwrap();
@@ -302,6 +310,27 @@ async fn what_hr_refuses_is_told_and_holds_nobody_else_up() {
         ("failure".into(), "PendingProcess".into())
     );
     assert_eq!(round.outcome(&id(2)).await.0, "failure");
+    // However often they are met, each is told once: the process is tried again, and the number is not until it is another.
+    let writes = round.writes();
+    for clock in [
+        "2026-01-19T09:33:00Z",
+        "2026-01-19T17:00:00Z",
+        "2026-01-20T09:00:00Z",
+    ] {
+        round.at(clock).await;
+    }
+    assert!(round.writes() > writes);
+    for at in [0, 1] {
+        assert_eq!(round.failures(&id(at)).await, 1, "{at}");
+    }
+    round
+        .cloud
+        .alter(json!({"user": id(0), "set": {"businessPhones": ["+1 206 555 0143"]}}));
+    round.at("2026-01-20T09:11:00Z").await;
+    let number = "+1 (206) 5550143";
+    round
+        .until_at_home("1", [&name(0), "ada@contoso.com", number, NOTHING])
+        .await;
 }
 
 /// A gateway's config with both ways over one Workday and one tenant.
@@ -437,6 +466,82 @@ async fn b30_what_came_from_hr_is_not_sent_back_over_what_hr_says_now() {
     round.at("2026-01-19T09:33:00Z").await;
     round
         .until_at_home("1", [name, "ada@third.test", NOTHING, NOTHING])
+        .await;
+}
+
+/// Addresses came from HR for a while, and shall go there from now on: those that HR gave stay HR's, whether we wrote them or
+/// found them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b30_a_mapping_that_is_turned_round_sends_nothing_back_to_where_it_came_from() {
+    let cloud = tenant::Tenant::unthrottled();
+    cloud.alter(json!({"set": {
+        "userPrincipalName": "bob@contoso.com", "displayName": "Bob Novak", "employeeId": "2",
+        "accountEnabled": true, "userType": "Member", "mail": "bob@first.test",
+    }}));
+    let setup = Setup::with_cloud(&cloud.target()).app("schema = \"out.json\"");
+    let without = |name: &str, omitted: &[&str]| {
+        let omitted: Vec<String> = omitted.iter().map(ToString::to_string).collect();
+        let document = template(name).unwrap().document_without(&omitted).unwrap();
+        document.json().clone()
+    };
+    let phones = ["telephoneNumber", "mobile"];
+    let way_out = without("Workday2AAD", &phones);
+    let mut with_mail = way_out.clone();
+    let mappings = &mut with_mail["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+    mappings.as_array_mut().unwrap().push(json!({
+        "targetAttributeName": "mail", "flowType": "Always", "source": {"expression": "[EmailAddress]"},
+    }));
+    std::fs::write(setup.dir.path().join("out.json"), with_mail.to_string()).unwrap();
+    let home = "omit = [\"EmailAddress\"]";
+    let round = Round::begin(workday::Tenant::new(0), cloud, setup, "", home).await;
+    let address =
+        |name: &str, host: &str| json!([{"address": format!("{name}@{host}.test"), "primary": true}]);
+    for (worker, name) in [("1", "Ada"), ("2", "Bob")] {
+        let emails = address(&name.to_lowercase(), "first");
+        let set = json!({"firstName": name, "lastName": "Novak", "emails": emails});
+        round
+            .workday
+            .hire(json!({"id": worker, "hire": "2026-01-19", "userName": worker, "set": set}));
+    }
+    round.at("2026-01-19T09:00:00Z").await;
+    assert_eq!(round.cloud.user("1")["mail"], "ada@first.test");
+    // Now the other way.
+    let schema = |path: String| format!("{path}/schema");
+    let way_home = without("WorkdayWriteback", &[]);
+    for (path, document) in [
+        (schema(round.gateway.caller.job_path()), way_out),
+        (schema(Round::path()), way_home),
+    ] {
+        let (status, answer) = round.gateway.caller.send("PUT", &path, Some(document)).await;
+        assert_eq!(status, 204, "{answer}");
+    }
+    for (worker, name) in [("1", "ada"), ("2", "bob")] {
+        let set = json!({"emails": address(name, "second")});
+        round
+            .workday
+            .event(json!({"worker": worker, "type": "change-work-contact", "set": set}));
+    }
+    round.at("2026-01-19T09:11:00Z").await;
+    round.look_at_everybody("Watermark", "2026-01-19T09:22:00Z").await;
+    let names = ["1", "2"].map(|worker| {
+        let user = round.cloud.user(worker);
+        user["userPrincipalName"].as_str().unwrap().to_string()
+    });
+    for (worker, name, address) in [
+        ("1", &names[0], "ada@second.test"),
+        ("2", &names[1], "bob@second.test"),
+    ] {
+        round
+            .until_at_home(worker, [name, address, NOTHING, NOTHING])
+            .await;
+    }
+    let id = round.cloud.user("2")["id"].as_str().unwrap().to_string();
+    round
+        .cloud
+        .alter(json!({"user": id, "set": {"mail": "bob@third.test"}}));
+    round.at("2026-01-19T09:33:00Z").await;
+    round
+        .until_at_home("2", [&names[1], "bob@third.test", NOTHING, NOTHING])
         .await;
 }
 

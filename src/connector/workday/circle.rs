@@ -21,6 +21,11 @@ pub fn reads_back(written: &str, read: &str) -> bool {
     selects(written, known.as_ref().map_or(read, |known| &known.xpath))
 }
 
+/// Whether what is read of workers may be written under any name.
+pub fn is_written(read: &str) -> bool {
+    PLACES.iter().any(|(name, _)| reads_back(name, read))
+}
+
 fn selects(written: &str, xpath: &str) -> bool {
     let places = PLACES.iter().filter(|(name, _)| written.starts_with(name));
     let mut found = places.map(|(_, place)| *place);
@@ -52,5 +57,7 @@ mod tests {
         assert_eq!(read("WorkphoneLandlineNumber"), phones);
         assert!(read("WorkerID").is_empty());
         assert!(!selects("EmailAddress", "wd:Email_Address_Data[wd:Usage='HOME']"));
+        assert!(is_written("Mobile") && is_written("wd:Worker/wd:User_ID/text()"));
+        assert!(!is_written("WorkerID"));
     }
 }

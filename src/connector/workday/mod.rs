@@ -52,7 +52,7 @@ pub mod xpath;
 pub mod zone;
 
 pub use callable::CALLABLE;
-pub use circle::reads_back;
+pub use circle::{is_written, reads_back};
 pub use model::MODEL;
 pub use source::Workday;
 pub use target::Writeback;

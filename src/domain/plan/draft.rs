@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use smallvec::smallvec;
 use uuid::Uuid;
@@ -13,9 +11,9 @@ use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
-use crate::domain::link::{LOOK_AGAIN, Situation, UNAPPROVED};
+use crate::domain::link::Situation;
 use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
-use crate::domain::policy::{Policy, UserNames};
+use crate::domain::policy::Policy;
 use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 
@@ -28,12 +26,13 @@ const LONG_DISABLED: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct Draft<'a> {
     pub policy: &'a Policy,
     pub worker: &'a Worker,
-    facts: &'a Facts,
-    moment: &'a Moment,
+    pub(super) facts: &'a Facts,
+    pub(super) moment: &'a Moment,
     account: Option<Anchor>,
     effects: Vec<Effect>,
     findings: Vec<Finding>,
     pending: Vec<Pending>,
+    agreed: Vec<(String, String)>,
     revisit: Option<Timestamp>,
 }
 
@@ -48,6 +47,7 @@ impl<'a> Draft<'a> {
             effects: Vec::new(),
             findings: Vec::new(),
             pending: Vec::new(),
+            agreed: Vec::new(),
             revisit: if policy.reads_clock() {
                 moment.next_hour()
             } else {
@@ -87,7 +87,8 @@ impl<'a> Draft<'a> {
                             values.join(", ")
                         ),
                     )
-                    .on(mapping.target.clone()),
+                    .on(mapping.target.clone())
+                    .lasting(),
                 );
                 None
             }
@@ -139,7 +140,8 @@ impl<'a> Draft<'a> {
             {
                 self.finding(
                     Finding::new(Weight::Failure, "MissingValues", "an account cannot be made without this attribute: HR has to state what it is mapped from")
-                        .on(*required),
+                        .on(*required)
+                        .lasting(),
                 );
                 blocked = true;
             }
@@ -270,6 +272,7 @@ impl<'a> Draft<'a> {
             scope,
             findings: self.findings,
             pending: self.pending,
+            agreed: self.agreed,
             wanted,
             revisit: self.revisit,
         }
@@ -338,7 +341,8 @@ impl<'a> Draft<'a> {
         let mut wanted: BTreeMap<String, String> = desired.iter().filter_map(single).collect();
         for (attribute, violation) in compose(&mut wanted, &account.values) {
             wanted.remove(&attribute);
-            self.finding(Finding::new(Weight::Failure, violation.code, violation.message).on(attribute));
+            let finding = Finding::new(Weight::Failure, violation.code, violation.message);
+            self.finding(finding.on(attribute).lasting());
         }
         for (mapping, desired) in desired {
             if let Some(Desired::Values(_)) = desired
@@ -389,10 +393,10 @@ impl<'a> Draft<'a> {
             }
             Role::Plain => {
                 let wanted = mapping.fitting(wanted);
-                if mapping.agrees(held, &wanted)
-                    || self.comes_back(mapping)
-                    || !self.may_name(account, mapping, held)
-                {
+                if mapping.agrees(held, &wanted) {
+                    return self.agree(mapping, held);
+                }
+                if !self.may_go_home(account, mapping, held) {
                     return;
                 }
                 let Some(mut wanted) = self.checked(mapping, wanted) else {
@@ -410,58 +414,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether the source has its value from the attribute that would be written (B30).
-    fn comes_back(&mut self, mapping: &Mapping) -> bool {
-        let comes_back = self.facts.returned.contains(&mapping.target);
-        if comes_back {
-            let message = "the directory has this value from the same attribute of HR: it is not sent back";
-            let finding = Finding::new(Weight::Skip, "FromSameAttribute", message);
-            self.finding(finding.on(mapping.target.clone()));
+    fn agree(&mut self, mapping: &Mapping, held: &[String]) {
+        if let (true, Some(value)) = (
+            self.policy.settings.remembered.contains(&mapping.target),
+            held.first(),
+        ) {
+            self.agreed.push((mapping.target.clone(), value.clone()));
         }
-        comes_back
-    }
-
-    /// Whether a name to sign in with goes home to HR now (B30): not before its person's first day, and not over a name that
-    /// was HR's own before this job began.
-    fn may_name(&mut self, account: &Account, mapping: &Mapping, held: &[String]) -> bool {
-        let record = self
-            .policy
-            .model
-            .record
-            .filter(|record| record.user_name == mapping.target);
-        let Some(record) = record else { return true };
-        let UserNames {
-            kept_before,
-            before_hire,
-        } = self.policy.settings.user_names;
-        let first_day: Option<Date> = account.first(record.first_day).and_then(|day| day.parse().ok());
-        let note = |code: &'static str, message: String| {
-            Finding::new(Weight::Skip, code, message).on(mapping.target.clone())
-        };
-        let begins = first_day
-            .and_then(|day| day.to_zoned(TimeZone::UTC).ok())
-            .map(|begin| begin.timestamp())
-            .filter(|begins| *begins > self.moment.now);
-        if !before_hire && (begins.is_some() || account.enabled == Some(false)) {
-            begins
-                .or(self.moment.next_hour())
-                .into_iter()
-                .for_each(|at| self.revisit_by(at));
-            self.finding(note(
-                "NotBeforeHire",
-                "the first day has not begun: the user name is written then".into(),
-            ));
-            return false;
-        }
-        let keeps = kept_before.is_some_and(|since| first_day.is_none_or(|day| day < since));
-        if keeps && !held.is_empty() {
-            self.finding(note(
-                "UserNameKept",
-                "HR had given this person a user name before this job began: set user_names = { overwrite = true } to have it replaced".into(),
-            ));
-            return false;
-        }
-        true
     }
 
     /// The source has nothing to say: an empty attribute may take its default, an open gate clears a full one.
@@ -482,19 +441,7 @@ impl<'a> Draft<'a> {
     }
 
     fn set(&mut self, mapping: &Mapping, held: &[String], after: Vec<String>) {
-        let waiting = self.facts.link.as_ref().and_then(|link| link.waiting.as_ref());
-        let waiting = waiting.filter(|waiting| waiting.holds(&mapping.target, &after, self.moment.now));
-        if let Some(waiting) = waiting {
-            let message = format!(
-                "HR has it since {}, and somebody has to approve the event {} there",
-                waiting.since, waiting.event
-            );
-            self.finding(Finding::new(Weight::Warning, UNAPPROVED, message).on(mapping.target.clone()));
-            self.moment
-                .now
-                .checked_add(LOOK_AGAIN)
-                .into_iter()
-                .for_each(|at| self.revisit_by(at));
+        if self.awaits_approval(mapping, &after) {
             return;
         }
         self.effects.push(Effect::Set {
@@ -587,7 +534,8 @@ impl<'a> Draft<'a> {
             Some(violation) => {
                 self.finding(
                     Finding::new(Weight::Failure, violation.code, violation.message)
-                        .on(mapping.target.clone()),
+                        .on(mapping.target.clone())
+                        .lasting(),
                 );
                 None
             }
@@ -613,7 +561,8 @@ impl<'a> Draft<'a> {
             Err(error) => {
                 self.finding(
                     Finding::new(Weight::Failure, "EntrySynchronizationError", error.message)
-                        .on(mapping.target.clone()),
+                        .on(mapping.target.clone())
+                        .lasting(),
                 );
                 None
             }

@@ -6,6 +6,7 @@
 
 mod change;
 mod draft;
+mod homeward;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +76,8 @@ pub struct Planned {
     pub findings: Vec<Finding>,
     /// References to workers who have no account yet.
     pub pending: Vec<Pending>,
+    /// What the account holds already of what is remembered (`Settings::remembered`): attribute and value.
+    pub agreed: Vec<(String, String)>,
     /// The state HR wants, where it says (B3).
     pub wanted: Option<bool>,
     /// When this plan may differ without anybody saying anything (B18).
@@ -164,7 +167,7 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
             existing(&mut draft, account, &situation, &scope, wanted);
         }
         Situation::Unmatched if keys.is_empty() => draft.finding(
-            Finding::new(Weight::Failure, "ImportSkipped", "no matching attribute has a value, so no account can be found or made"),
+            Finding::new(Weight::Failure, "ImportSkipped", "no matching attribute has a value, so no account can be found or made").lasting(),
         ),
         Situation::Unmatched => missing(&mut draft, &scope, wanted),
         Situation::Disputed { by, candidates } => draft.finding(
