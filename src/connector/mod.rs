@@ -426,3 +426,24 @@ pub enum Outcome {
     /// It was sent, and nobody knows whether it arrived (B26). The receipt holds what is known to have happened.
     Unknown(Option<Receipt>, Error),
 }
+
+/// Why a change went no further.
+pub enum Halt {
+    Refused(Error),
+    /// Sent, and never answered.
+    Unknown(Error),
+}
+
+impl Outcome {
+    /// How a change ended of which so much was done.
+    fn of(receipt: Option<Receipt>, halt: Option<Halt>) -> Outcome {
+        let did = |receipt: &Receipt| !receipt.done.is_empty();
+        match (halt, receipt) {
+            (None, Some(receipt)) => Outcome::Done(receipt),
+            (None, None) => Outcome::Refused(Error::internal("a change ended without an account")),
+            (Some(Halt::Refused(error)), Some(receipt)) if did(&receipt) => Outcome::Partial(receipt, error),
+            (Some(Halt::Refused(error)), _) => Outcome::Refused(error),
+            (Some(Halt::Unknown(error)), receipt) => Outcome::Unknown(receipt.filter(did), error),
+        }
+    }
+}

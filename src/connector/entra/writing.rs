@@ -12,7 +12,7 @@ use super::graph::{Part, Reply};
 use super::recent::{Recent, not_known_yet};
 use super::target::EntraSession;
 use super::wire::place;
-use crate::connector::{Outcome, answered, password};
+use crate::connector::{Halt, Outcome, answered, password};
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::plan::{Change, ChangeId, Effect, Receipt, Recipe};
 use crate::error::{Error, Kind, Result};
@@ -31,12 +31,7 @@ pub(super) struct Writing {
     /// What was refused of it while the rest went on.
     error: Option<Error>,
     tries: u32,
-    end: Option<End>,
-}
-
-enum End {
-    Refused(Error),
-    Unknown(Error),
+    end: Option<Halt>,
 }
 
 impl Writing {
@@ -64,12 +59,12 @@ impl Writing {
 
     /// Goes no further.
     pub(super) fn refuse(&mut self, error: Error) {
-        self.end = Some(End::Refused(error));
+        self.end = Some(Halt::Refused(error));
     }
 
     /// Sent, and nobody knows whether it arrived.
     pub(super) fn lost(&mut self, error: Error) {
-        self.end = Some(End::Unknown(error));
+        self.end = Some(Halt::Unknown(error));
     }
 
     /// The request in hand is for, or points at, somebody of whom not all of the tenant knows yet.
@@ -189,7 +184,7 @@ impl Writing {
         if reply.status == StatusCode::NOT_FOUND && self.is_about_new(recent) {
             self.refuse(not_known_yet());
         } else if reply.is_unclear() {
-            self.end = Some(End::Unknown(errors::refusal(reply, None)));
+            self.end = Some(Halt::Unknown(errors::refusal(reply, None)));
         } else if reply.status.is_success() {
             self.wrote(reply, recent);
         } else if self.is_at_several() && is_about_content(reply.status) {
@@ -233,7 +228,7 @@ impl Writing {
             let Some(id) = reply.body["id"].as_str() else {
                 let error =
                     Error::unavailable("the user was made, but the answer does not say under which id");
-                self.end = Some(End::Unknown(error));
+                self.end = Some(Halt::Unknown(error));
                 return;
             };
             self.account = Some(Anchor(id.to_lowercase()));
@@ -270,7 +265,6 @@ impl Writing {
     }
 
     pub(super) fn outcome(self, endpoint: &str) -> (ChangeId, Outcome) {
-        let nothing_done = self.done.is_empty();
         let receipt = self.account.map(|account| Receipt {
             change: self.id,
             account,
@@ -280,17 +274,8 @@ impl Writing {
             at: answered(),
             event: None,
         });
-        let end = self.end.or(self.error.map(End::Refused));
-        let outcome = match (end, receipt) {
-            (None, Some(receipt)) => Outcome::Done(receipt),
-            (None, None) => Outcome::Refused(Error::internal("a change ended without an account")),
-            (Some(End::Refused(error)), Some(receipt)) if !nothing_done => Outcome::Partial(receipt, error),
-            (Some(End::Refused(error)), _) => Outcome::Refused(error),
-            (Some(End::Unknown(error)), receipt) => {
-                Outcome::Unknown(receipt.filter(|_| !nothing_done), error)
-            }
-        };
-        (self.id, outcome)
+        let end = self.end.or(self.error.map(Halt::Refused));
+        (self.id, Outcome::of(receipt, end))
     }
 }
 

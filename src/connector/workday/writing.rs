@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::target::Shared;
 use super::write::{ChangeContacts, RenameAccount};
 use crate::connector::workday::client::Trouble;
-use crate::connector::{MayStart, Outcome, answered};
+use crate::connector::{Halt, MayStart, Outcome, answered};
 use crate::domain::account::{Anchor, Protection};
 use crate::domain::plan::{Change, ChangeId, Effect, HrEvent, Receipt};
 use crate::error::{Error, Kind, Result};
@@ -28,12 +28,7 @@ pub(super) struct Writing {
     event: Option<String>,
     /// What was refused of it while the rest went on.
     error: Option<Error>,
-    end: Option<End>,
-}
-
-enum End {
-    Refused(Error),
-    Unknown(Error),
+    end: Option<Halt>,
 }
 
 impl Writing {
@@ -70,7 +65,7 @@ impl Writing {
 
     /// Goes no further.
     pub fn refuse(&mut self, error: Error) {
-        self.end.get_or_insert(End::Refused(error));
+        self.end.get_or_insert(Halt::Refused(error));
     }
 
     /// Who it is, as of now.
@@ -217,7 +212,7 @@ impl Writing {
         if trouble.may_be_done {
             let mut error = trouble.error;
             error.kind = Kind::Unavailable;
-            self.end = Some(End::Unknown(error));
+            self.end = Some(Halt::Unknown(error));
             return;
         }
         let ends = matches!(
@@ -235,7 +230,6 @@ impl Writing {
     }
 
     fn outcome(self, endpoint: &str, settings: &Settings) -> (ChangeId, Outcome) {
-        let nothing_done = self.done.is_empty();
         let address = self
             .worker
             .map(|worker| worker.account.address)
@@ -253,17 +247,8 @@ impl Writing {
             at: answered(),
             event,
         });
-        let end = self.end.or(self.error.map(End::Refused));
-        let outcome = match (end, receipt) {
-            (None, Some(receipt)) => Outcome::Done(receipt),
-            (None, None) => Outcome::Refused(Error::internal("a change ended without an account")),
-            (Some(End::Refused(error)), Some(receipt)) if !nothing_done => Outcome::Partial(receipt, error),
-            (Some(End::Refused(error)), _) => Outcome::Refused(error),
-            (Some(End::Unknown(error)), receipt) => {
-                Outcome::Unknown(receipt.filter(|_| !nothing_done), error)
-            }
-        };
-        (self.id, outcome)
+        let end = self.end.or(self.error.map(Halt::Refused));
+        (self.id, Outcome::of(receipt, end))
     }
 }
 
