@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{bulk, check, demo, eval, lab, schema, serve, workday};
+use muster::command::{apply, bulk, check, demo, eval, lab, plan, schema, serve, workday};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -22,6 +22,8 @@ enum Command {
     Demo(demo::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Plan(plan::Arguments),
+    Apply(apply::Arguments),
     Eval(eval::Arguments),
     Schema(schema::Arguments),
     Lab(lab::Arguments),
@@ -33,13 +35,15 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     muster::telemetry::start(match &arguments.command {
-        Command::Demo(_) => "error",
+        Command::Demo(_) | Command::Plan(_) | Command::Apply(_) => "error",
         _ => "info",
     });
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
+        Command::Plan(arguments) => plan::run(arguments).await,
+        Command::Apply(arguments) => apply::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::Lab(arguments) => lab::run(arguments).await,

@@ -1,20 +1,27 @@
 //! One file a subcommand. Each answers with an exit code, or with one line that says what to do next.
 
+pub mod apply;
 pub mod bulk;
 pub mod check;
 pub mod demo;
 pub mod eval;
 pub mod lab;
+pub mod plan;
 pub mod schema;
 pub mod serve;
 pub mod workday;
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use crate::config::{App, Config};
+use crate::engine::{Clock, Engine};
+use crate::store::{Location, Store};
 
 pub type Outcome = Result<ExitCode, String>;
 
@@ -25,6 +32,28 @@ fn read_on(written: io::Result<()>) -> Result<bool, String> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(format!("cannot write to stdout: {error}")),
     }
+}
+
+/// The gateway's jobs and what it knows, without running anything.
+async fn offline(config: &Path) -> Result<Engine, String> {
+    let config = Config::load(config).map_err(|problems| problems.to_string())?;
+    let store = async {
+        let store = Store::open(Location::parse(&config.store.url)?).await?;
+        Engine::open(config.clone(), store, Clock::system()).await
+    };
+    store.await.map_err(|error| error.to_string())
+}
+
+/// The app that somebody means: by its id, its name or its job.
+fn app<'c>(config: &'c Config, named: &str) -> Result<&'c App, String> {
+    let is_meant = |app: &&App| app.id.to_string() == named || app.name == named || app.job == named;
+    config.apps.iter().find(is_meant).ok_or_else(|| {
+        let known: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
+        format!(
+            "there is no app '{named}' in the config; there is '{}'",
+            known.join("', '")
+        )
+    })
 }
 
 /// What somebody else said, on one line and with nothing that a terminal would obey.

@@ -30,6 +30,8 @@ pub struct App {
     pub start: bool,
     /// How often a source that has to be asked is.
     pub interval: SignedDuration,
+    /// How old a plan may be that is carried out.
+    pub plan_lifetime: SignedDuration,
     /// A filter or a group in the target: accounts that are never written (B21).
     pub never: Option<String>,
     /// The app that takes home to HR what this one's target holds, at once (B30).
@@ -63,6 +65,7 @@ pub(super) struct AppFile {
     writeback: Option<Uuid>,
     user_names: Option<UserNamesFile>,
     interval: Option<Written>,
+    plan_lifetime: Option<Written>,
     reenable: Option<Reenable>,
     skip_out_of_scope_deletions: Option<bool>,
     delete_after: Option<Written>,
@@ -101,6 +104,9 @@ enum Reenable {
     Receipt,
     Hr,
 }
+
+/// Whoever reads a plan in the evening carries it out in the morning.
+const PLAN_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// Entra's, for what is asked and for what is uploaded; there it is only told to clients.
 const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
@@ -197,6 +203,10 @@ impl Reader<'_> {
             most_disables: MOST_DISABLES,
         };
         let interval = self.interval(&place, file.interval, systems.get(&file.source))?;
+        let plan_lifetime = match self.text(&place, file.plan_lifetime)? {
+            Some(text) => self.note(&format!("{place} plan_lifetime"), duration(&text))?,
+            None => PLAN_LIFETIME,
+        };
         let initial_password = self.initial_password(&place, file.initial_password);
         if schema.is_some() && !file.omit.is_empty() {
             self.problem(
@@ -229,6 +239,7 @@ impl Reader<'_> {
                 .unwrap_or_else(|| format!("{}.{}", file.template, file.id.simple())),
             start: file.start,
             interval,
+            plan_lifetime,
             never,
             writeback: file.writeback,
             omit: file.omit,

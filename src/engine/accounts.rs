@@ -58,14 +58,20 @@ pub fn may_be_listed<'w>(mut due: impl Iterator<Item = &'w Wake>) -> bool {
 
 /// Lists the whole target into the scratch table, if so many are due that it pays; says whether it did.
 pub async fn list(cx: &Context, session: &dyn Session) -> Result<bool> {
-    let (id, now, token) = (cx.origin.job.clone(), cx.clock.now(), cx.token);
+    let (id, now) = (cx.origin.job.clone(), cx.clock.now());
     let due = cx
         .store
         .read(move |conn| wakes::due_count(conn, &id, now, Cause::Full))
         .await?;
+    list_for(cx, session, due).await
+}
+
+/// The same, for so many workers.
+pub async fn list_for(cx: &Context, session: &dyn Session, due: i64) -> Result<bool> {
     if due < LIST_FROM {
         return Ok(false);
     }
+    let token = cx.token;
     let id = cx.origin.job.clone();
     let cleared = move |conn: &mut _| {
         jobs::fence(conn, &id, token)?;

@@ -16,19 +16,18 @@ use tokio_util::sync::CancellationToken;
 use super::accounts::{self, Accounts};
 use super::apply::{self, Fate, Worked};
 use super::hearing::{self, Hearing};
-use super::kindred;
 use super::lease::Lease;
-use super::names;
+use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, controller, log};
+use super::{Context, controller, log, planning};
 use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{self, Conn, changes, guard, links, listed, logs, notices};
+use crate::store::{self, Conn, changes, guard, links, listed, logs, notices, plans};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -326,26 +325,10 @@ impl<'c> Cycle<'c> {
         Ok(Some(Arc::new(Carried { page, worked, began })))
     }
 
-    async fn attempt(&self, accounts: &Accounts<'_>, mut page: Page) -> Result<(Page, Vec<Worked>)> {
+    async fn attempt(&self, accounts: &Accounts<'_>, page: Page) -> Result<(Page, Vec<Worked>)> {
         let session = accounts.session();
         let moment = reconcile::moment(self.cx.clock.now());
-        kindred::turn_to(&self.cx.runner.policy, &mut page.subjects, &moment);
-        reconcile::find(self.cx, accounts, &mut page.subjects, &moment, &self.recent).await?;
-        controller::wait_for_replication(self.cx, session, &mut page).await?;
-        reconcile::resume(
-            &self.cx.runner.policy,
-            &mut page,
-            &session.endpoint().0,
-            moment.now,
-        );
-        names::choose(self.cx, session, &mut page.subjects, &moment).await?;
-        let runner = Arc::clone(&self.cx.runner);
-        let page = tokio::task::spawn_blocking(move || {
-            reconcile::plan_page(&runner, &mut page, &moment);
-            page
-        })
-        .await
-        .map_err(|error| Error::internal("planning ended early").because(error))?;
+        let page = planning::plan(self.cx, accounts, page, &moment, &self.recent, Names::Keep).await?;
         let (lease, stop) = (self.lease.may_start(), self.stop.clone());
         let may_start: MayStart = Arc::new(move || !stop.is_cancelled() && lease());
         let worked = apply::send(self.cx, session, may_start, &page.subjects, &moment).await?;
@@ -533,6 +516,7 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     changes::expire_receipts(conn, before(30))?;
     store::callbacks::expire(conn, before(30))?;
     notices::expire(conn, before(30))?;
+    plans::expire(conn, before(30))?;
     guard::expire(conn, before(8))
 }
 
@@ -552,7 +536,7 @@ impl Burst {
 }
 
 /// Where a job stands, as far as its limits depend on it.
-fn history(conn: &mut Conn, job: &str, now: Timestamp) -> Result<History> {
+pub(super) fn history(conn: &mut Conn, job: &str, now: Timestamp) -> Result<History> {
     let (population, all_made_here) = links::population(conn, job)?;
     Ok(History {
         day: guard::tallies(conn, job, 24, now)?,

@@ -177,7 +177,8 @@ pub(super) async fn has_to_hear(cx: &Context) -> Result<bool> {
         .await
 }
 
-async fn fold(cx: &Context) -> Result<i64> {
+/// Has what was uploaded become workers; answers of how many.
+pub(super) async fn fold(cx: &Context) -> Result<i64> {
     match fold::fold(cx).await {
         // Another job that reads this system was quicker; its fold is ours as well.
         Err(error) if error.kind == Kind::Stale && error.code != "LeaseLost" => Ok(1),

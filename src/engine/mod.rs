@@ -3,7 +3,8 @@
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): what HR says becomes
 //! workers (`hearing.rs`), uploads by `fold.rs`, systems that have to be asked by `pull.rs` and `hear.rs`; due workers are
 //! planned page by page (`reconcile.rs`), changes are sent (`apply.rs`) and recorded (`record.rs`), and everything that
-//! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`).
+//! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`). Plans that are made to be read go the same way, up to the writing
+//! (`planning.rs`, `plans.rs`).
 
 mod accounts;
 mod apply;
@@ -21,6 +22,8 @@ mod lease;
 mod log;
 mod names;
 mod notify;
+mod planning;
+pub mod plans;
 mod pull;
 mod read_back;
 mod reconcile;
@@ -149,7 +152,13 @@ pub struct Restart {
 impl Engine {
     /// Makes jobs and schemas known to the store and builds every connector; runs nothing yet.
     pub async fn prepare(config: Config, store: Store, clock: Clock) -> Result<Engine> {
-        let runners = setup::runners(&config, &store, &clock).await?;
+        setup::take_all_in(&config, &store, &clock).await?;
+        Engine::open(config, store, clock).await
+    }
+
+    /// Builds every connector for jobs that the store knows. Error: it does not.
+    pub async fn open(config: Config, store: Store, clock: Clock) -> Result<Engine> {
+        let runners = setup::runners(&config, &store).await?;
         let holder = Uuid::now_v7().to_string();
         let webhook = config.notify.as_ref().map(Webhook::new).transpose()?;
         Ok(Engine {

@@ -2,6 +2,7 @@
 //! asked of the target at once, then each worker is given the first that nobody has, in the order of their anchors.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Context;
@@ -21,6 +22,18 @@ const NICKNAME: &str = "mailNickname";
 /// How long tenants beside a directory are waited for: leavers on the page wait too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Owners of names, by namespace and folded value.
+pub type Promised = Mutex<HashMap<(String, String), String>>;
+
+/// What becomes of a name that is chosen.
+#[derive(Clone, Copy)]
+pub enum Names<'p> {
+    /// It is the worker's from now on.
+    Keep,
+    /// Nobody hears of it, but for whoever else is planned together with this worker.
+    Look(&'p Promised),
+}
+
 /// One attribute of one worker's that is to be unique.
 #[derive(Clone)]
 struct Wish {
@@ -38,6 +51,7 @@ pub async fn choose(
     session: &dyn Session,
     subjects: &mut [Subject],
     moment: &Moment,
+    names: Names<'_>,
 ) -> Result<()> {
     let mut wishes = wishes(cx, subjects, moment);
     if wishes.is_empty() {
@@ -53,9 +67,22 @@ pub async fn choose(
             .extend(unclear.map(|why| (wish.attribute.clone(), why)));
     }
     wishes.sort_by(|one, other| one.owner.cmp(&other.owner));
+    let given = match names {
+        Names::Keep => keep(cx, wishes).await?,
+        Names::Look(promised) => look(cx, wishes, promised).await?,
+    };
+    for (subject, attribute, value) in given {
+        subjects[subject].names.insert(attribute, value);
+    }
+    Ok(())
+}
+
+/// Which subject gets which name: subject, attribute, value.
+type Given = Vec<(usize, String, String)>;
+
+async fn keep(cx: &Context, wishes: Vec<Wish>) -> Result<Given> {
     let (id, token, now) = (cx.origin.job.clone(), cx.token, cx.clock.now());
-    let given = cx
-        .store
+    cx.store
         .write(move |conn| {
             jobs::fence(conn, &id, token)?;
             let mut given = Vec::with_capacity(wishes.len());
@@ -69,11 +96,31 @@ pub async fn choose(
             }
             Ok(given)
         })
-        .await?;
-    for (subject, attribute, value) in given {
-        subjects[subject].names.insert(attribute, value);
+        .await
+}
+
+async fn look(cx: &Context, wishes: Vec<Wish>, promised: &Promised) -> Result<Given> {
+    let all = wishes
+        .iter()
+        .flat_map(|wish| wish.candidates.iter().map(|value| wish.name(value)));
+    let all: Vec<Name> = all.collect();
+    let owners = cx.store.read(move |conn| names::owners(conn, &all)).await?;
+    let mut promised = promised.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut given = Vec::with_capacity(wishes.len());
+    for wish in &wishes {
+        let is_free = |value: &&String| {
+            let name = wish.name(value);
+            let key = (name.namespace.clone(), name.folded.clone());
+            let is_own = owners.get(&key).is_none_or(|owner| *owner == name.owner);
+            is_own && promised.get(&key).is_none_or(|owner| *owner == name.owner)
+        };
+        if let Some(value) = wish.candidates.iter().find(is_free) {
+            let name = wish.name(value);
+            promised.insert((name.namespace, name.folded), name.owner);
+            given.push((wish.subject, wish.attribute.clone(), value.clone()));
+        }
     }
-    Ok(())
+    Ok(given)
 }
 
 /// What would have to be unique, were these accounts made now. A create of unknown outcome keeps its names (B26).

@@ -132,30 +132,34 @@ impl Driver {
     }
 
     async fn cycle(&self, job: &Job, lease: &Lease) -> Result<()> {
-        let runner = &self.engine.current(&self.job).await?;
-        let id = Uuid::now_v7();
+        let runner = self.engine.current(&self.job).await?;
+        let cx = self.engine.context(&runner, lease.token, Uuid::now_v7()).await?;
+        Cycle::run(&cx, lease, &self.stop, job.status.full_due).await
+    }
+}
+
+impl Engine {
+    /// All that one cycle of a job needs, under a lease.
+    pub(super) async fn context(&self, runner: &Arc<Runner>, token: i64, cycle: Uuid) -> Result<Context> {
         let source = runner.app.source.clone();
         let standing = self
-            .engine
             .store()
             .read(move |conn| pulls::standing(conn, &source))
             .await?;
         let heard = standing.watermark;
-        let origin = origin(&self.engine, runner, id, heard);
-        let readers = self.engine.readers(&runner.app.source);
+        let readers = self.readers(&runner.app.source);
         let readers: Vec<Origin> = readers
             .iter()
-            .map(|reader| self::origin(&self.engine, reader, id, heard))
+            .map(|reader| origin(self, reader, cycle, heard))
             .collect();
-        let cx = Context {
-            store: self.engine.store().clone(),
-            clock: self.engine.clock().clone(),
+        Ok(Context {
+            store: self.store().clone(),
+            clock: self.clock().clone(),
             runner: Arc::clone(runner),
-            origin: Arc::new(origin),
+            origin: Arc::new(origin(self, runner, cycle, heard)),
             readers: readers.into(),
-            token: lease.token,
-        };
-        Cycle::run(&cx, lease, &self.stop, job.status.full_due).await
+            token,
+        })
     }
 }
 

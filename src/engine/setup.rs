@@ -16,21 +16,22 @@ use crate::domain::account::Model;
 use crate::domain::mapping::Mapping;
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
-use crate::error::{Detail, Error, Result};
+use crate::error::{Detail, Error, Kind, Result};
 use crate::store::jobs::{self, Job, State, Status, Taken};
 use crate::store::{Store, links, schemas, systems};
 
-pub(super) async fn runners(
-    config: &Config,
-    store: &Store,
-    clock: &Clock,
-) -> Result<BTreeMap<String, Arc<Runner>>> {
+/// Makes jobs and schemas of the config known to the store. What cannot run is not taken in.
+pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -> Result<()> {
     check_circles(config)?;
     for app in &config.apps {
-        // What cannot run is not taken in.
         compile(config, app)?;
         take_in(config, app, store, clock).await?;
     }
+    Ok(())
+}
+
+/// Every job, as the newest version of its schema has it.
+pub(super) async fn runners(config: &Config, store: &Store) -> Result<BTreeMap<String, Arc<Runner>>> {
     check_newest(config, store).await?;
     let pullers = pullers(config, store).await?;
     let mut runners = BTreeMap::new();
@@ -101,7 +102,7 @@ pub(super) struct Lasting {
 /// A job as the newest version of its schema has it.
 pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: Lasting) -> Result<Runner> {
     let newest = super::schemas::newest(store, app).await?;
-    let (version, document) = newest.ok_or_else(|| Error::internal("the app has no schema"))?;
+    let (version, document) = newest.ok_or_else(|| not_begun(app))?;
     let (mut policy, _) = policy(config, app, &document, version).map_err(|error| {
         let message = format!(
             "the schema kept for this app, version {version}, cannot run: import another\n{}",
@@ -133,6 +134,14 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
         puller: lasting.puller,
         wake: lasting.wake,
     })
+}
+
+fn not_begun(app: &App) -> Error {
+    let message = format!(
+        "nothing is known of '{}' yet: run `muster serve` with this config first",
+        app.name
+    );
+    Error::new(Kind::NotFound, message).code("AppNotBegun")
 }
 
 /// The other systems whose people sign in with the names that this one gives, if it chooses any (B22).

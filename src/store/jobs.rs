@@ -246,6 +246,11 @@ pub fn update_status(conn: &mut Conn, id: &str, change: impl FnOnce(&mut Status)
     Ok(())
 }
 
+/// Who has, or had last, a job's lease.
+pub fn holder(conn: &mut Conn, id: &str) -> Result<Option<String>> {
+    Ok(jobs::table.find(id).select(jobs::holder).first(conn)?)
+}
+
 /// Takes a job's lease if nobody holds it; answers the token that tells this holder from every other.
 pub fn lease(
     conn: &mut Conn,

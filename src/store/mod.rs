@@ -17,6 +17,7 @@ pub mod listed;
 pub mod logs;
 pub mod names;
 pub mod notices;
+pub mod plans;
 pub mod pulls;
 mod schema;
 pub mod schemas;

@@ -1,5 +1,7 @@
 //! The registry of names: values that had to be unique when they were given, and to whom (B22).
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -44,6 +46,23 @@ pub fn of(conn: &mut Conn, owners: &[&str]) -> Result<Vec<Name>> {
         );
     }
     Ok(found)
+}
+
+/// Whose these names are, by namespace and folded value.
+pub fn owners(conn: &mut Conn, wanted: &[Name]) -> Result<HashMap<(String, String), String>> {
+    let mut owners = HashMap::new();
+    for page in wanted.chunks(super::ROWS) {
+        let folded: Vec<&str> = page.iter().map(|name| name.folded.as_str()).collect();
+        let rows: Vec<(String, String, String)> = names::table
+            .filter(names::folded.eq_any(folded))
+            .select((names::namespace, names::folded, names::owner))
+            .load(conn)?;
+        owners.extend(
+            rows.into_iter()
+                .map(|(namespace, folded, owner)| ((namespace, folded), owner)),
+        );
+    }
+    Ok(owners)
 }
 
 /// Gives a name to its owner, if nobody else has it; says whether it is the owner's now.

@@ -292,7 +292,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    plans (id) {
+        id -> Text,
+        job -> Text,
+        made -> BigInt,
+        head -> Text,
+    }
+}
+
+diesel::table! {
+    plan_pages (plan, position) {
+        plan -> Text,
+        position -> Integer,
+        last -> Text,
+        body -> Binary,
+    }
+}
+
+diesel::table! {
+    plan_done (plan, worker) {
+        plan -> Text,
+        worker -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    plans,
+    plan_pages,
+    plan_done,
     systems,
     uploads,
     workers,

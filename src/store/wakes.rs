@@ -1,7 +1,7 @@
 //! Who is to be looked at, and when. A wake carries a key, never data: the engine reads the stored worker and
 //! decides.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::dsl::case_when;
 use diesel::prelude::*;
@@ -216,6 +216,49 @@ pub fn due_by_date(
     };
     let free = rows.into_iter().filter(|(anchor, ..)| !busy.contains(anchor));
     Ok(free.take(limit).map(wake).collect())
+}
+
+/// Wakes of these workers as they stand, and one for each who has none, which nobody finds.
+pub fn of(conn: &mut Conn, job: &str, anchors: &[String], cause: Cause) -> Result<Vec<Wake>> {
+    let mut known: HashMap<String, (i32, i64)> = HashMap::new();
+    for page in anchors.chunks(super::ROWS) {
+        let rows: Vec<(String, i32, i64)> = wakes::table
+            .filter(wakes::job.eq(job).and(wakes::anchor.eq_any(page)))
+            .select((wakes::anchor, wakes::attempts, wakes::stamp))
+            .load(conn)?;
+        known.extend(
+            rows.into_iter()
+                .map(|(anchor, attempts, stamp)| (anchor, (attempts, stamp))),
+        );
+    }
+    let wake = |anchor: &String| {
+        let (attempts, stamp) = known.get(anchor).copied().unwrap_or((0, -1));
+        Wake {
+            anchor: anchor.clone(),
+            cause,
+            attempts,
+            stamp,
+        }
+    };
+    Ok(anchors.iter().map(wake).collect())
+}
+
+pub fn count_due(conn: &mut Conn, job: &str, now: Timestamp) -> Result<i64> {
+    Ok(wakes::table
+        .filter(wakes::job.eq(job).and(wakes::due.le(micros(now))))
+        .count()
+        .get_result(conn)?)
+}
+
+/// Everybody who is due, in the order of their anchors, from one on.
+pub fn due_after(conn: &mut Conn, job: &str, now: Timestamp, after: &str, limit: i64) -> Result<Vec<String>> {
+    Ok(wakes::table
+        .filter(wakes::job.eq(job).and(wakes::due.le(micros(now))))
+        .filter(wakes::anchor.gt(after))
+        .order(wakes::anchor)
+        .select(wakes::anchor)
+        .limit(limit)
+        .load(conn)?)
 }
 
 /// How many are due for one cause.

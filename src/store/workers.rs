@@ -110,6 +110,23 @@ pub fn mark_seen(conn: &mut Conn, system: &str, anchors: &[&str], read: Timestam
     Ok(())
 }
 
+/// Everybody, in the order of their anchors, from one on.
+pub fn after(conn: &mut Conn, system: &str, after: &str, limit: i64) -> Result<Vec<String>> {
+    Ok(workers::table
+        .filter(workers::system.eq(system).and(workers::anchor.gt(after)))
+        .order(workers::anchor)
+        .select(workers::anchor)
+        .limit(limit)
+        .load(conn)?)
+}
+
+pub fn count(conn: &mut Conn, system: &str) -> Result<i64> {
+    Ok(workers::table
+        .filter(workers::system.eq(system))
+        .count()
+        .get_result(conn)?)
+}
+
 /// Known workers whom that read did not show, in the order of their anchors, from one on.
 pub fn unseen(
     conn: &mut Conn,

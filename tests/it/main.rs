@@ -23,6 +23,7 @@ mod lab_entra;
 mod lab_workday;
 mod names;
 mod pages;
+mod plans;
 mod pull;
 mod replicas;
 mod scenarios;

@@ -6,6 +6,7 @@ mod directories;
 mod expressions;
 pub(super) mod jobs;
 mod logs;
+mod plans;
 mod schema;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -19,6 +20,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::start_job)
         .service(jobs::pause_job)
         .service(jobs::restart_job)
+        .service(plans::make_plan)
+        .service(plans::find_plan)
+        .service(plans::apply_plan)
         .service(schema::find_schema)
         .service(schema::put_schema)
         .service(schema::patch_schema)

@@ -7,14 +7,17 @@
 mod change;
 mod draft;
 mod homeward;
+mod proposal;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, TimestampRound, Unit};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use change::{Change, ChangeId, Effect, HrEvent, Receipt, Recipe};
+pub use proposal::{Difference, Kept, Proposal};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
@@ -85,7 +88,7 @@ pub struct Planned {
 }
 
 /// A reference that waits for another worker's account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     pub attribute: String,
     /// The other worker's source anchor.

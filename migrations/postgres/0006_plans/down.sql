@@ -1,0 +1,3 @@
+DROP TABLE plan_done;
+DROP TABLE plan_pages;
+DROP TABLE plans;

@@ -1,0 +1,709 @@
+//! Plans that people read before they happen: made like a live cycle's, written nowhere but in the store, and carried out
+//! exactly so, or refused because the world moved.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::accounts::{self, Accounts};
+use super::apply::{self, Fate};
+use super::lease::Lease;
+use super::names::{Names, Promised};
+use super::planning;
+use super::reconcile::{self, Page, Recent};
+use super::record::{self, Carried};
+use super::{Context, Engine, controller, cycle, hearing};
+use crate::connector::Session;
+use crate::domain::guard::History;
+use crate::domain::plan::{Difference, Moment, Proposal};
+use crate::domain::policy::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::store::wakes::{self, Cause};
+use crate::store::{jobs, listed, plans, workers};
+
+/// Workers planned together.
+const PAGE: i64 = 1_000;
+
+/// How long a job that is at work is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Differences that are told of a plan that does not hold any more.
+const TOLD: usize = 20;
+
+/// For whom a plan is made.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// Whoever would be looked at now.
+    Due,
+    Everybody,
+    /// By source anchor.
+    Workers(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    Making,
+    Ready,
+    Failed,
+    Applied,
+}
+
+/// All there is to say of a plan but what it proposes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    pub id: Uuid,
+    pub app: Uuid,
+    pub job: String,
+    pub schema_version: i64,
+    pub made: Timestamp,
+    pub state: State,
+    /// Workers who are to be looked at, and those who were.
+    pub expected: u64,
+    pub looked_at: u64,
+    /// How many workers something is proposed for, by what it is; `held` is what a limit keeps back, `findings` what is wrong.
+    pub counts: BTreeMap<String, u64>,
+    /// What every value comes from: the target's attribute and its expression.
+    pub mappings: BTreeMap<String, String>,
+    /// Of everything above but the state, and of all that is proposed; SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A plan as a file has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Written {
+    pub plan: Head,
+    pub changes: Vec<Proposal>,
+}
+
+/// What came of a plan.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Applied {
+    /// The cycle under which the log has it.
+    pub cycle: String,
+    pub done: u64,
+    pub refused: u64,
+    /// Nobody answered: the job goes on with them by itself.
+    pub waiting: u64,
+    /// Changed while the plan was being carried out, and left alone.
+    pub changed: Vec<Difference>,
+}
+
+impl Engine {
+    /// Makes a plan and waits for it; `told` hears how far it is.
+    pub async fn make_plan(&self, job: &str, scope: Scope, mut told: impl FnMut(&Head)) -> Result<Head> {
+        let mut head = self.begin_plan(job).await?;
+        let made = self.fill(&mut head, scope, &mut told).await;
+        match made {
+            Ok(()) => Ok(head),
+            Err(error) => {
+                head.state = State::Failed;
+                head.error = Some(error.to_string());
+                self.keep(&head).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins a plan, and makes it beside whatever else goes on.
+    pub async fn order_plan(&self, job: &str, scope: Scope) -> Result<Head> {
+        let head = self.begin_plan(job).await?;
+        let (engine, mut ordered) = (self.clone(), head.clone());
+        tokio::spawn(async move {
+            if let Err(error) = engine.fill(&mut ordered, scope, &mut |_| {}).await {
+                tracing::warn!(job = %ordered.job, plan = %ordered.id, code = %error.code, %error, "the plan could not be made");
+                ordered.state = State::Failed;
+                ordered.error = Some(error.to_string());
+                if let Err(error) = engine.keep(&ordered).await {
+                    tracing::error!(plan = %ordered.id, %error, "and nobody can be told");
+                }
+            }
+        });
+        Ok(head)
+    }
+
+    pub async fn plan_head(&self, job: &str, id: Uuid) -> Result<Head> {
+        let (job, plan) = (job.to_string(), id.to_string());
+        let head = self
+            .store()
+            .read(move |conn| plans::find(conn, &job, &plan))
+            .await?;
+        head.ok_or_else(|| {
+            Error::new(
+                Kind::NotFound,
+                format!("there is no plan {id} of this job, or not any more"),
+            )
+        })
+    }
+
+    /// What is proposed for the workers after one, a page of them; empty when there are no more.
+    pub async fn proposals(&self, id: Uuid, after: &str) -> Result<Vec<Proposal>> {
+        let (plan, after) = (id.to_string(), after.to_string());
+        let page = self
+            .store()
+            .read(move |conn| plans::page(conn, &plan, &after))
+            .await?;
+        match page {
+            Some((_, body)) => tokio::task::spawn_blocking(move || plans::unpack(&body))
+                .await
+                .map_err(|error| Error::internal("reading a plan ended early").because(error))?,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn begin_plan(&self, job: &str) -> Result<Head> {
+        let runner = self.current(job).await?;
+        let policy = &runner.policy;
+        let mappings = policy.schema.mappings.iter();
+        let head = Head {
+            id: Uuid::now_v7(),
+            app: runner.app.id,
+            job: job.to_string(),
+            schema_version: policy.version,
+            made: self.clock().now(),
+            state: State::Making,
+            expected: 0,
+            looked_at: 0,
+            counts: BTreeMap::new(),
+            mappings: mappings
+                .filter_map(|mapping| {
+                    Some((mapping.target.clone(), mapping.expression.as_ref()?.to_string()))
+                })
+                .collect(),
+            hash: None,
+            error: None,
+        };
+        let kept = head.clone();
+        self.store()
+            .write(move |conn| plans::begin(conn, &kept.id.to_string(), &kept.job, kept.made, &kept))
+            .await?;
+        Ok(head)
+    }
+
+    async fn keep(&self, head: &Head) -> Result<()> {
+        let head = head.clone();
+        self.store()
+            .write(move |conn| plans::update(conn, &head.id.to_string(), &head))
+            .await
+    }
+
+    async fn fill(&self, head: &mut Head, scope: Scope, told: &mut impl FnMut(&Head)) -> Result<()> {
+        let mut desk = Desk::open(self, &head.job).await?;
+        let made = desk.make(head, scope, told).await;
+        desk.close(self).await?;
+        made?;
+        self.keep(head).await
+    }
+
+    /// Carries a plan out, or the part of it that is about some workers. Error `PlanOutdated`: somebody changed a worker or an
+    /// account since; nothing is written then.
+    pub async fn apply_plan(&self, job: &str, id: Uuid, only: Option<&[String]>) -> Result<Applied> {
+        let mut head = self.plan_head(job, id).await?;
+        let runner = self.current(job).await?;
+        may_apply(
+            &head,
+            &runner.policy,
+            runner.app.plan_lifetime,
+            self.clock().now(),
+        )?;
+        let desk = Desk::open(self, job).await?;
+        let applied = desk.apply(self, &head, only).await;
+        desk.close(self).await?;
+        let applied = applied?;
+        if only.is_none() {
+            head.state = State::Applied;
+            self.keep(&head).await?;
+        }
+        Ok(applied)
+    }
+}
+
+fn may_apply(head: &Head, policy: &Policy, lifetime: SignedDuration, now: Timestamp) -> Result<()> {
+    let refuse = |message: String| Err(Error::new(Kind::Conflict, message).code("PlanOutdated"));
+    match head.state {
+        State::Ready => {}
+        State::Applied => return refuse("the plan was carried out already".into()),
+        State::Making => return refuse("the plan is not made yet".into()),
+        State::Failed => return refuse("the plan could not be made: make another".into()),
+    }
+    if head.schema_version != policy.version {
+        return refuse(format!(
+            "the plan was made with version {} of the schema, and the job runs version {}: make another",
+            head.schema_version, policy.version
+        ));
+    }
+    if now.duration_since(head.made) > lifetime {
+        return refuse(format!(
+            "the plan is of {}, older than `plan_lifetime` allows: make another",
+            head.made
+        ));
+    }
+    Ok(())
+}
+
+/// A job whose cycles wait meanwhile, and a session with its target.
+struct Desk {
+    cx: Context,
+    lease: Lease,
+    session: Box<dyn Session>,
+    listed: bool,
+}
+
+impl Desk {
+    async fn open(engine: &Engine, job: &str) -> Result<Desk> {
+        let runner = engine.current(job).await?;
+        let until = tokio::time::Instant::now() + PATIENCE;
+        let lease = loop {
+            if let Some(lease) = Lease::take(engine, job, runner.call_timeout).await? {
+                break lease;
+            }
+            if tokio::time::Instant::now() > until {
+                let id = job.to_string();
+                let holder = engine.store().read(move |conn| jobs::holder(conn, &id)).await?;
+                let holder = holder.unwrap_or_default();
+                let message = format!(
+                    "the job is at work (gateway {holder} has its lease): try again, or pause it first"
+                );
+                return Err(Error::new(Kind::Conflict, message).code("JobBusy"));
+            }
+            tokio::time::sleep(LOOK).await;
+        };
+        let cx = engine.context(&runner, lease.token, Uuid::now_v7()).await?;
+        match controller::open(&cx).await {
+            Ok(session) => Ok(Desk {
+                cx,
+                lease,
+                session,
+                listed: false,
+            }),
+            Err(error) => {
+                let (id, token) = (job.to_string(), lease.token);
+                engine
+                    .store()
+                    .write(move |conn| jobs::release(conn, &id, token))
+                    .await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn close(self, engine: &Engine) -> Result<()> {
+        let (id, token, listed) = (self.cx.origin.job.clone(), self.lease.token, self.listed);
+        engine
+            .store()
+            .write(move |conn| {
+                if listed {
+                    listed::clear(conn, &id)?;
+                }
+                jobs::release(conn, &id, token)
+            })
+            .await
+    }
+
+    fn accounts(&self) -> Accounts<'_> {
+        match self.listed {
+            true => Accounts::Listed(self.session.as_ref()),
+            false => Accounts::Asked(self.session.as_ref()),
+        }
+    }
+
+    async fn history(&self) -> Result<History> {
+        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        self.cx
+            .store
+            .read(move |conn| cycle::history(conn, &id, now))
+            .await
+    }
+
+    async fn plan(
+        &self,
+        anchors: Vec<String>,
+        moment: &Moment,
+        history: History,
+        names: Names<'_>,
+    ) -> Result<Page> {
+        let id = self.cx.origin.job.clone();
+        let due = self
+            .cx
+            .store
+            .read(move |conn| wakes::of(conn, &id, &anchors, Cause::Full))
+            .await?;
+        let mut page = reconcile::load(&self.cx, due).await?;
+        page.history = history;
+        planning::plan(
+            &self.cx,
+            &self.accounts(),
+            page,
+            moment,
+            &Recent::default(),
+            names,
+        )
+        .await
+    }
+
+    async fn make(&mut self, head: &mut Head, scope: Scope, told: &mut impl FnMut(&Head)) -> Result<()> {
+        // What was uploaded and not read yet is known of, too.
+        while hearing::has_to_hear(&self.cx).await? {
+            hearing::fold(&self.cx).await?;
+        }
+        head.expected = self.expected(&scope).await?.unsigned_abs();
+        if matches!(scope, Scope::Everybody) {
+            let expected = i64::try_from(head.expected).unwrap_or(i64::MAX);
+            self.listed = accounts::list_for(&self.cx, self.session.as_ref(), expected).await?;
+        }
+        let moment = Moment {
+            now: head.made,
+            plan: head.id,
+        };
+        let promised = Promised::default();
+        let mut history = self.history().await?;
+        let mut hash = hash_of(head)?;
+        let (mut after, mut position) = (String::new(), 0);
+        loop {
+            told(head);
+            let anchors = self.next(&scope, &after).await?;
+            let Some(last) = anchors.last().cloned() else {
+                break;
+            };
+            let page = self
+                .plan(anchors, &moment, history, Names::Look(&promised))
+                .await?;
+            if let (Scope::Workers(_), Some(unknown)) = (&scope, page.vanished.first()) {
+                let message = format!(
+                    "no worker {} is known: HR names people by its own key here",
+                    unknown.anchor
+                );
+                return Err(Error::new(Kind::NotFound, message).code("WorkerNotFound"));
+            }
+            history = page.history.clone();
+            head.looked_at += page.subjects.len() as u64;
+            let policy = &self.cx.runner.policy;
+            let proposals: Vec<Proposal> = proposals(policy, &page);
+            proposals
+                .iter()
+                .for_each(|one| count(&mut head.counts, policy, one));
+            for proposal in &proposals {
+                hash.update(line(proposal)?);
+            }
+            if let Some(proposed) = proposals.last().map(|one| one.worker.clone()) {
+                self.add(head.id, position, &proposed, proposals).await?;
+                position += 1;
+            }
+            after = last;
+        }
+        head.hash = Some(format!("{:x}", hash.finalize()));
+        head.state = State::Ready;
+        Ok(())
+    }
+
+    async fn add(&self, plan: Uuid, position: i32, last: &str, proposals: Vec<Proposal>) -> Result<()> {
+        let (id, token, plan, last) = (
+            self.cx.origin.job.clone(),
+            self.cx.token,
+            plan.to_string(),
+            last.to_string(),
+        );
+        let packed = tokio::task::spawn_blocking(move || plans::pack(&proposals));
+        let body = packed
+            .await
+            .map_err(|error| Error::internal("keeping a plan ended early").because(error))??;
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &id, token)?;
+                plans::add(conn, &plan, position, &last, &body)
+            })
+            .await
+    }
+
+    async fn expected(&self, scope: &Scope) -> Result<i64> {
+        let (id, source, now) = (
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.clock.now(),
+        );
+        match scope {
+            Scope::Workers(anchors) => Ok(i64::try_from(anchors.len()).unwrap_or(i64::MAX)),
+            Scope::Everybody => {
+                self.cx
+                    .store
+                    .read(move |conn| workers::count(conn, &source))
+                    .await
+            }
+            Scope::Due => {
+                self.cx
+                    .store
+                    .read(move |conn| wakes::count_due(conn, &id, now))
+                    .await
+            }
+        }
+    }
+
+    /// The next workers, in the order of their anchors.
+    async fn next(&self, scope: &Scope, after: &str) -> Result<Vec<String>> {
+        let (id, source, now) = (
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.clock.now(),
+        );
+        let after = after.to_string();
+        match scope {
+            Scope::Workers(anchors) => {
+                let mut anchors: Vec<String> = anchors.iter().filter(|one| **one > after).cloned().collect();
+                anchors.sort_unstable();
+                anchors.dedup();
+                anchors.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+                Ok(anchors)
+            }
+            Scope::Everybody => {
+                self.cx
+                    .store
+                    .read(move |conn| workers::after(conn, &source, &after, PAGE))
+                    .await
+            }
+            Scope::Due => {
+                self.cx
+                    .store
+                    .read(move |conn| wakes::due_after(conn, &id, now, &after, PAGE))
+                    .await
+            }
+        }
+    }
+
+    async fn apply(&self, engine: &Engine, head: &Head, only: Option<&[String]>) -> Result<Applied> {
+        let moment = Moment {
+            now: head.made,
+            plan: head.id,
+        };
+        self.verify(engine, head, only, &moment).await?;
+        let mut applied = Applied {
+            cycle: self.cx.origin.cycle.clone(),
+            ..Applied::default()
+        };
+        let mut history = self.history().await?;
+        let mut after = String::new();
+        while let Some((last, proposals)) = self.open_part(engine, head, only, &after).await? {
+            after = last;
+            if proposals.is_empty() {
+                continue;
+            }
+            self.promise(head.id, &proposals).await?;
+            let anchors = proposals.iter().map(|one| one.worker.clone()).collect();
+            let began = self.cx.clock.now();
+            let mut page = self.plan(anchors, &moment, history, Names::Keep).await?;
+            history = page.history.clone();
+            applied.changed.extend(self.settle_on(&mut page, &proposals));
+            let worked = apply::send(
+                &self.cx,
+                self.session.as_ref(),
+                self.lease.may_start(),
+                &page.subjects,
+                &moment,
+            );
+            let mut worked = worked.await?;
+            // What is not as it was between two looks is left alone, as it is for whoever reads of it beforehand.
+            worked
+                .iter_mut()
+                .filter(|one| one.fate == Fate::Again)
+                .for_each(|one| one.fate = Fate::Over);
+            applied.waiting += worked.iter().filter(|one| !one.fate.is_outcome()).count() as u64;
+            let counts = record::record(&self.cx, Arc::new(Carried { page, worked, began })).await?;
+            applied.done += counts.exported;
+            applied.refused += counts.refused;
+        }
+        Ok(applied)
+    }
+
+    /// Holds all that is proposed against the world as it is. Nothing is written if any of it does not hold.
+    async fn verify(
+        &self,
+        engine: &Engine,
+        head: &Head,
+        only: Option<&[String]>,
+        moment: &Moment,
+    ) -> Result<()> {
+        let promised = Promised::default();
+        let mut history = self.history().await?;
+        let mut differences = Vec::new();
+        let mut after = String::new();
+        while let Some((last, proposals)) = self.open_part(engine, head, only, &after).await? {
+            after = last;
+            if proposals.is_empty() {
+                continue;
+            }
+            let anchors = proposals.iter().map(|one| one.worker.clone()).collect();
+            let page = self
+                .plan(anchors, moment, history, Names::Look(&promised))
+                .await?;
+            history = page.history.clone();
+            let now = by_worker(&self.cx.runner.policy, &page);
+            differences.extend(
+                proposals
+                    .iter()
+                    .filter_map(|one| one.difference(now.get(&one.worker))),
+            );
+        }
+        match differences.as_slice() {
+            [] => Ok(()),
+            some => Err(outdated(some)),
+        }
+    }
+
+    /// What is left to be done of the next page, and the last worker on it.
+    async fn open_part(
+        &self,
+        engine: &Engine,
+        head: &Head,
+        only: Option<&[String]>,
+        after: &str,
+    ) -> Result<Option<(String, Vec<Proposal>)>> {
+        let mut proposals = engine.proposals(head.id, after).await?;
+        let Some(last) = proposals.last().map(|one| one.worker.clone()) else {
+            return Ok(None);
+        };
+        proposals.retain(|one| !one.effects.is_empty() && only.is_none_or(|only| only.contains(&one.worker)));
+        let (plan, anchors) = (head.id.to_string(), workers_of(&proposals));
+        let done = self
+            .cx
+            .store
+            .read(move |conn| plans::done(conn, &plan, &super::texts(&anchors)))
+            .await?;
+        proposals.retain(|one| !done.contains(&one.worker));
+        Ok(Some((last, proposals)))
+    }
+
+    /// Whatever happens from here on, the job looks at these workers, and the plan is done with them.
+    async fn promise(&self, plan: Uuid, proposals: &[Proposal]) -> Result<()> {
+        let (id, token, plan, anchors) = (
+            self.cx.origin.job.clone(),
+            self.cx.token,
+            plan.to_string(),
+            workers_of(proposals),
+        );
+        let now = self.cx.clock.now();
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &id, token)?;
+                let anchors = super::texts(&anchors);
+                wakes::wake(conn, &id, &anchors, now, Cause::Retry)?;
+                plans::mark_done(conn, &plan, &anchors)
+            })
+            .await
+    }
+
+    /// Takes off the page whoever is not as proposed, and has exactly that done to the others.
+    fn settle_on(&self, page: &mut Page, proposals: &[Proposal]) -> Vec<Difference> {
+        let now = by_worker(&self.cx.runner.policy, page);
+        let proposed: HashMap<&str, &Proposal> =
+            proposals.iter().map(|one| (one.worker.as_str(), one)).collect();
+        let mut differences = Vec::new();
+        page.subjects.retain_mut(|subject| {
+            let anchor = subject.worker.anchor.as_str();
+            let Some(proposal) = proposed.get(anchor) else {
+                return false;
+            };
+            if let Some(difference) = proposal.difference(now.get(anchor)) {
+                differences.push(difference);
+                return false;
+            }
+            if let Some(planned) = &mut subject.planned {
+                planned.change.effects.clone_from(&proposal.effects);
+            }
+            true
+        });
+        differences
+    }
+}
+
+fn workers_of(proposals: &[Proposal]) -> Vec<String> {
+    proposals.iter().map(|one| one.worker.clone()).collect()
+}
+
+fn proposals(policy: &Policy, page: &Page) -> Vec<Proposal> {
+    let subjects = page.subjects.iter();
+    subjects
+        .filter_map(|subject| Proposal::of(policy, &subject.worker, subject.planned.as_ref()?, &subject.held))
+        .collect()
+}
+
+fn by_worker(policy: &Policy, page: &Page) -> HashMap<String, Proposal> {
+    let proposals = proposals(policy, page).into_iter();
+    proposals.map(|one| (one.worker.clone(), one)).collect()
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, policy: &Policy, proposal: &Proposal) {
+    let actions = proposal.actions(policy);
+    let held = (!proposal.held.is_empty()).then_some("held");
+    let found = (!proposal.findings.is_empty()).then_some("findings");
+    for word in actions.into_iter().chain(held).chain(found) {
+        *counts.entry(word.to_string()).or_default() += 1;
+    }
+}
+
+fn outdated(differences: &[Difference]) -> Error {
+    let told = differences.iter().take(TOLD).map(|one| {
+        let name = one.name.as_deref().unwrap_or("?");
+        let attribute = one.attribute.as_deref().unwrap_or("account");
+        format!("worker {} ({name}), {attribute}: {}", one.worker, one.message)
+    });
+    let told: Vec<String> = told.collect();
+    let more = match differences.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!("\nand {more} more"),
+    };
+    let message = format!(
+        "the world moved since the plan was made, and nothing was written: make another\n{}{more}",
+        told.join("\n")
+    );
+    Error::new(Kind::Conflict, message).code("PlanOutdated")
+}
+
+/// What a plan's hash begins with.
+fn hash_of(head: &Head) -> Result<Sha256> {
+    let mut hash = Sha256::new();
+    hash.update(line(&(
+        head.id,
+        head.app,
+        &head.job,
+        head.schema_version,
+        head.made,
+        &head.mappings,
+    ))?);
+    Ok(hash)
+}
+
+fn line(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::internal("a plan cannot be written").because(error))?;
+    Ok(text + "\n")
+}
+
+impl Written {
+    /// Error: this is not what was made, or not all of it.
+    pub fn check(&self) -> Result<()> {
+        let mut hash = hash_of(&self.plan)?;
+        for proposal in &self.changes {
+            hash.update(line(proposal)?);
+        }
+        let hash = format!("{:x}", hash.finalize());
+        match self.plan.hash.as_ref() {
+            Some(told) if *told == hash => Ok(()),
+            _ => Err(
+                Error::invalid("the plan was altered after it was made: its hash is another")
+                    .code("PlanAltered"),
+            ),
+        }
+    }
+}

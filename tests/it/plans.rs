@@ -1,0 +1,298 @@
+//! Plans that are read before they happen: what they say, and that exactly that is done or nothing.
+
+use std::process::{Command, Output};
+
+use reqwest::StatusCode;
+use serde_json::{Value as Json, json};
+
+use crate::gateway::{Gateway, JOB, Setup, eventually, outcome, person, with};
+use crate::pull::ldap;
+use crate::support::lab::{self, Lab};
+
+struct Desk {
+    directory: Lab,
+    gateway: Gateway,
+}
+
+impl Desk {
+    /// A job that is paused once these people have their accounts.
+    async fn of(people: &[Json]) -> Desk {
+        let directory = lab::directory();
+        let setup = Setup::with_target(&ldap(&directory)).app("start = true");
+        let gateway = setup.start().await;
+        gateway.caller.upload(people).await;
+        gateway.caller.settled().await;
+        let desk = Desk { directory, gateway };
+        desk.post("pause", json!({})).await;
+        desk
+    }
+
+    async fn post(&self, what: &str, body: Json) -> (StatusCode, Json) {
+        let path = format!("{}/{what}", self.gateway.caller.job_path());
+        self.gateway.caller.send("POST", &path, Some(body)).await
+    }
+
+    /// A plan that is made, with the first page of what it proposes.
+    async fn plan(&self, wanted: Json) -> Json {
+        let (status, made) = self.post("plans", wanted).await;
+        assert_eq!(status, 202, "{made}");
+        let id = made["plan"]["id"].as_str().unwrap().to_string();
+        let path = format!("{}/plans/{id}", self.gateway.caller.job_path());
+        let mut plan = Json::Null;
+        eventually("the plan is made", async || {
+            plan = self.gateway.caller.send("GET", &path, None).await.1;
+            plan["plan"]["state"] != "making"
+        })
+        .await;
+        assert_eq!(plan["plan"]["state"], "ready", "{plan}");
+        plan
+    }
+
+    async fn apply(&self, plan: &Json) -> (StatusCode, Json) {
+        let id = plan["plan"]["id"].as_str().unwrap();
+        self.post(&format!("plans/{id}/apply"), json!({})).await
+    }
+
+    fn title(&self, worker: &str) -> Option<String> {
+        let found = self
+            .directory
+            .admin()
+            .search(&format!("(employeeID={worker})"), &["title"]);
+        let found = found.unwrap();
+        assert_eq!(found.len(), 1, "{worker}");
+        found[0].value("title").map(String::from)
+    }
+
+    fn by_hand(&self, worker: &str, title: &str) {
+        let admin = self.directory.admin();
+        let found = admin
+            .search(&format!("(employeeID={worker})"), &["title"])
+            .unwrap();
+        let dn = &found[0].dn;
+        admin
+            .modify(&format!(
+                "dn: {dn}\nchangetype: modify\nreplace: title\ntitle: {title}\n"
+            ))
+            .unwrap();
+    }
+
+    fn muster(&self, arguments: &[&str]) -> Output {
+        let config = self.gateway.setup.dir.path().join("muster.toml");
+        std::fs::write(&config, self.gateway.setup.text("127.0.0.1:0")).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_muster"))
+            .args(arguments)
+            .arg("--config")
+            .arg(config)
+            .current_dir(self.gateway.setup.dir.path())
+            .output()
+            .unwrap()
+    }
+}
+
+fn titled(id: &str, name: &str, title: &str) -> Json {
+    with(person(id, name), json!({"title": title}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_comes_of_whom_and_why_and_is_carried_out_exactly_so() {
+    let desk = Desk::of(&[
+        titled("1", "Ada Novak", "Clerk"),
+        titled("2", "Ben Novak", "Clerk"),
+    ])
+    .await;
+    desk.gateway
+        .caller
+        .upload(&[
+            titled("1", "Ada Novak", "Judge"),
+            titled("3", "Cas Novak", "Usher"),
+        ])
+        .await;
+    let plan = desk.plan(json!({})).await;
+    let [ada, cas] = plan["changes"].as_array().unwrap().as_slice() else {
+        panic!("{plan}");
+    };
+    let set = json!([{"effect": "set", "attribute": "title", "before": ["Clerk"], "after": ["Judge"]}]);
+    assert_eq!((&ada["worker"], &ada["effects"]), (&json!("1"), &set));
+    assert_eq!(
+        (&ada["name"], &ada["situation"]),
+        (&json!("Ada Novak"), &json!("linked"))
+    );
+    assert_eq!(ada["inputs"], json!({"title": ["Judge"]}));
+    assert_eq!(plan["plan"]["mappings"]["title"], "[title]");
+    assert_eq!(
+        (&cas["worker"], &cas["effects"][0]["effect"]),
+        (&json!("3"), &json!("create"))
+    );
+    assert_eq!(plan["plan"]["counts"], json!({"create": 1, "update": 1}));
+    // Nothing of it has happened.
+    assert_eq!(desk.title("1").unwrap(), "Clerk");
+    assert!(
+        desk.directory
+            .admin()
+            .search("(employeeID=3)", &["cn"])
+            .unwrap()
+            .is_empty()
+    );
+    let (status, applied) = desk.apply(&plan).await;
+    assert_eq!(
+        (status, &applied["done"]),
+        (StatusCode::OK, &json!(2)),
+        "{applied}"
+    );
+    assert_eq!(desk.title("1").unwrap(), "Judge");
+    assert_eq!(desk.title("3").unwrap(), "Usher");
+    // Each operation has its outcome, as in a cycle.
+    desk.gateway.caller.settled().await;
+    assert_eq!(
+        desk.gateway.caller.outcome("3").await,
+        outcome("create", "success", "")
+    );
+    assert_eq!(desk.plan(json!({"full": true})).await["changes"], json!([]));
+    // What was carried out is not carried out again.
+    let (status, refused) = desk.apply(&plan).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (StatusCode::CONFLICT, &json!("PlanOutdated"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b27_a_plan_is_refused_whole_where_the_world_moved() {
+    let desk = Desk::of(&[
+        titled("1", "Ada Novak", "Clerk"),
+        titled("2", "Ben Novak", "Clerk"),
+    ])
+    .await;
+    desk.gateway
+        .caller
+        .upload(&[
+            titled("1", "Ada Novak", "Judge"),
+            titled("2", "Ben Novak", "Judge"),
+        ])
+        .await;
+    let plan = desk.plan(json!({})).await;
+    desk.by_hand("2", "Bailiff");
+    let (status, refused) = desk.apply(&plan).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("worker 2 (Ben Novak), title: it was 'Clerk', and is 'Bailiff' now"),
+        "{message}"
+    );
+    assert!(!message.contains("worker 1"), "{message}");
+    let titles = ["1", "2"].map(|worker| desk.title(worker).unwrap());
+    assert_eq!(titles, ["Clerk", "Bailiff"], "nothing is written");
+    // HR's word has changed since.
+    let plan = desk.plan(json!({"workers": ["1"]})).await;
+    desk.gateway
+        .caller
+        .upload(&[titled("1", "Ada Novak", "Warden")])
+        .await;
+    let newer = desk.plan(json!({})).await;
+    let (status, refused) = desk.apply(&plan).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{refused}");
+    let id = newer["plan"]["id"].as_str().unwrap();
+    let (status, applied) = desk
+        .post(&format!("plans/{id}/apply"), json!({"workers": ["1"]}))
+        .await;
+    assert_eq!(
+        (status, &applied["done"]),
+        (StatusCode::OK, &json!(1)),
+        "{applied}"
+    );
+    let titles = ["1", "2"].map(|worker| desk.title(worker).unwrap());
+    assert_eq!(titles, ["Warden", "Bailiff"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_are_made_and_carried_out_on_the_command_line() {
+    let desk = Desk::of(&[titled("1", "Ada Novak", "Clerk")]).await;
+    desk.gateway
+        .caller
+        .upload(&[titled("1", "Ada Novak", "Judge")])
+        .await;
+    let planned = desk.muster(&["plan", "HR to Active Directory", "--out", "plan.json"]);
+    let text = String::from_utf8(planned.stdout).unwrap();
+    assert!(
+        planned.status.success(),
+        "{}",
+        String::from_utf8_lossy(&planned.stderr)
+    );
+    for expected in [
+        "Ada Novak",
+        "title",
+        "Clerk",
+        "Judge",
+        "[title], title = Judge",
+        "1 update",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert_eq!(desk.title("1").unwrap(), "Clerk");
+    let path = desk.gateway.setup.dir.path().join("plan.json");
+    let written = std::fs::read_to_string(&path).unwrap();
+    // Whoever alters what was read is told.
+    std::fs::write(&path, written.replace("Judge", "Sheriff")).unwrap();
+    let altered = desk.muster(&["apply", "plan.json"]);
+    let said = String::from_utf8(altered.stderr).unwrap();
+    assert!(
+        !altered.status.success() && said.contains("altered after it was made"),
+        "{said}"
+    );
+    std::fs::write(&path, written).unwrap();
+    let applied = desk.muster(&["apply", "plan.json", "--json"]);
+    let text = String::from_utf8(applied.stdout).unwrap();
+    assert!(
+        applied.status.success(),
+        "{}",
+        String::from_utf8_lossy(&applied.stderr)
+    );
+    let applied: Json = serde_json::from_str(&text).unwrap();
+    assert_eq!((&applied["done"], &applied["refused"]), (&json!(1), &json!(0)));
+    assert_eq!(desk.title("1").unwrap(), "Judge");
+    let nobody = desk.muster(&["plan", JOB, "--worker", "404"]);
+    let said = String::from_utf8(nobody.stderr).unwrap();
+    assert!(
+        !nobody.status.success() && said.contains("no worker 404 is known"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_page_make_plans_and_carry_them_out() {
+    let page = include_str!("../../docs/plans.md");
+    let desk = Desk::of(&[titled("1", "Ada Novak", "Clerk")]).await;
+    desk.gateway
+        .caller
+        .upload(&[titled("1", "Ada Novak", "Judge")])
+        .await;
+    desk.muster(&["check"]);
+    let muster = std::path::Path::new(env!("CARGO_BIN_EXE_muster"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", muster.display(), std::env::var("PATH").unwrap());
+    let examples = page
+        .split("```sh\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap());
+    for example in examples {
+        let run = Command::new("sh")
+            .args(["-ec", example])
+            .current_dir(desk.gateway.setup.dir.path())
+            .env("PATH", &path)
+            .env("MUSTER", &desk.gateway.caller.url)
+            .env("TOKEN", desk.gateway.caller.token().await)
+            .env("APP", crate::gateway::APP)
+            .env("JOB", JOB)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success(),
+            "{example}\n{said}{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        assert!(!said.contains("\"error\":{"), "{example}\n{said}");
+    }
+    assert_eq!(desk.title("1").unwrap(), "Judge");
+}
