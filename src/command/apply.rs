@@ -42,23 +42,23 @@ pub async fn run(arguments: Arguments) -> Outcome {
     }
     let applied = engine.apply_plan(&known.job, known.id, only).await;
     let applied = applied.map_err(|error| error.to_string())?;
-    let mut out = io::stdout().lock();
-    let printed = match arguments.json {
-        true => serde_json::to_writer_pretty(&mut out, &applied)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out)),
-        false => print(&applied, &mut out),
-    };
-    super::read_on(printed)?;
-    let is_whole = applied.refused == 0 && applied.changed.is_empty();
-    Ok(if is_whole {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    super::read_on(print(&applied, arguments.json, &mut io::stdout().lock()))?;
+    Ok(exit(&applied))
 }
 
-fn print(applied: &Applied, out: &mut impl Write) -> io::Result<()> {
+/// Success where all that was wanted is done, or the job goes on with it by itself.
+pub fn exit(applied: &Applied) -> ExitCode {
+    match applied.refused == 0 && applied.changed.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+pub fn print(applied: &Applied, json: bool, out: &mut impl Write) -> io::Result<()> {
+    if json {
+        serde_json::to_writer_pretty(&mut *out, applied)?;
+        return writeln!(out);
+    }
     writeln!(
         out,
         "{} done, {} refused, {} waiting for an answer; the log has them as cycle {}.",

@@ -9,6 +9,7 @@ pub mod lab;
 pub mod plan;
 pub mod schema;
 pub mod serve;
+pub mod undo;
 pub mod workday;
 
 use std::borrow::Cow;

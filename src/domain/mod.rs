@@ -11,6 +11,7 @@ pub mod employment;
 pub mod expression;
 pub mod finding;
 pub mod guard;
+pub mod hold;
 pub mod link;
 pub mod mapping;
 pub mod matching;

@@ -4,7 +4,7 @@
 //! workers (`hearing.rs`), uploads by `fold.rs`, systems that have to be asked by `pull.rs` and `hear.rs`; due workers are
 //! planned page by page (`reconcile.rs`), changes are sent (`apply.rs`) and recorded (`record.rs`), and everything that
 //! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`). Plans that are made to be read go the same way, up to the writing
-//! (`planning.rs`, `plans.rs`).
+//! (`planning.rs`, `plans.rs`), and what was done is taken back on it (`undo.rs`).
 
 mod accounts;
 mod apply;
@@ -13,6 +13,7 @@ mod circle;
 mod clock;
 mod controller;
 mod cycle;
+mod desk;
 mod fold;
 mod given;
 mod hear;
@@ -32,6 +33,7 @@ mod retry;
 mod run;
 pub mod schemas;
 mod setup;
+pub mod undo;
 
 pub use callbacks::{Objection, Report};
 pub use circle::circles;

@@ -20,6 +20,7 @@ pub async fn plan(
     names: Names<'_>,
 ) -> Result<Page> {
     let session = accounts.session();
+    reconcile::end_holds(&cx.runner.policy, &mut page.subjects, moment);
     kindred::turn_to(&cx.runner.policy, &mut page.subjects, moment);
     reconcile::find(cx, accounts, &mut page.subjects, moment, recent).await?;
     controller::wait_for_replication(cx, session, &mut page).await?;

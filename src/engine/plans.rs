@@ -2,36 +2,24 @@
 //! exactly so, or refused because the world moved.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::accounts::{self, Accounts};
-use super::apply::{self, Fate};
-use super::lease::Lease;
+use super::desk::Desk;
 use super::names::{Names, Promised};
-use super::planning;
-use super::reconcile::{self, Page, Recent};
-use super::record::{self, Carried};
-use super::{Context, Engine, controller, cycle, hearing};
-use crate::connector::Session;
-use crate::domain::guard::History;
+use super::reconcile::Page;
+use super::{Engine, hearing};
 use crate::domain::plan::{Difference, Moment, Proposal};
 use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
-use crate::store::{jobs, listed, plans, workers};
+use crate::store::{jobs, plans, workers};
 
 /// Workers planned together.
 const PAGE: i64 = 1_000;
-
-/// How long a job that is at work is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Differences that are told of a plan that does not hold any more.
 const TOLD: usize = 20;
@@ -77,6 +65,9 @@ pub struct Head {
     pub hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Those in which it was carried out.
+    #[serde(default)]
+    pub cycles: Vec<String>,
 }
 
 /// A plan as a file has it.
@@ -183,6 +174,7 @@ impl Engine {
                 .collect(),
             hash: None,
             error: None,
+            cycles: Vec::new(),
         };
         let kept = head.clone();
         self.store()
@@ -221,10 +213,11 @@ impl Engine {
         let applied = desk.apply(self, &head, only).await;
         desk.close(self).await?;
         let applied = applied?;
+        head.cycles.push(applied.cycle.clone());
         if only.is_none() {
             head.state = State::Applied;
-            self.keep(&head).await?;
         }
+        self.keep(&head).await?;
         Ok(applied)
     }
 }
@@ -252,106 +245,7 @@ fn may_apply(head: &Head, policy: &Policy, lifetime: SignedDuration, now: Timest
     Ok(())
 }
 
-/// A job whose cycles wait meanwhile, and a session with its target.
-struct Desk {
-    cx: Context,
-    lease: Lease,
-    session: Box<dyn Session>,
-    listed: bool,
-}
-
 impl Desk {
-    async fn open(engine: &Engine, job: &str) -> Result<Desk> {
-        let runner = engine.current(job).await?;
-        let until = tokio::time::Instant::now() + PATIENCE;
-        let lease = loop {
-            if let Some(lease) = Lease::take(engine, job, runner.call_timeout).await? {
-                break lease;
-            }
-            if tokio::time::Instant::now() > until {
-                let id = job.to_string();
-                let holder = engine.store().read(move |conn| jobs::holder(conn, &id)).await?;
-                let holder = holder.unwrap_or_default();
-                let message = format!(
-                    "the job is at work (gateway {holder} has its lease): try again, or pause it first"
-                );
-                return Err(Error::new(Kind::Conflict, message).code("JobBusy"));
-            }
-            tokio::time::sleep(LOOK).await;
-        };
-        let cx = engine.context(&runner, lease.token, Uuid::now_v7()).await?;
-        match controller::open(&cx).await {
-            Ok(session) => Ok(Desk {
-                cx,
-                lease,
-                session,
-                listed: false,
-            }),
-            Err(error) => {
-                let (id, token) = (job.to_string(), lease.token);
-                engine
-                    .store()
-                    .write(move |conn| jobs::release(conn, &id, token))
-                    .await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn close(self, engine: &Engine) -> Result<()> {
-        let (id, token, listed) = (self.cx.origin.job.clone(), self.lease.token, self.listed);
-        engine
-            .store()
-            .write(move |conn| {
-                if listed {
-                    listed::clear(conn, &id)?;
-                }
-                jobs::release(conn, &id, token)
-            })
-            .await
-    }
-
-    fn accounts(&self) -> Accounts<'_> {
-        match self.listed {
-            true => Accounts::Listed(self.session.as_ref()),
-            false => Accounts::Asked(self.session.as_ref()),
-        }
-    }
-
-    async fn history(&self) -> Result<History> {
-        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
-        self.cx
-            .store
-            .read(move |conn| cycle::history(conn, &id, now))
-            .await
-    }
-
-    async fn plan(
-        &self,
-        anchors: Vec<String>,
-        moment: &Moment,
-        history: History,
-        names: Names<'_>,
-    ) -> Result<Page> {
-        let id = self.cx.origin.job.clone();
-        let due = self
-            .cx
-            .store
-            .read(move |conn| wakes::of(conn, &id, &anchors, Cause::Full))
-            .await?;
-        let mut page = reconcile::load(&self.cx, due).await?;
-        page.history = history;
-        planning::plan(
-            &self.cx,
-            &self.accounts(),
-            page,
-            moment,
-            &Recent::default(),
-            names,
-        )
-        .await
-    }
-
     async fn make(&mut self, head: &mut Head, scope: Scope, told: &mut impl FnMut(&Head)) -> Result<()> {
         // What was uploaded and not read yet is known of, too.
         while hearing::has_to_hear(&self.cx).await? {
@@ -359,8 +253,8 @@ impl Desk {
         }
         head.expected = self.expected(&scope).await?.unsigned_abs();
         if matches!(scope, Scope::Everybody) {
-            let expected = i64::try_from(head.expected).unwrap_or(i64::MAX);
-            self.listed = accounts::list_for(&self.cx, self.session.as_ref(), expected).await?;
+            self.list(i64::try_from(head.expected).unwrap_or(i64::MAX))
+                .await?;
         }
         let moment = Moment {
             now: head.made,
@@ -500,25 +394,11 @@ impl Desk {
             }
             self.promise(head.id, &proposals).await?;
             let anchors = proposals.iter().map(|one| one.worker.clone()).collect();
-            let began = self.cx.clock.now();
             let mut page = self.plan(anchors, &moment, history, Names::Keep).await?;
             history = page.history.clone();
             applied.changed.extend(self.settle_on(&mut page, &proposals));
-            let worked = apply::send(
-                &self.cx,
-                self.session.as_ref(),
-                self.lease.may_start(),
-                &page.subjects,
-                &moment,
-            );
-            let mut worked = worked.await?;
-            // What is not as it was between two looks is left alone, as it is for whoever reads of it beforehand.
-            worked
-                .iter_mut()
-                .filter(|one| one.fate == Fate::Again)
-                .for_each(|one| one.fate = Fate::Over);
-            applied.waiting += worked.iter().filter(|one| !one.fate.is_outcome()).count() as u64;
-            let counts = record::record(&self.cx, Arc::new(Carried { page, worked, began })).await?;
+            let (counts, waiting) = self.carry_out(page, &moment).await?;
+            applied.waiting += waiting;
             applied.done += counts.exported;
             applied.refused += counts.refused;
         }

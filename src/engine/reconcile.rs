@@ -13,6 +13,7 @@ use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
 use crate::domain::guard::{Action, Budget, Held, History};
+use crate::domain::hold::Hold;
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
@@ -24,7 +25,7 @@ use crate::store::escrows::{self, Escrow};
 use crate::store::given::Given;
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
-use crate::store::{Conn, guard, links, workers};
+use crate::store::{Conn, guard, holds, links, workers};
 
 /// One worker on the way through a cycle.
 #[derive(Clone)]
@@ -58,6 +59,9 @@ pub struct Subject {
     pub given: Vec<Given>,
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
+    /// What people decided of the account, and the ids of what they decided until now.
+    pub holds: Vec<Hold>,
+    pub holds_over: Vec<String>,
     /// Why nothing could be chosen, by attribute.
     pub unclear: BTreeMap<String, plan::Unclear>,
     pub planned: Option<Planned>,
@@ -166,6 +170,10 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
     let mut given = memory.load(conn, &anchors, &linked)?;
+    let mut held_by_people: HashMap<String, Vec<Hold>> = HashMap::new();
+    for hold in holds::of(conn, job, &anchors)? {
+        held_by_people.entry(hold.worker.clone()).or_default().push(hold);
+    }
     let kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
@@ -194,6 +202,8 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             references: BTreeMap::new(),
             given: given.remove(&wake.anchor).unwrap_or_default(),
             names: BTreeMap::new(),
+            holds: held_by_people.remove(&wake.anchor).unwrap_or_default(),
+            holds_over: Vec::new(),
             unclear: BTreeMap::new(),
             planned: None,
             held: Vec::new(),
@@ -543,9 +553,21 @@ fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
     }
 }
 
+/// Sets those holds aside that have ended by themselves.
+pub fn end_holds(policy: &Policy, subjects: &mut [Subject], moment: &Moment) {
+    for subject in subjects {
+        let (worker, over) = (&subject.worker, &mut subject.holds_over);
+        subject.holds.retain(|hold| {
+            let is_over = hold.is_over(worker, policy.version, moment.now);
+            over.extend(is_over.then(|| hold.id.clone()));
+            !is_over
+        });
+    }
+}
+
 /// Plans and judges everybody on the page.
 pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
-    let (policy, limits) = (&*runner.policy, &runner.app.limits);
+    let policy = &*runner.policy;
     let recoverable = runner.target.capability().recoverable_delete;
     for subject in &mut page.subjects {
         let facts = Facts {
@@ -561,6 +583,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             returned: given::returned(runner, subject),
             names: std::mem::take(&mut subject.names),
             unclear: std::mem::take(&mut subject.unclear),
+            holds: subject.holds.clone(),
             recoverable,
             resumed: subject
                 .earlier
@@ -571,6 +594,12 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
         keep_first_names(policy, subject, &mut planned);
         subject.planned = Some(planned);
     }
+    judge_page(runner, page);
+}
+
+/// Takes out of the plans of everybody on the page what exceeds a limit.
+pub fn judge_page(runner: &Runner, page: &mut Page) {
+    let (policy, limits) = (&*runner.policy, &runner.app.limits);
     let mut history = std::mem::take(&mut page.history);
     for subject in &page.subjects {
         if let (Some(Situation::Unlinked { account, .. }), None) = (

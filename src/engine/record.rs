@@ -21,7 +21,7 @@ use crate::store::given::Given;
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{self, Conn, asked, changes, guard, jobs, links, workers};
+use crate::store::{self, Conn, asked, changes, guard, holds, jobs, links, workers};
 
 /// What one page came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,6 +116,8 @@ struct Record {
     again: Option<Again>,
     new_link: Option<Link>,
     moved_link: Option<Link>,
+    /// Holds that ended by themselves.
+    holds_over: Vec<String>,
     /// The account to which the link ends.
     lost: Option<Anchor>,
     /// The link of another record of the same person, which becomes this worker's.
@@ -351,6 +353,7 @@ fn settle(
         escrow,
         ends: subject.places.clone(),
     });
+    record.holds_over.clone_from(&subject.holds_over);
     record
 }
 
@@ -375,6 +378,11 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
+    let over: Vec<&str> = records
+        .iter()
+        .flat_map(|record| super::texts(&record.holds_over))
+        .collect();
+    holds::end(conn, &over)?;
     store::given::keep(conn, &recording.target, &recording.given)?;
     if let Some(system) = &recording.read_back {
         let written: Vec<&str> = receipts

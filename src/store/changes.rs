@@ -84,6 +84,41 @@ pub fn expire_receipts(conn: &mut Conn, before: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Which receipts are meant.
+pub enum Of<'o> {
+    Cycles(&'o [String]),
+    Worker(&'o str),
+}
+
+/// What was done, oldest first: (worker, receipt).
+pub fn receipts(conn: &mut Conn, job: &str, of: &Of<'_>) -> Result<Vec<(String, Receipt)>> {
+    let all = receipts::table
+        .filter(receipts::job.eq(job))
+        .order((receipts::at, receipts::id))
+        .select((receipts::worker, receipts::body));
+    let rows: Vec<(String, String)> = match of {
+        Of::Cycles(cycles) => all.filter(receipts::cycle.eq_any(*cycles)).load(conn)?,
+        Of::Worker(worker) => all.filter(receipts::worker.eq(*worker)).load(conn)?,
+    };
+    rows.into_iter()
+        .map(|(worker, body)| Ok((worker, from_json(&body)?)))
+        .collect()
+}
+
+/// Whether anything was done.
+pub fn any_receipt(conn: &mut Conn, job: &str, of: &Of<'_>) -> Result<bool> {
+    let all = receipts::table
+        .filter(receipts::job.eq(job))
+        .select(receipts::id)
+        .limit(1);
+    let first: Option<String> = match of {
+        Of::Cycles(cycles) => all.filter(receipts::cycle.eq_any(*cycles)).first(conn),
+        Of::Worker(worker) => all.filter(receipts::worker.eq(*worker)).first(conn),
+    }
+    .optional()?;
+    Ok(first.is_some())
+}
+
 /// Keeps what writes did, with the values before them: (worker, receipt).
 pub fn keep_receipts(conn: &mut Conn, job: &str, cycle: &str, kept: &[(&str, &Receipt)]) -> Result<()> {
     for page in kept.chunks(super::ROWS) {

@@ -11,6 +11,7 @@ pub mod changes;
 pub mod escrows;
 pub mod given;
 pub mod guard;
+pub mod holds;
 pub mod jobs;
 pub mod links;
 pub mod listed;

@@ -317,7 +317,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    holds (id) {
+        id -> Text,
+        job -> Text,
+        worker -> Text,
+        body -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    holds,
     plans,
     plan_pages,
     plan_done,

@@ -53,6 +53,17 @@ impl Desk {
         self.post(&format!("plans/{id}/apply"), json!({})).await
     }
 
+    /// Waits until a cycle that began from here on has looked at everybody.
+    async fn look_at_everybody(&self) {
+        let seen = self.gateway.caller.job().await["status"]["lastExecution"]["activityIdentifier"].clone();
+        eventually("everybody is looked at", async || {
+            let job = self.gateway.caller.job().await;
+            let last = &job["status"]["lastExecution"];
+            last["activityIdentifier"] != seen && last["countEntitled"].as_u64().is_some_and(|seen| seen >= 3)
+        })
+        .await;
+    }
+
     fn title(&self, worker: &str) -> Option<String> {
         let found = self
             .directory
@@ -295,4 +306,128 @@ async fn the_examples_of_the_page_make_plans_and_carry_them_out() {
         assert!(!said.contains("\"error\":{"), "{example}\n{said}");
     }
     assert_eq!(desk.title("1").unwrap(), "Judge");
+}
+
+/// Shown of everybody in the test's unit, to be compared.
+fn everything(desk: &Desk) -> Vec<String> {
+    let shown = [
+        "employeeID",
+        "cn",
+        "title",
+        "userAccountControl",
+        "manager",
+        "displayName",
+        "sn",
+    ];
+    let found = desk.directory.admin().search("(employeeID=*)", &shown).unwrap();
+    let mut all: Vec<String> = found
+        .iter()
+        .map(|entry| {
+            let values = shown.map(|name| format!("{name}: {}", entry.value(name).unwrap_or("—")));
+            format!("{} {}", entry.dn, values.join(", "))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b28_what_a_plan_did_is_undone_and_stays_so_until_hr_speaks() {
+    let manager = |id: &str| json!({"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {"value": id}}});
+    let ada = titled("1", "Ada Novak", "Clerk");
+    let ben = with(titled("2", "Ben Novak", "Clerk"), manager("1"));
+    let cas = titled("3", "Cas Novak", "Usher");
+    let desk = Desk::of(&[ada.clone(), ben.clone(), cas.clone()]).await;
+    let before = everything(&desk);
+    let changed = [
+        with(
+            ada.clone(),
+            json!({"title": "Judge", "displayName": "Ada Kovac", "name": {"givenName": "Ada", "familyName": "Kovac"}}),
+        ),
+        with(ben, json!({"active": false})),
+        with(titled("3", "Cas Novak", "Usher"), manager("1")),
+    ];
+    desk.gateway.caller.upload(&changed).await;
+    let plan = desk.plan(json!({})).await;
+    assert_eq!(desk.apply(&plan).await.0, 200);
+    let after = everything(&desk);
+    assert_ne!(before, after);
+    let (status, undone) = desk.post("undo", json!({"id": plan["plan"]["id"]})).await;
+    assert_eq!(
+        (status, &undone["done"], &undone["changed"]),
+        (StatusCode::OK, &json!(3), &json!([]))
+    );
+    assert_eq!(everything(&desk), before, "as it was");
+    // The next cycle, and one that looks at everybody, leave it so: even the leaver, whom a person brought back.
+    desk.post("start", json!({})).await;
+    desk.post("restart", json!({"criteria": {"resetScope": "Watermark"}}))
+        .await;
+    desk.look_at_everybody().await;
+    assert_eq!(everything(&desk), before, "as it stays");
+    // HR says something else of one of them.
+    desk.gateway
+        .caller
+        .upload(&[with(changed[0].clone(), json!({"title": "Warden"}))])
+        .await;
+    desk.gateway.caller.settled().await;
+    assert_eq!(desk.title("1").unwrap(), "Warden");
+    let others = |all: Vec<String>| -> Vec<String> {
+        all.into_iter()
+            .filter(|one| !one.contains("employeeID: 1"))
+            .collect()
+    };
+    assert_eq!(others(everything(&desk)), others(before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b28_what_somebody_changed_since_is_left_alone_and_joiners_are_disabled() {
+    let desk = Desk::of(&[titled("1", "Ada Novak", "Clerk")]).await;
+    desk.gateway
+        .caller
+        .upload(&[
+            titled("1", "Ada Novak", "Judge"),
+            titled("2", "Ben Novak", "Usher"),
+        ])
+        .await;
+    let plan = desk.plan(json!({})).await;
+    let (_, applied) = desk.apply(&plan).await;
+    desk.by_hand("1", "Bailiff");
+    let undone = desk.muster(&["undo", applied["cycle"].as_str().unwrap(), "--json"]);
+    assert_eq!(undone.status.code(), Some(1), "somebody is left alone");
+    let undone: Json = serde_json::from_slice(&undone.stdout).unwrap();
+    assert_eq!(undone["done"], 1);
+    let [left] = undone["changed"].as_array().unwrap().as_slice() else {
+        panic!("{undone}");
+    };
+    assert_eq!(
+        (&left["worker"], &left["attribute"]),
+        (&json!("1"), &json!("title"))
+    );
+    assert_eq!(left["message"], "it was given 'Judge', and is 'Bailiff' now");
+    assert_eq!(desk.title("1").unwrap(), "Bailiff");
+    let state = |worker: &str| {
+        let found = desk
+            .directory
+            .admin()
+            .search(&format!("(employeeID={worker})"), &["userAccountControl"])
+            .unwrap();
+        found
+            .first()
+            .map(|entry| entry.value("userAccountControl").unwrap().to_string())
+    };
+    assert_eq!(state("2").as_deref(), Some("514"), "made, and now disabled");
+    // The joiner's account goes whole where somebody says so.
+    let deleted = desk.muster(&["undo", "2", "--delete"]);
+    assert!(
+        deleted.status.success(),
+        "{}",
+        String::from_utf8_lossy(&deleted.stderr)
+    );
+    assert_eq!(state("2"), None);
+    let nothing = desk.muster(&["undo", "404"]);
+    assert!(
+        String::from_utf8(nothing.stderr)
+            .unwrap()
+            .contains("nothing is known")
+    );
 }

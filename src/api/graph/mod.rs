@@ -23,6 +23,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(plans::make_plan)
         .service(plans::find_plan)
         .service(plans::apply_plan)
+        .service(plans::undo)
         .service(schema::find_schema)
         .service(schema::put_schema)
         .service(schema::patch_schema)

@@ -14,6 +14,7 @@ use crate::api::auth::{Caller, ReadJobs, WriteJobs};
 use crate::api::problem::{Envelope, Problem};
 use crate::domain::plan::Proposal;
 use crate::engine::plans::{Head, Scope};
+use crate::engine::undo::Undo;
 use crate::error::{Error, Kind, Result};
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -118,6 +119,50 @@ pub async fn apply_plan(
         .await
         .map_err(|error| Error::internal("carrying out the plan ended early").because(error))??;
     Ok(HttpResponse::Ok().json(applied))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UndoRequest {
+    /// A plan, a cycle, or HR's own key for a worker.
+    id: String,
+    /// Accounts that were made are deleted, and not only disabled.
+    #[serde(default)]
+    delete: bool,
+}
+
+/// Takes back what a plan, a cycle, or everything that was done to one worker's account changed (B28). What somebody changed
+/// since is left alone, and named.
+#[utoipa::path(tag = "plans", params(("app" = String, Path), ("job" = String, Path)), request_body = UndoRequest, responses((status = 200, body = Object), (status = 400, body = Envelope), (status = 404, body = Envelope)))]
+#[post("/servicePrincipals/{app}/synchronization/jobs/{job}/undo")]
+pub async fn undo(
+    gateway: web::Data<Gateway>,
+    caller: Caller<WriteJobs>,
+    path: web::Path<(String, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let app = job_app(&gateway, &caller, &path)?;
+    let wanted: UndoRequest = serde_json::from_slice(&body)
+        .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?;
+    let what = gateway.engine.undoable(&app.job, &wanted.id).await?;
+    let nothing = || {
+        let message = format!(
+            "nothing is known that was done by '{}', or not any more",
+            wanted.id
+        );
+        Error::new(Kind::NotFound, message).code("NothingToUndo")
+    };
+    let undo = Undo {
+        what: what.ok_or_else(nothing)?,
+        delete: wanted.delete,
+        by: caller.client.id.clone(),
+    };
+    let (engine, job) = (gateway.engine.clone(), app.job.clone());
+    let undoing = tokio::spawn(async move { engine.undo(&job, undo).await });
+    let undone = undoing
+        .await
+        .map_err(|error| Error::internal("undoing ended early").because(error))??;
+    Ok(HttpResponse::Ok().json(undone))
 }
 
 fn read<T: Default + serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {

@@ -261,6 +261,7 @@ impl<'a> Draft<'a> {
         wanted: Option<bool>,
     ) -> Planned {
         self.account = situation.account().map(|account| account.anchor.clone());
+        self.hold_back();
         Planned {
             change: Change {
                 id: Uuid::new_v5(&self.moment.plan, self.worker.anchor.as_bytes()),
@@ -275,6 +276,18 @@ impl<'a> Draft<'a> {
             agreed: self.agreed,
             wanted,
             revisit: self.revisit,
+        }
+    }
+
+    /// B12: what people decided outranks HR.
+    fn hold_back(&mut self) {
+        for hold in &self.facts.holds {
+            let (kept, left): (Vec<Effect>, Vec<Effect>) = std::mem::take(&mut self.effects)
+                .into_iter()
+                .partition(|effect| hold.keeps(effect));
+            self.findings
+                .extend(kept.iter().map(|effect| hold.finding(effect)));
+            self.effects = left;
         }
     }
 

@@ -8,6 +8,7 @@ mod change;
 mod draft;
 mod homeward;
 mod proposal;
+mod reversal;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +19,13 @@ use uuid::Uuid;
 
 pub use change::{Change, ChangeId, Effect, HrEvent, Receipt, Recipe};
 pub use proposal::{Difference, Kept, Proposal};
+pub use reversal::{Reversal, reversal};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
 use super::expression::{Context, EvaluationError, Expression, Outcome, Seed};
 use super::finding::{Finding, Weight};
+use super::hold::Hold;
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
 use super::matching::{self, Found};
@@ -47,6 +50,8 @@ pub struct Facts {
     pub unclear: BTreeMap<String, Unclear>,
     /// Attributes that would be given what the source has from those very attributes (B30).
     pub returned: BTreeSet<String>,
+    /// What people decided over HR's head (B12).
+    pub holds: Vec<Hold>,
     /// The account is our own, from a create that was interrupted before it was recorded (B26).
     pub resumed: bool,
     /// The target can bring a deleted account back.

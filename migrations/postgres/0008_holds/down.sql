@@ -1,0 +1,2 @@
+DROP INDEX receipts_by_cycle;
+DROP TABLE holds;

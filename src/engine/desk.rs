@@ -1,0 +1,148 @@
+//! A job that is worked on by hand: its own cycles wait meanwhile, and what is done goes the same way as theirs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::accounts::{self, Accounts};
+use super::apply::{self, Fate};
+use super::lease::Lease;
+use super::names::Names;
+use super::reconcile::{self, Page, Recent};
+use super::record::{self, Carried, Counts};
+use super::{Context, Engine, controller, cycle, planning};
+use crate::connector::Session;
+use crate::domain::guard::History;
+use crate::domain::plan::Moment;
+use crate::error::{Error, Kind, Result};
+use crate::store::wakes::{self, Cause};
+use crate::store::{jobs, listed};
+
+/// How long a job that is at work is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A job whose cycles wait meanwhile, and a session with its target.
+pub(super) struct Desk {
+    pub cx: Context,
+    lease: Lease,
+    session: Box<dyn Session>,
+    listed: bool,
+}
+
+impl Desk {
+    /// Waits a minute for a job that is at work. Error `JobBusy`: it still is.
+    pub async fn open(engine: &Engine, job: &str) -> Result<Desk> {
+        let runner = engine.current(job).await?;
+        let until = tokio::time::Instant::now() + PATIENCE;
+        let lease = loop {
+            if let Some(lease) = Lease::take(engine, job, runner.call_timeout).await? {
+                break lease;
+            }
+            if tokio::time::Instant::now() > until {
+                let id = job.to_string();
+                let holder = engine.store().read(move |conn| jobs::holder(conn, &id)).await?;
+                let holder = holder.unwrap_or_default();
+                let message = format!(
+                    "the job is at work (gateway {holder} has its lease): try again, or pause it first"
+                );
+                return Err(Error::new(Kind::Conflict, message).code("JobBusy"));
+            }
+            tokio::time::sleep(LOOK).await;
+        };
+        let cx = engine.context(&runner, lease.token, Uuid::now_v7()).await?;
+        match controller::open(&cx).await {
+            Ok(session) => Ok(Desk {
+                cx,
+                lease,
+                session,
+                listed: false,
+            }),
+            Err(error) => {
+                let (id, token) = (job.to_string(), lease.token);
+                engine
+                    .store()
+                    .write(move |conn| jobs::release(conn, &id, token))
+                    .await?;
+                Err(error)
+            }
+        }
+    }
+
+    pub async fn close(self, engine: &Engine) -> Result<()> {
+        let (id, token, listed) = (self.cx.origin.job.clone(), self.lease.token, self.listed);
+        engine
+            .store()
+            .write(move |conn| {
+                if listed {
+                    listed::clear(conn, &id)?;
+                }
+                jobs::release(conn, &id, token)
+            })
+            .await
+    }
+
+    fn accounts(&self) -> Accounts<'_> {
+        match self.listed {
+            true => Accounts::Listed(self.session.as_ref()),
+            false => Accounts::Asked(self.session.as_ref()),
+        }
+    }
+
+    /// Where the job stands, as far as its limits depend on it.
+    pub async fn history(&self) -> Result<History> {
+        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        self.cx
+            .store
+            .read(move |conn| cycle::history(conn, &id, now))
+            .await
+    }
+
+    /// Plans these workers, of whom nothing is written.
+    pub async fn plan(
+        &self,
+        anchors: Vec<String>,
+        moment: &Moment,
+        history: History,
+        names: Names<'_>,
+    ) -> Result<Page> {
+        let id = self.cx.origin.job.clone();
+        let due = self
+            .cx
+            .store
+            .read(move |conn| wakes::of(conn, &id, &anchors, Cause::Full))
+            .await?;
+        let mut page = reconcile::load(&self.cx, due).await?;
+        page.history = history;
+        planning::plan(
+            &self.cx,
+            &self.accounts(),
+            page,
+            moment,
+            &Recent::default(),
+            names,
+        )
+        .await
+    }
+
+    /// Lists the whole target, if that pays for so many workers.
+    pub async fn list(&mut self, workers: i64) -> Result<()> {
+        self.listed = accounts::list_for(&self.cx, self.session.as_ref(), workers).await?;
+        Ok(())
+    }
+
+    /// Writes what is planned, and records it; answers how many got no answer, too.
+    pub async fn carry_out(&self, page: Page, moment: &Moment) -> Result<(Counts, u64)> {
+        let began = self.cx.clock.now();
+        let may_start = self.lease.may_start();
+        let sent = apply::send(&self.cx, self.session.as_ref(), may_start, &page.subjects, moment);
+        let mut worked = sent.await?;
+        // What is not as it was read is left alone, and told.
+        let overtaken = worked.iter_mut().filter(|one| one.fate == Fate::Again);
+        overtaken.for_each(|one| one.fate = Fate::Over);
+        let waiting = worked.iter().filter(|one| !one.fate.is_outcome()).count() as u64;
+        let counts = record::record(&self.cx, Arc::new(Carried { page, worked, began })).await?;
+        Ok((counts, waiting))
+    }
+}

@@ -1,0 +1,256 @@
+//! Back again (B28): what was done to people's accounts is taken back, as far as nobody changed it since, and stays so until HR
+//! says something else of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Engine;
+use super::desk::Desk;
+use super::names::{Names, Promised};
+use super::plans::{Applied, Head};
+use super::reconcile::{self, Page, Subject};
+use crate::domain::guard::History;
+use crate::domain::hold::{Hold, Until, digest};
+use crate::domain::link::Situation;
+use crate::domain::plan::{self, Difference, Effect, Moment, Planned, Receipt};
+use crate::error::{Error, Kind, Result};
+use crate::store::changes::{self, Of};
+use crate::store::wakes::{self, Cause};
+use crate::store::{holds, jobs, plans, workers};
+
+/// People whose accounts are taken back together.
+const PAGE: usize = 500;
+
+/// What is taken back.
+#[derive(Clone, Debug)]
+pub struct Undo {
+    pub what: What,
+    /// Accounts that were made are deleted, and not only disabled.
+    pub delete: bool,
+    /// Who wants it so.
+    pub by: String,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    /// All that these cycles did: one, or those in which a plan was carried out.
+    Cycles(Vec<String>),
+    /// All that was done to a worker's account in the last thirty days.
+    Worker(String),
+}
+
+impl Engine {
+    /// What of a job's somebody means by the id of a plan, a cycle or a worker; `None` where nothing was done by it.
+    pub async fn undoable(&self, job: &str, named: &str) -> Result<Option<What>> {
+        let (job, named) = (job.to_string(), named.to_string());
+        self.store()
+            .read(move |conn| {
+                let plan: Option<Head> = plans::find(conn, &job, &named)?;
+                let cycles = plan.map_or(vec![named.clone()], |plan| plan.cycles);
+                if changes::any_receipt(conn, &job, &Of::Cycles(&cycles))? {
+                    return Ok(Some(What::Cycles(cycles)));
+                }
+                let is_worker = changes::any_receipt(conn, &job, &Of::Worker(&named))?;
+                Ok(is_worker.then_some(What::Worker(named)))
+            })
+            .await
+    }
+
+    /// Takes back what a job did. What somebody changed since is left alone, and named in the answer. Error `NothingToUndo`:
+    /// nothing is known of it, or not any more.
+    pub async fn undo(&self, job: &str, undo: Undo) -> Result<Applied> {
+        let desk = Desk::open(self, job).await?;
+        let undone = desk.undo(&undo).await;
+        desk.close(self).await?;
+        undone
+    }
+}
+
+impl Desk {
+    async fn undo(&self, undo: &Undo) -> Result<Applied> {
+        let mut by_worker: BTreeMap<String, Vec<Receipt>> = BTreeMap::new();
+        for (worker, receipt) in self.receipts(&undo.what).await? {
+            by_worker.entry(worker).or_default().push(receipt);
+        }
+        if by_worker.is_empty() {
+            let message =
+                "nothing is known that was done by it, or not any more: receipts are kept for thirty days";
+            return Err(Error::new(Kind::NotFound, message).code("NothingToUndo"));
+        }
+        let moment = reconcile::moment(self.cx.clock.now());
+        let mut undone = Applied {
+            cycle: self.cx.origin.cycle.clone(),
+            ..Applied::default()
+        };
+        let all: Vec<(String, Vec<Receipt>)> = by_worker.into_iter().collect();
+        for some in all.chunks(PAGE) {
+            let anchors = some.iter().map(|(worker, _)| worker.clone()).collect();
+            let names = Promised::default();
+            let mut page = self
+                .plan(anchors, &moment, History::default(), Names::Look(&names))
+                .await?;
+            let receipts: BTreeMap<&str, &[Receipt]> = some
+                .iter()
+                .map(|(worker, receipts)| (worker.as_str(), receipts.as_slice()))
+                .collect();
+            page.history = self.history().await?;
+            page.subjects.retain_mut(|subject| {
+                let receipts = receipts
+                    .get(subject.worker.anchor.as_str())
+                    .copied()
+                    .unwrap_or_default();
+                take_back(subject, receipts, undo, &moment, &mut undone.changed)
+            });
+            reconcile::judge_page(&self.cx.runner, &mut page);
+            undone.changed.extend(page.subjects.iter().flat_map(held));
+            self.hold(&page, undo, moment.now).await?;
+            let (counts, waiting) = self.carry_out(page, &moment).await?;
+            undone.done += counts.exported;
+            undone.refused += counts.refused;
+            undone.waiting += waiting;
+        }
+        Ok(undone)
+    }
+
+    async fn receipts(&self, what: &What) -> Result<Vec<(String, Receipt)>> {
+        let (job, what) = (self.cx.origin.job.clone(), what.clone());
+        self.cx
+            .store
+            .read(move |conn| match &what {
+                What::Cycles(cycles) => changes::receipts(conn, &job, &Of::Cycles(cycles)),
+                What::Worker(worker) => changes::receipts(conn, &job, &Of::Worker(worker)),
+            })
+            .await
+    }
+
+    /// Before anything is written: whatever happens, nobody does it all over again. And whatever happens, the job looks.
+    async fn hold(&self, page: &Page, undo: &Undo, now: Timestamp) -> Result<()> {
+        let (job, source, token) = (
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.token,
+        );
+        let version = self.cx.runner.policy.version;
+        let anchors: Vec<String> = page
+            .subjects
+            .iter()
+            .map(|one| one.worker.anchor.clone())
+            .collect();
+        let said = self
+            .cx
+            .store
+            .read(move |conn| workers::load(conn, &source, &super::texts(&anchors)))
+            .await?;
+        // As HR said it, and not as the moment turned it.
+        let said: HashMap<&str, String> = said
+            .iter()
+            .map(|one| (one.anchor.as_str(), digest(one)))
+            .collect();
+        let holds = page.subjects.iter().filter_map(|subject| {
+            let record = said.get(subject.worker.anchor.as_str())?.clone();
+            hold(subject, record, version, undo, now)
+        });
+        let holds: Vec<Hold> = holds.collect();
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &job, token)?;
+                let workers: Vec<&str> = holds.iter().map(|hold| hold.worker.as_str()).collect();
+                wakes::wake(conn, &job, &workers, now, Cause::Retry)?;
+                holds::keep(conn, &job, &holds)
+            })
+            .await
+    }
+}
+
+/// Plans the way back for one worker; `false` where there is nothing to be taken back.
+fn take_back(
+    subject: &mut Subject,
+    receipts: &[Receipt],
+    undo: &Undo,
+    moment: &Moment,
+    changed: &mut Vec<Difference>,
+) -> bool {
+    let mut differs = |attribute: Option<String>, message: String| {
+        changed.push(Difference {
+            worker: subject.worker.anchor.clone(),
+            name: subject.worker.display_name().map(|name| name.into_owned()),
+            attribute,
+            message,
+        });
+    };
+    let Some(planned) = &subject.planned else {
+        return false;
+    };
+    let account = match planned.situation.account() {
+        Some(account) if receipts.iter().any(|receipt| receipt.account == account.anchor) => account.clone(),
+        _ => {
+            differs(
+                None,
+                "the account that was written is not this worker's any more".into(),
+            );
+            return false;
+        }
+    };
+    let receipts: Vec<Receipt> = receipts
+        .iter()
+        .filter(|receipt| receipt.account == account.anchor)
+        .cloned()
+        .collect();
+    let reversal = plan::reversal(&receipts, &account, undo.delete);
+    for (attribute, message) in reversal.moved {
+        differs(Some(attribute), message);
+    }
+    if reversal.effects.is_empty() {
+        return false;
+    }
+    // What HR says meanwhile is the job's to answer.
+    subject.places.clear();
+    let mut change = planned.change.clone();
+    change.id = Uuid::new_v5(&moment.plan, subject.worker.anchor.as_bytes());
+    change.account = Some(account.anchor.clone());
+    change.effects = reversal.effects;
+    subject.planned = Some(Planned {
+        change,
+        situation: Situation::Linked(Box::new(account)),
+        scope: Ok(()),
+        findings: Vec::new(),
+        pending: Vec::new(),
+        agreed: Vec::new(),
+        wanted: None,
+        revisit: planned.revisit,
+    });
+    true
+}
+
+/// What a limit keeps from being taken back.
+fn held(subject: &Subject) -> impl Iterator<Item = Difference> {
+    subject.held.iter().map(|held| Difference {
+        worker: subject.worker.anchor.clone(),
+        name: subject.worker.display_name().map(|name| name.into_owned()),
+        attribute: held.effect.attribute().map(String::from),
+        message: format!("a limit holds it back: {} at most in 24 hours", held.limit),
+    })
+}
+
+/// Until HR says something else of the worker, nothing of what is taken back is done again.
+fn hold(subject: &Subject, record: String, schema_version: i64, undo: &Undo, now: Timestamp) -> Option<Hold> {
+    let effects = &subject.planned.as_ref()?.change.effects;
+    let whole = |effect: &Effect| effect.attribute().is_none();
+    let attributes = effects.iter().filter_map(Effect::attribute).map(String::from);
+    Some(Hold {
+        id: Uuid::now_v7().to_string(),
+        worker: subject.worker.anchor.clone(),
+        attributes: (!effects.iter().any(whole)).then(|| attributes.collect()),
+        disables: effects.contains(&Effect::Enable),
+        reason: "what was done to the account was undone".into(),
+        by: undo.by.clone(),
+        since: now,
+        until: Until::Changed {
+            record,
+            schema_version,
+        },
+    })
+}
