@@ -171,7 +171,7 @@ pub const UNAPPROVED: &str = "PendingInHr";
 pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(6);
 
 /// After so long nobody waits for an approval any more, and what is wanted is sent again.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 impl Waiting {
     /// What a receipt says is not live yet.

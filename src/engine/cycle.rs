@@ -27,7 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{self, Conn, changes, guard, links, listed, logs, notices, plans};
+use crate::store::{Conn, changes, guard, links, listed, logs, notices, plans};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -514,7 +514,6 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     };
     logs::expire(conn, before(30))?;
     changes::expire_receipts(conn, before(30))?;
-    store::callbacks::expire(conn, before(30))?;
     notices::expire(conn, before(30))?;
     plans::expire(conn, before(30))?;
     guard::expire(conn, before(8))

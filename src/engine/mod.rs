@@ -181,6 +181,7 @@ impl Engine {
             let cycle = run::Driver::new(self.clone(), job.clone(), stop.clone());
             tasks.spawn(cycle.run());
         }
+        tasks.spawn(callbacks::tend(self.clone(), stop.clone()));
         if let Some(webhook) = &self.shared.webhook {
             tasks.spawn(notify::deliver(self.clone(), webhook.clone(), stop.clone()));
         }

@@ -163,7 +163,7 @@ impl Engine {
     }
 }
 
-fn origin(engine: &Engine, runner: &Runner, cycle: Uuid, heard: Option<Timestamp>) -> Origin {
+pub(super) fn origin(engine: &Engine, runner: &Runner, cycle: Uuid, heard: Option<Timestamp>) -> Origin {
     let schema = &runner.policy.schema;
     Origin {
         tenant: engine.config().server.tenant,

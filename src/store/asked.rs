@@ -1,5 +1,7 @@
 //! Accounts that are to be read back from a system at once, because somebody has just written them there (B30).
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use jiff::Timestamp;
@@ -61,10 +63,18 @@ pub fn due(conn: &mut Conn, system: &str, now: Timestamp, limit: i64) -> Result<
 
 /// They were read. Whoever was written again meanwhile stays.
 pub fn answered(conn: &mut Conn, system: &str, read: &[Asked]) -> Result<()> {
+    // One commit asks for many at the same instant.
+    let mut by_instant: BTreeMap<Timestamp, Vec<&str>> = BTreeMap::new();
     for one in read {
-        diesel::delete(asked::table.find((system, &one.anchor)))
-            .filter(asked::since.eq(micros(one.since)))
-            .execute(conn)?;
+        by_instant.entry(one.since).or_default().push(&one.anchor);
+    }
+    for (since, anchors) in by_instant {
+        for page in anchors.chunks(ROWS) {
+            diesel::delete(asked::table)
+                .filter(asked::system.eq(system).and(asked::anchor.eq_any(page)))
+                .filter(asked::since.eq(micros(since)))
+                .execute(conn)?;
+        }
     }
     Ok(())
 }

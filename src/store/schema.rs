@@ -276,6 +276,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    callback_queues (job) {
+        job -> Text,
+        waiting -> BigInt,
+        due -> BigInt,
+        attempts -> Integer,
+    }
+}
+
+diesel::table! {
     notices (id) {
         id -> Text,
         kind -> Text,
@@ -352,6 +361,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     pulls,
     callbacks,
     callback_items,
+    callback_queues,
     notices,
     settings
 );

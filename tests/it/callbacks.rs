@@ -1,10 +1,13 @@
 //! Callbacks over HTTP: who may send them, what is refused and where it stands.
 
+mod active_directory;
+mod lives;
+
 use muster::engine::Clock;
 use reqwest::Response;
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{APP, Gateway, JOB, Setup, eventually};
+use crate::gateway::{APP, Caller, JOB, Setup, eventually};
 use crate::lab_entra;
 use crate::support::workday;
 use crate::webhook::{Receiver, SECRET};
@@ -24,28 +27,15 @@ fn path() -> String {
     format!("/v1.0/servicePrincipals/{APP}/synchronization/jobs/{JOB}/writeback")
 }
 
-async fn token(gateway: &Gateway, client: &str) -> String {
-    let answer: Json = gateway
-        .caller
-        .token_for(client, "s3cret")
-        .await
-        .json()
-        .await
-        .unwrap();
+async fn token(caller: &Caller, client: &str) -> String {
+    let answer: Json = caller.token_for(client, "s3cret").await.json().await.unwrap();
     answer["access_token"].as_str().unwrap().to_string()
 }
 
-async fn post(
-    gateway: &Gateway,
-    client: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &Json,
-) -> Response {
-    let mut request = gateway
-        .caller
+async fn post(caller: &Caller, client: &str, path: &str, headers: &[(&str, &str)], body: &Json) -> Response {
+    let mut request = caller
         .request("POST", path)
-        .bearer_auth(token(gateway, client).await);
+        .bearer_auth(token(caller, client).await);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -53,6 +43,47 @@ async fn post(
 }
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// The report at a `Location`, whichever gateway gave it, once each item has its outcome.
+async fn completed(caller: &Caller, location: &str) -> Json {
+    let at = &location[location.find("/v1.0/").unwrap()..];
+    let token = token(caller, "reader").await;
+    let mut report = Json::Null;
+    eventually("each has an outcome", async || {
+        let answer = caller
+            .request("GET", at)
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
+        report = answer.json().await.unwrap();
+        report["status"] == "completed"
+    })
+    .await;
+    report
+}
+
+/// What became of each: status and code.
+fn words(report: &Json) -> Vec<(&str, &str)> {
+    let items = report["items"].as_array().unwrap().iter();
+    items
+        .map(|item| {
+            (
+                item["status"].as_str().unwrap(),
+                item["code"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+/// The table of a simulated tenant of Entra ID.
+fn entra(cloud: &lab_entra::Tenant) -> String {
+    let lab = &cloud.entra;
+    format!(
+        "kind = \"entra\"\nurl = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ndomain = \"{}\"\n",
+        lab.url, lab.token_url, lab.client_id, lab.client_secret, lab.domain
+    )
+}
 
 async fn message(answer: Response) -> (u16, String) {
     let status = answer.status().as_u16();
@@ -115,7 +146,8 @@ async fn callbacks_are_refused_with_what_is_wrong_and_where() {
         ("", &[JSON], one.clone(), 400, "takes no callbacks"),
     ];
     for (query, headers, body, status, part) in cases {
-        let (got, told) = message(post(&gateway, "caller", &(path() + query), headers, body).await).await;
+        let (got, told) =
+            message(post(&gateway.caller, "caller", &(path() + query), headers, body).await).await;
         assert_eq!(got, *status, "{body}: {told}");
         assert!(told.contains(part), "{body}: {told}");
     }
@@ -138,7 +170,7 @@ async fn b32_callbacks_have_a_role_of_their_own() {
         .await;
     let body = json!({"workerId": "1", "email": "ada@example.com"});
     for client in ["hr-script", "reader", "nobody"] {
-        let answer = post(&gateway, client, &path(), &[JSON], &body).await;
+        let answer = post(&gateway.caller, client, &path(), &[JSON], &body).await;
         assert_eq!(answer.status(), 403, "{client}");
     }
     for (client, status) in [
@@ -149,7 +181,7 @@ async fn b32_callbacks_have_a_role_of_their_own() {
     ] {
         let request = gateway.caller.request("GET", &format!("{}/0192", path()));
         let answer = request
-            .bearer_auth(token(&gateway, client).await)
+            .bearer_auth(token(&gateway.caller, client).await)
             .send()
             .await
             .unwrap();
@@ -157,12 +189,14 @@ async fn b32_callbacks_have_a_role_of_their_own() {
     }
     let beta = path().replace("/v1.0/", "/beta/");
     assert_eq!(
-        post(&gateway, "caller", &beta, &[JSON], &body).await.status(),
+        post(&gateway.caller, "caller", &beta, &[JSON], &body)
+            .await
+            .status(),
         400
     );
     let elsewhere = path().replace(JOB, "another");
     assert_eq!(
-        post(&gateway, "caller", &elsewhere, &[JSON], &body)
+        post(&gateway.caller, "caller", &elsewhere, &[JSON], &body)
             .await
             .status(),
         404
@@ -173,7 +207,7 @@ async fn b32_callbacks_have_a_role_of_their_own() {
 async fn the_examples_of_the_page_are_callbacks() {
     let page = include_str!("../../docs/writeback.md");
     let gateway = Setup::nowhere().clients(CALLER).start().await;
-    let token = token(&gateway, "caller").await;
+    let token = token(&gateway.caller, "caller").await;
     let examples: Vec<&str> = page
         .split("```sh\n")
         .skip(1)
@@ -262,11 +296,7 @@ async fn b30_a_callback_goes_from_a_script_to_workday_and_its_outcome_back() {
         tenant.hire(worker);
     }
     let mut receiver = Receiver::start(&[500]);
-    let lab = &cloud.entra;
-    let source = format!(
-        "kind = \"entra\"\nurl = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ndomain = \"{}\"\n",
-        lab.url, lab.token_url, lab.client_id, lab.client_secret, lab.domain
-    );
+    let source = entra(&cloud);
     let setup = Setup::with_cloud(&tenant.table(""))
         .pulls(&source, "Workday2AAD", Clock::system())
         .app("schema = \"home.json\"\nstart = true")
@@ -284,30 +314,22 @@ async fn b30_a_callback_goes_from_a_script_to_workday_and_its_outcome_back() {
     ]});
     let send = async || {
         let headers = [JSON, ("Idempotency-Key", "mailboxes of today")];
-        let answer = post(&gateway, "caller", &(path() + "?notify=true"), &headers, &body).await;
+        let answer = post(
+            &gateway.caller,
+            "caller",
+            &(path() + "?notify=true"),
+            &headers,
+            &body,
+        )
+        .await;
         assert_eq!(answer.status(), 202);
         answer.headers()["location"].to_str().unwrap().to_string()
     };
     let location = send().await;
     assert_eq!(send().await, location, "sent twice, taken in once");
-    let mut report = Json::Null;
-    eventually("each has an outcome", async || {
-        let at = location.strip_prefix(&gateway.caller.url).unwrap();
-        let request = gateway
-            .caller
-            .request("GET", at)
-            .bearer_auth(token(&gateway, "reader").await);
-        report = request.send().await.unwrap().json().await.unwrap();
-        report["status"] == "completed"
-    })
-    .await;
-    let items = report["items"].as_array().unwrap();
-    let statuses: Vec<_> = items
-        .iter()
-        .map(|item| item["status"].as_str().unwrap())
-        .collect();
-    assert_eq!(statuses, ["success", "success", "failure"], "{report}");
-    assert_eq!(items[2]["code"], "WorkerNotFound");
+    let report = completed(&gateway.caller, &location).await;
+    let expected = [("success", ""), ("success", ""), ("failure", "WorkerNotFound")];
+    assert_eq!(words(&report), expected, "{report}");
     assert!(!report.to_string().contains("natarajan"), "{report}");
     let emails = tenant.state("21451")["effective"]["emails"].to_string();
     assert!(emails.contains("priya.natarajan@example.com"), "{emails}");
@@ -320,6 +342,6 @@ async fn b30_a_callback_goes_from_a_script_to_workday_and_its_outcome_back() {
     }
     let other = json!({"workerId": "21451", "email": "another@example.com"});
     let headers = [JSON, ("Idempotency-Key", "mailboxes of today")];
-    let (status, told) = message(post(&gateway, "caller", &path(), &headers, &other).await).await;
+    let (status, told) = message(post(&gateway.caller, "caller", &path(), &headers, &other).await).await;
     assert_eq!(status, 409, "{told}");
 }

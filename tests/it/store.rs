@@ -17,8 +17,8 @@ use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
-    Conn, Location, Store, callbacks, guard, jobs, links, listed, logs, notices, pulls, settings, systems,
-    uploads, wakes, workers,
+    Conn, Location, Store, asked, callbacks, guard, jobs, links, listed, logs, notices, pulls, settings,
+    systems, uploads, wakes, workers,
 };
 
 use crate::support::postgres;
@@ -668,6 +668,14 @@ fn batch(id: &str, key: Option<&str>, workers: &[&str]) -> Batch {
     }
 }
 
+fn append(conn: &mut Conn, batch: &Batch, now: Timestamp) -> Result<String> {
+    callbacks::append(conn, JOB, "directory", batch, now, 1_000)
+}
+
+fn names(items: &[Item]) -> Vec<String> {
+    items.iter().filter_map(|item| item.who.worker.clone()).collect()
+}
+
 fn verdict(status: Fate) -> Verdict {
     Verdict {
         status,
@@ -681,8 +689,7 @@ fn verdict(status: Fate) -> Verdict {
 async fn a_request_with_a_key_is_taken_in_once() {
     on_both(async |store| {
         write(&store, |conn| systems::ensure(conn, "directory")).await;
-        let send =
-            |batch: Batch| store.write(move |conn| callbacks::append(conn, JOB, "directory", &batch, at(0)));
+        let send = |batch: Batch| store.write(move |conn| append(conn, &batch, at(0)));
         assert_eq!(send(batch("a", Some("k"), &["1"])).await.unwrap(), "a");
         assert_eq!(
             send(batch("b", Some("k"), &["1"])).await.unwrap(),
@@ -729,50 +736,65 @@ async fn callbacks_wait_in_order_and_have_one_outcome_each() {
     on_both(async |store| {
         write(&store, |conn| systems::ensure(conn, "directory")).await;
         write(&store, |conn| {
-            callbacks::append(conn, JOB, "directory", &batch("a", None, &["1", "2", "3"]), at(0))
+            append(conn, &batch("a", None, &["1", "2", "3"]), at(0))
         })
         .await;
-        write(&store, |conn| {
-            callbacks::append(conn, JOB, "directory", &batch("b", None, &["4"]), at(0))
-        })
-        .await;
+        write(&store, |conn| append(conn, &batch("b", None, &["4"]), at(1))).await;
         let waiting = |now| store.read(move |conn| callbacks::waiting(conn, JOB, now, 3));
-        let first = waiting(at(0)).await.unwrap();
-        let who: Vec<_> = first
-            .iter()
-            .map(|item| item.who.worker.clone().unwrap())
-            .collect();
-        assert_eq!(who, ["1", "2", "3"]);
-        let head = first[0].clone();
+        let first = waiting(at(1)).await.unwrap();
+        assert_eq!(names(&first), ["1", "2", "3"]);
+        // One waits alone.
+        let head = first[..1].to_vec();
         write(&store, move |conn| {
             callbacks::put_off(conn, JOB, &head, at(10), 1)
         })
         .await;
-        assert!(
-            waiting(at(9)).await.unwrap().is_empty(),
-            "those behind wait with the first"
+        assert_eq!(names(&waiting(at(10)).await.unwrap()), ["2", "3", "4"]);
+        let again = |now| store.read(move |conn| callbacks::retried(conn, JOB, now, 3));
+        assert!(again(at(9)).await.unwrap().is_empty());
+        assert_eq!(names(&again(at(10)).await.unwrap()), ["1"]);
+        // All wait.
+        let are_due = |now| store.read(move |conn| callbacks::are_due(conn, JOB, now));
+        write(&store, |conn| callbacks::put_off_all(conn, JOB, at(5), 1)).await;
+        assert_eq!(
+            (are_due(at(4)).await.unwrap(), are_due(at(5)).await.unwrap()),
+            (false, true)
         );
-        assert_eq!(waiting(at(10)).await.unwrap()[0].attempts, 1);
 
-        let place = |item: &Item| Place {
-            sequence: item.sequence,
-            position: item.position,
-            anchor: format!("id-{}", item.position),
-            received: 0,
-        };
-        let places: Vec<Place> = first.iter().map(place).collect();
-        let laid = places.clone();
+        let places: Vec<Place> = first
+            .iter()
+            .map(|item| Place {
+                sequence: item.sequence,
+                position: item.position,
+                anchor: format!("id-{}", item.position),
+                received: 0,
+            })
+            .collect();
+        let laid = first.iter().map(|item| {
+            let mut item = item.clone();
+            item.anchor = Some(format!("id-{}", item.position));
+            item
+        });
+        let laid: Vec<Item> = laid.collect();
         write(&store, move |conn| callbacks::lay_over(conn, JOB, &laid)).await;
-        assert_eq!(waiting(at(10)).await.unwrap().len(), 1, "only the other batch");
+        assert_eq!(
+            names(&waiting(at(10)).await.unwrap()),
+            ["4"],
+            "only the other batch"
+        );
         let pending = store
             .read(|conn| uploads::pending(conn, JOB, &["id-1"]))
             .await
             .unwrap();
         assert_eq!(pending.len(), 1);
+        let since = |sequence| store.read(move |conn| callbacks::laid_since(conn, JOB, &["id-1"], sequence));
+        let sequence = first[0].sequence;
+        assert_eq!(names(&since(sequence).await.unwrap()), ["2"]);
+        assert!(since(sequence + 1).await.unwrap().is_empty());
         let settle = |fates: [Fate; 3], now| {
             let places = places.clone();
             store.write(move |conn| {
-                let items = callbacks::awaiting(conn, JOB, &places, &["id-1"])?;
+                let items = callbacks::awaiting(conn, JOB, &places, &["id-0", "id-1", "id-2"])?;
                 let settled: Vec<(&Item, Verdict)> = items.iter().zip(fates.map(verdict)).collect();
                 callbacks::settle(conn, JOB, &settled, now)
             })
@@ -806,7 +828,7 @@ async fn callbacks_wait_in_order_and_have_one_outcome_each() {
         })
         .await;
         assert_eq!(told, ["a"]);
-        write(&store, |conn| callbacks::expire(conn, at(31))).await;
+        write(&store, |conn| callbacks::expire(conn, at(31), &[JOB])).await;
         assert!(
             store
                 .read(|conn| callbacks::find(conn, JOB, "a"))
@@ -828,6 +850,115 @@ async fn callbacks_wait_in_order_and_have_one_outcome_each() {
 
 fn waiting_count(conn: &mut Conn) -> Result<usize> {
     Ok(callbacks::waiting(conn, JOB, at(100), 100)?.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_callbacks_wait() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "directory")).await;
+        let send = |batch: Batch| {
+            store.write(move |conn| callbacks::append(conn, JOB, "directory", &batch, at(0), 3))
+        };
+        send(batch("a", None, &["1", "2"])).await.unwrap();
+        let refused = send(batch("b", Some("k"), &["3", "4"])).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::TooMany);
+        send(batch("c", None, &["3"])).await.unwrap();
+        // What HR keeps pending waits for HR, and makes room; so does an outcome, once.
+        for fate in [Fate::Pending, Fate::Success] {
+            let settle = move |conn: &mut Conn| {
+                let item = callbacks::find(conn, JOB, "c")?.unwrap().1.remove(0);
+                callbacks::settle(conn, JOB, &[(&item, verdict(fate))], at(1))
+            };
+            write(&store, settle).await;
+        }
+        assert_eq!(
+            send(batch("d", None, &["5", "6"])).await.unwrap_err().kind,
+            Kind::TooMany
+        );
+        assert_eq!(
+            send(batch("b", Some("k"), &["3"])).await.unwrap(),
+            "b",
+            "nothing is left of the refused one"
+        );
+        assert_eq!(
+            send(batch("e", None, &["5"])).await.unwrap_err().kind,
+            Kind::TooMany
+        );
+        let settle_all = |conn: &mut Conn| {
+            for id in ["a", "b"] {
+                let items = callbacks::find(conn, JOB, id)?.unwrap().1;
+                let settled: Vec<_> = items.iter().map(|item| (item, verdict(Fate::Skipped))).collect();
+                callbacks::settle(conn, JOB, &settled, at(1))?;
+            }
+            Ok(())
+        };
+        write(&store, settle_all).await;
+        send(batch("f", None, &["1", "2", "3", "4"]))
+            .await
+            .expect("one that is larger comes alone");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_vain_is_found_and_what_is_nobodys_is_forgotten() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "directory")).await;
+        for (id, second) in [("a", 0), ("b", 10)] {
+            let append = move |conn: &mut Conn| append(conn, &batch(id, None, &["1", "2"]), at(second));
+            write(&store, append).await;
+        }
+        let overdue = |now| store.read(move |conn| callbacks::overdue(conn, now, 10));
+        assert!(overdue(at(0)).await.unwrap().is_empty());
+        let old = callbacks::by_job(overdue(at(1)).await.unwrap());
+        assert_eq!((old.len(), old[JOB].len()), (1, 1));
+        let sequences = old[JOB].clone();
+        let settle = move |conn: &mut Conn| {
+            callbacks::lock(conn, JOB)?;
+            let open = callbacks::open(conn, JOB, &sequences)?;
+            let settled: Vec<_> = open.iter().map(|item| (item, verdict(Fate::Failure))).collect();
+            let told = callbacks::settle(conn, JOB, &settled, at(20))?;
+            Ok((told, settled.len(), callbacks::open(conn, JOB, &sequences)?.len()))
+        };
+        assert_eq!(write(&store, settle).await, (vec!["a".to_string()], 2, 0));
+        assert_eq!(overdue(at(100)).await.unwrap().len(), 1, "the other");
+        let is_there =
+            |id: &'static str| store.read(move |conn| Ok(callbacks::find(conn, JOB, id)?.is_some()));
+        let expire = |jobs: &'static [&str]| store.write(move |conn| callbacks::expire(conn, at(15), jobs));
+        assert!(!expire(&["another", JOB]).await.unwrap());
+        assert!(is_there("a").await.unwrap(), "it was complete later");
+        expire(&["another"]).await.unwrap();
+        assert!(
+            !is_there("a").await.unwrap(),
+            "it was taken in before, and nobody can ask for it"
+        );
+        assert!(is_there("b").await.unwrap(), "it has no outcome");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_written_again_is_read_back_again() {
+    on_both(async |store| {
+        let ask = |anchors: &'static [&str], now| {
+            store.write(move |conn| asked::ask(conn, "directory", anchors, now))
+        };
+        ask(&["1", "2"], at(0)).await.unwrap();
+        ask(&["3"], at(1)).await.unwrap();
+        let due = store
+            .read(|conn| asked::due(conn, "directory", at(1), 10))
+            .await
+            .unwrap();
+        ask(&["2"], at(2)).await.unwrap();
+        write(&store, move |conn| asked::answered(conn, "directory", &due)).await;
+        let left = store
+            .read(|conn| asked::due(conn, "directory", at(3), 10))
+            .await
+            .unwrap();
+        let left: Vec<_> = left.iter().map(|one| (one.anchor.as_str(), one.since)).collect();
+        assert_eq!(left, [("2", at(2))]);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

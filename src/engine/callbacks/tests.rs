@@ -1,7 +1,8 @@
 //! The whole way of a callback, between a directory and an HR system that do as they are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use tokio_util::task::TaskTracker;
 use super::*;
 use crate::config::Config;
 use crate::connector::{
-    Callable, Capability, Endpoint, Lookup, MayStart, OPEN_PROCESS, Outcome as Applied, Page, Problem,
-    Session, SourceCapability, Target, UniqueValue, Watermark, workday,
+    Callable, Capability, Cursor, End, Endpoint, Lookup, MayStart, OPEN_PROCESS, Outcome as Applied, Page,
+    Problem, Session, Source, SourceCapability, Target, UniqueValue, Watermark, workday,
 };
 use crate::domain::account::{Account, Anchor, Model, PersonalRecord, Values, Violation};
 use crate::domain::callback::{Member, Who};
@@ -26,11 +27,12 @@ use crate::domain::expression::Expression;
 use crate::domain::plan::{Change, ChangeId, Effect, Receipt};
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document};
-use crate::domain::worker::Record;
+use crate::domain::value::Value;
+use crate::domain::worker::{Attributes, Record, Said, Statement};
 use crate::engine::pull::Puller;
 use crate::engine::{Clock, Runner, Shared, setup};
-use crate::store::logs::{Column, Condition, Query};
-use crate::store::{Location, Store};
+use crate::store::logs::{self, Column, Condition, Query};
+use crate::store::{Location, Store, notices};
 
 const CALLABLE: &[Callable] = workday::CALLABLE;
 
@@ -39,6 +41,8 @@ const CALLABLE: &[Callable] = workday::CALLABLE;
 struct Directory {
     people: Mutex<BTreeMap<String, Attributes>>,
     silent: Mutex<Option<Error>>,
+    /// Attributes and values by which it can find nobody for certain.
+    doubtful: Mutex<BTreeSet<String>>,
     asked: Mutex<Vec<Cursor>>,
 }
 
@@ -53,6 +57,31 @@ impl Directory {
         let anchor = format!("id-{employee}");
         self.set(&anchor, "employeeId", employee);
         self.set(&anchor, "userPrincipalName", &format!("p{employee}@example.com"));
+    }
+
+    fn end(&self, from: &Cursor) -> End {
+        let doubtful = self.doubtful.lock().unwrap();
+        match from {
+            Cursor::Holding { attribute, values }
+                if doubtful.contains(attribute) || values.iter().any(|value| doubtful.contains(value)) =>
+            {
+                End::Doubtful(vec!["the search took too long".into()])
+            }
+            _ => End::Complete(Watermark {
+                at: Clock::system().now(),
+                place: None,
+            }),
+        }
+    }
+
+    /// How often somebody was asked for by a value.
+    fn asked_for(&self, sought: &str) -> usize {
+        let asked = self.asked.lock().unwrap();
+        let asks = |cursor: &&Cursor| match cursor {
+            Cursor::Holding { values, .. } => values.iter().any(|value| value == sought),
+            _ => false,
+        };
+        asked.iter().filter(asks).count()
     }
 
     fn statements(&self, from: &Cursor) -> Vec<Statement> {
@@ -96,10 +125,7 @@ impl Source for Shown {
             None => Ok(Page {
                 statements: self.0.statements(&from),
                 nameless: Vec::new(),
-                end: Some(End::Complete(Watermark {
-                    at: Clock::system().now(),
-                    place: None,
-                })),
+                end: Some(self.0.end(&from)),
             }),
         };
         self.0.asked.lock().unwrap().push(from);
@@ -346,6 +372,8 @@ fn config() -> Config {
 
 struct Company {
     engine: Engine,
+    /// How far its clock is ahead of ours, in seconds.
+    ahead: Arc<AtomicI64>,
     app: App,
     directory: Arc<Directory>,
     hr: Arc<Hr>,
@@ -365,6 +393,12 @@ impl Company {
             let values = Values::from([("WorkerID".to_string(), vec![employee.to_string()])]);
             hr.workers.lock().unwrap().insert(employee.into(), values);
         }
+        let ahead = Arc::new(AtomicI64::new(0));
+        let clock = {
+            let ahead = Arc::clone(&ahead);
+            let system = Clock::system();
+            Clock::from_fn(move || system.now() + SignedDuration::from_secs(ahead.load(Ordering::Relaxed)))
+        };
         let config = config();
         let mut app = config.apps[0].clone();
         app.interval = SignedDuration::from_hours(24);
@@ -393,7 +427,7 @@ impl Company {
             shared: Arc::new(Shared {
                 config,
                 store,
-                clock: Clock::system(),
+                clock,
                 holder: "this".into(),
                 webhook: None,
                 runners: RwLock::new(BTreeMap::from([(app.job.clone(), Arc::new(runner))])),
@@ -403,6 +437,7 @@ impl Company {
         engine.start(&TaskTracker::new(), &stop);
         let company = Company {
             engine,
+            ahead,
             app,
             directory,
             hr,
@@ -415,7 +450,7 @@ impl Company {
 
     /// Has the directory read, and waits until a cycle has ended with it.
     async fn read_again(&self) {
-        let began = Clock::system().now();
+        let began = self.engine.clock().now();
         self.engine.start_job(&self.app.job).await.unwrap();
         eventually("the directory was read", async || {
             let jobs = self.engine.jobs_of(&self.app).await.unwrap();
@@ -427,6 +462,27 @@ impl Company {
                 .is_some_and(|last| last.began >= began)
         })
         .await;
+    }
+
+    /// Moves the time on, and has the job look around.
+    fn pass(&self, time: SignedDuration) {
+        self.ahead.fetch_add(time.as_secs(), Ordering::Relaxed);
+        self.engine.wake(&self.app.job);
+    }
+
+    /// How many notices wait for the webhook.
+    async fn notices(&self) -> usize {
+        let now = self.engine.clock().now();
+        let later = move |days: i64| now + SignedDuration::from_hours(24 * days);
+        let take_all = move |conn: &mut Conn| {
+            let mut count = 0;
+            while let Some(notice) = notices::take(conn, now, later(1))? {
+                notices::end(conn, &notice.id)?;
+                count += 1;
+            }
+            Ok(count)
+        };
+        self.engine.store().write(take_all).await.unwrap()
     }
 
     async fn call(&self, calls: &[Call]) -> String {
@@ -654,6 +710,254 @@ async fn b25_what_the_directory_refuses_for_one_is_nobody_elses_affair() {
     );
 }
 
+/// Lets the times pass after which somebody is looked up again, until enough is known.
+async fn tries(company: &Company, sought: &str, mut enough: impl AsyncFnMut() -> bool) -> usize {
+    for tries in 1.. {
+        let before = company.directory.asked_for(sought);
+        if enough().await {
+            return tries;
+        }
+        assert!(tries < 100, "{sought} is looked up for ever");
+        company.pass(SignedDuration::from_mins(5));
+        eventually("it is looked up again, or over", async || {
+            company.directory.asked_for(sought) > before || enough().await
+        })
+        .await;
+    }
+    unreachable!()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_found_for_certain_holds_nobody_up_and_fails_in_the_end() {
+    let company = Company::new().await;
+    company.directory.doubtful.lock().unwrap().insert("2".into());
+    let calls = ["2", "1", "3"].map(|worker| mail(worker, &format!("p{worker}@mail.example.com")));
+    let id = company.call_with(&calls, true).await;
+    let others = [is("accepted", ""), is("success", ""), is("success", "")];
+    eventually("the others went home", async || {
+        words(&company.report(&id).await) == others
+    })
+    .await;
+    // Nor those who come later.
+    let later = company.call(&[mail("1", "later@example.com")]).await;
+    assert_eq!(company.outcomes(&later).await, [is("success", "")]);
+    assert_eq!(words(&company.report(&id).await), others);
+    let is_over = async || company.report(&id).await["status"] == "completed";
+    let tried = tries(&company, "2", is_over).await;
+    assert!((5..=20).contains(&tried), "{tried}");
+    let outcome = &company.report(&id).await["items"][0];
+    assert_eq!(
+        (&outcome["status"], &outcome["code"]),
+        (&json!("failure"), &json!("LookUpFailed"))
+    );
+    assert!(
+        outcome["message"]
+            .as_str()
+            .unwrap()
+            .contains("the search took too long"),
+        "{outcome}"
+    );
+    assert_eq!(company.entries("2").await.len(), 1, "one entry in the log (B5)");
+    assert_eq!(company.notices().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_be_found_after_all_goes_home() {
+    let company = Company::new().await;
+    company.directory.doubtful.lock().unwrap().insert("2".into());
+    let id = company.call(&[mail("2", "bob@example.com")]).await;
+    eventually("it was tried alone", async || {
+        company.directory.asked_for("2") >= 2
+    })
+    .await;
+    assert_eq!(words(&company.report(&id).await), [is("accepted", "")]);
+    company.directory.doubtful.lock().unwrap().clear();
+    assert_eq!(company.outcomes(&id).await, [is("success", "")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b25_silence_about_everybody_is_nobodys_failure() {
+    let company = Company::new().await;
+    *company.directory.silent.lock().unwrap() = Some(Error::unavailable("nobody there"));
+    let id = company
+        .call(&[mail("1", "ada@example.com"), mail("2", "bob@example.com")])
+        .await;
+    let directory = &company.directory;
+    tries(&company, "1", async || directory.asked_for("1") > 20).await;
+    assert_eq!(
+        words(&company.report(&id).await),
+        [is("accepted", ""), is("accepted", "")]
+    );
+    *company.directory.silent.lock().unwrap() = None;
+    company.pass(SignedDuration::from_mins(5));
+    assert_eq!(
+        company.outcomes(&id).await,
+        [is("success", ""), is("success", "")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b25_one_way_of_asking_that_fails_is_one_cause() {
+    let company = Company::new().await;
+    company
+        .directory
+        .doubtful
+        .lock()
+        .unwrap()
+        .insert("userPrincipalName".into());
+    let named = |principal: &str| Call {
+        who: Who {
+            worker: None,
+            principal: Some(principal.into()),
+        },
+        ..mail("", "x@example.com")
+    };
+    let id = company
+        .call(&[named("p1@example.com"), mail("2", "bob@example.com")])
+        .await;
+    let one = [is("accepted", ""), is("success", "")];
+    eventually("who is named otherwise goes home", async || {
+        words(&company.report(&id).await) == one
+    })
+    .await;
+    let directory = &company.directory;
+    tries(&company, "p1@example.com", async || {
+        directory.asked_for("p1@example.com") > 20
+    })
+    .await;
+    assert_eq!(words(&company.report(&id).await), one, "nobody's failure");
+    company.directory.doubtful.lock().unwrap().clear();
+    company.pass(SignedDuration::from_mins(5));
+    assert_eq!(
+        company.outcomes(&id).await,
+        [is("success", ""), is("success", "")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b2_who_is_looked_up_late_does_not_undo_what_was_said_since() {
+    let company = Company::new().await;
+    company
+        .directory
+        .doubtful
+        .lock()
+        .unwrap()
+        .insert("p1@example.com".into());
+    let early = |values: &[(Member, &str)]| Call {
+        who: Who {
+            worker: None,
+            principal: Some("p1@example.com".into()),
+        },
+        ..call("", values)
+    };
+    let id = company
+        .call(&[
+            early(&[(Member::Email, "early@example.com")]),
+            early(&[
+                (Member::Email, "early@example.com"),
+                (Member::Landline, "030 1234"),
+            ]),
+        ])
+        .await;
+    eventually("they were tried", async || {
+        company.directory.asked_for("p1@example.com") >= 2
+    })
+    .await;
+    let late = company.call(&[mail("1", "late@example.com")]).await;
+    assert_eq!(company.outcomes(&late).await, [is("success", "")]);
+    company.directory.doubtful.lock().unwrap().clear();
+    company.pass(SignedDuration::from_mins(5));
+    assert_eq!(
+        company.outcomes(&id).await,
+        [is("skipped", "Superseded"), is("success", "")]
+    );
+    let held = |attribute| company.hr.get("1", attribute).unwrap();
+    assert_eq!(held("EmailAddress"), "late@example.com");
+    assert!(held("WorkphoneLandlineNumber").contains("1234"));
+    assert_eq!(company.entries("id-1").await.len(), 3, "one entry for each (B5)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_vain_ends_is_told_and_is_forgotten() {
+    let company = Company::new().await;
+    let refusals = [("1".to_string(), OPEN_PROCESS)];
+    *company.hr.refused.lock().unwrap() = refusals.into();
+    let pending = company
+        .call_with(
+            &[mail("1", "ada@example.com"), mail("2", "bob@example.com")],
+            true,
+        )
+        .await;
+    eventually("it is pending", async || {
+        words(&company.report(&pending).await) == [is("pending", OPEN_PROCESS), is("success", "")]
+    })
+    .await;
+    company.engine.pause_job(&company.app.job).await.unwrap();
+    let paused = company.call_with(&[mail("3", "cyd@example.com")], true).await;
+    let gone = Batch {
+        id: "gone".into(),
+        client: "hr".into(),
+        key: None,
+        digest: String::new(),
+        notify: true,
+        calls: vec![mail("1", "ada@example.com")],
+    };
+    let now = company.engine.clock().now();
+    let store = company.engine.store();
+    let append = move |conn: &mut Conn| callbacks::append(conn, "gone", "directory", &gone, now, 1);
+    store.write(append).await.unwrap();
+    let of_gone = async || {
+        store
+            .read(|conn| Report::load(conn, "gone", "gone"))
+            .await
+            .unwrap()
+    };
+
+    let days = |days: i64| company.pass(SignedDuration::from_hours(24 * days));
+    days(13);
+    overdue::tend_once(&company.engine).await.unwrap();
+    assert_eq!(company.notices().await, 0);
+    assert_eq!(words(&company.report(&paused).await), [is("accepted", "")]);
+    days(2);
+    overdue::tend_once(&company.engine).await.unwrap();
+    assert_eq!(company.notices().await, 3, "whoever wanted to be told is");
+    let ended = [is("failure", "NotFinishedInHr"), is("success", "")];
+    assert_eq!(words(&company.report(&pending).await), ended);
+    assert_eq!(
+        words(&company.report(&paused).await),
+        [is("failure", "NotCarriedOut")]
+    );
+    let report = serde_json::to_value(of_gone().await.unwrap()).unwrap();
+    assert_eq!(words(&report), [is("failure", "JobNotFound")]);
+    assert_eq!(company.entries("3").await.len(), 1, "one entry in the log (B5)");
+    overdue::tend_once(&company.engine).await.unwrap();
+    assert_eq!(company.notices().await, 0, "told once");
+
+    // What ended stays ended, whatever becomes of the change.
+    company.hr.refused.lock().unwrap().clear();
+    company.engine.start_job(&company.app.job).await.unwrap();
+    eventually("the change went home all the same", async || {
+        company.hr.get("1", "EmailAddress").is_some()
+    })
+    .await;
+    assert_eq!(words(&company.report(&pending).await), ended);
+
+    days(16);
+    overdue::tend_once(&company.engine).await.unwrap();
+    assert!(of_gone().await.is_none(), "nobody can ask for it");
+    assert_eq!(words(&company.report(&pending).await), ended);
+    days(15);
+    overdue::tend_once(&company.engine).await.unwrap();
+    assert!(
+        company
+            .engine
+            .callback(&company.app, &pending)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn b30_what_waits_for_hr_is_pending_and_what_hr_refuses_is_not() {
     let company = Company::new().await;
@@ -672,12 +976,8 @@ async fn b30_what_waits_for_hr_is_pending_and_what_hr_refuses_is_not() {
         words(&company.report(&id).await) == [is("pending", OPEN_PROCESS), is("failure", "UserNameTaken")]
     })
     .await;
-    let notices = || {
-        let all = |conn: &mut Conn| crate::store::notices::are_due(conn, Clock::system().now());
-        company.engine.store().read(all)
-    };
     assert_eq!(company.report(&id).await["status"], "running");
-    assert!(!notices().await.unwrap(), "not all have an outcome");
+    assert_eq!(company.notices().await, 0, "not all have an outcome");
     company.hr.refused.lock().unwrap().clear();
     let restart = crate::engine::Restart {
         escrows: true,
@@ -699,7 +999,7 @@ async fn b30_what_waits_for_hr_is_pending_and_what_hr_refuses_is_not() {
         "bob@example.com",
         "though it was tried again"
     );
-    assert!(notices().await.unwrap());
+    assert_eq!(company.notices().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

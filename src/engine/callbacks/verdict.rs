@@ -115,8 +115,7 @@ impl Outcome {
     pub fn judge(&self, item: &Item, later: &[&Item]) -> Verdict {
         let is_said_again = |member: &Member| later.iter().any(|item| item.members.contains(member));
         if item.members.iter().all(is_said_again) {
-            let message = "a later callback about the same person names the same and was carried out instead";
-            return verdict(Status::Skipped, "Superseded", message.into());
+            return superseded();
         }
         let named: Vec<&Callable> = self
             .callable
@@ -215,6 +214,11 @@ pub fn verdict(status: Status, code: &str, message: String) -> Verdict {
         message: Some(message),
         event: None,
     }
+}
+
+pub fn superseded() -> Verdict {
+    let message = "a later callback about the same person names the same and was carried out instead";
+    verdict(Status::Skipped, "Superseded", message.into())
 }
 
 fn begins_with(name: &str, family: &str) -> bool {
