@@ -1,13 +1,17 @@
-//! `muster check`: everything wrong with a config, its schemas and its systems, at once.
+//! `muster check`: everything wrong with a config, its schemas and its systems, at once; with `--rights` also what the
+//! service accounts may do, and instead with `--print-delegation` how to let them.
+
+mod rights;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::Outcome;
 use crate::config::Config;
+use crate::connector::rights::Tool;
 use crate::connector::{Problem, Severity, System};
 use crate::domain::schema::{Document, Schema};
 use crate::engine;
@@ -18,9 +22,24 @@ pub struct Arguments {
     /// The config file.
     #[arg(long, env = "MUSTER_CONFIG", default_value = "muster.toml")]
     config: PathBuf,
+    /// Also compare what each service account may do with what its apps need of it: what is missing, what is too much. Writes
+    /// nothing. Fails when something is missing, or the account is an administrator's.
+    #[arg(long)]
+    rights: bool,
+    /// Print instead the commands that grant a service account what its apps need on their containers, and no more: for dsacls
+    /// (Windows) or samba-tool; of Entra ID and Workday the permissions to grant.
+    #[arg(long, value_name = "TOOL", num_args = 0..=1, require_equals = true, default_missing_value = "dsacls",
+          conflicts_with_all = ["rights", "json"])]
+    print_delegation: Option<Delegation>,
     /// Print JSON instead of lines.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Delegation {
+    Dsacls,
+    SambaTool,
 }
 
 struct Line {
@@ -30,16 +49,28 @@ struct Line {
 }
 
 pub async fn run(arguments: Arguments) -> Outcome {
-    let lines = match Config::load(&arguments.config) {
-        Ok(config) => systems(&config).await,
-        Err(problems) => problems
-            .0
-            .into_iter()
-            .map(|message| error("config", message))
-            .collect(),
+    let config = Config::load(&arguments.config);
+    if let (Some(tool), Ok(config)) = (arguments.print_delegation, &config) {
+        let tool = match tool {
+            Delegation::Dsacls => Tool::Dsacls,
+            Delegation::SambaTool => Tool::SambaTool,
+        };
+        return rights::print_delegation(config, tool).await;
+    }
+    let lines = match &config {
+        Ok(config) => systems(config).await,
+        Err(problems) => {
+            let messages = problems.0.iter();
+            messages.map(|message| error("config", message.clone())).collect()
+        }
     };
-    print(&lines, arguments.json);
-    let failed = lines.iter().any(|line| line.severity == "error");
+    let found = match &config {
+        Ok(config) if arguments.rights => rights::of_all(config).await,
+        _ => Vec::new(),
+    };
+    print(&lines, &found, &arguments);
+    let failed =
+        lines.iter().any(|line| line.severity == "error") || found.iter().any(rights::Found::is_wrong);
     Ok(if failed {
         ExitCode::FAILURE
     } else {
@@ -176,13 +207,17 @@ fn error(place: &str, message: String) -> Line {
     }
 }
 
-fn print(lines: &[Line], as_json: bool) {
-    if as_json {
+fn print(lines: &[Line], found: &[rights::Found], arguments: &Arguments) {
+    if arguments.json {
         let problems: Vec<_> = lines
             .iter()
             .map(|line| json!({ "severity": line.severity, "place": line.place, "message": line.message }))
             .collect();
-        println!("{}", json!({ "problems": problems }));
+        let mut report = json!({ "problems": problems });
+        if arguments.rights {
+            report["rights"] = json!(found);
+        }
+        println!("{report}");
         return;
     }
     for line in lines {
@@ -190,5 +225,8 @@ fn print(lines: &[Line], as_json: bool) {
     }
     if lines.is_empty() {
         println!("everything is in order");
+    }
+    for found in found {
+        println!("\n{found}");
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -196,6 +198,15 @@ impl Http {
     /// Has a token in hand.
     pub async fn ready(&self) -> Result<()> {
         self.token(None).await.map(drop)
+    }
+
+    /// What a token says of whom it was given to (RFC 7519 §3), for people to read: nothing proves it. `None` for one
+    /// that says nothing.
+    pub async fn claims(&self) -> Result<Option<Json>> {
+        let token = self.token(None).await?;
+        let claims = token.expose_secret().split('.').nth(1);
+        let claims = claims.and_then(|encoded| BASE64URL.decode(encoded).ok());
+        Ok(claims.and_then(|claims| serde_json::from_slice(&claims).ok()))
     }
 
     /// A token that is good for a while. `refused` is one that the service did not take.

@@ -10,6 +10,7 @@ pub mod entra;
 pub mod http;
 mod pages;
 mod password;
+pub mod rights;
 mod wanted;
 pub mod webhook;
 pub mod workday;
@@ -23,6 +24,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use self::rights::{Duty, Rights, Tool};
 use crate::domain::account::{Account, Anchor, Model};
 use crate::domain::callback::Member;
 use crate::domain::finding::Finding;
@@ -172,6 +174,29 @@ impl System {
                 )?))
             }
             System::Entra(config) => Ok(Box::new(entra::Entra::new(config, attributes, never)?)),
+        }
+    }
+
+    /// Holds what the service account may do against what these duties need of it (B31). Only reads. Errors: nobody
+    /// answers, or this kind of system does not tell (`Unsupported`).
+    pub async fn rights(&self, duties: &[Duty<'_>]) -> Result<Rights> {
+        match self {
+            System::Bulk(_) => Ok(Rights::default()),
+            System::ActiveDirectory(config) => active_directory::rights::read(config, duties).await,
+            System::Entra(config) => entra::rights::read(config, duties).await,
+            System::Workday(_) => Err(workday::rights::unknown(duties)),
+        }
+    }
+
+    /// What grants exactly the rights that these duties need: commands for `tool`, or the names of permissions, one a line.
+    pub async fn delegation(&self, duties: &[Duty<'_>], tool: Tool) -> Result<Vec<String>> {
+        match self {
+            System::Bulk(_) => Ok(Vec::new()),
+            System::ActiveDirectory(config) => {
+                active_directory::rights::delegation(config, duties, tool).await
+            }
+            System::Entra(_) => Ok(entra::rights::needed(duties)),
+            System::Workday(_) => Ok(workday::rights::needed(duties)),
         }
     }
 }

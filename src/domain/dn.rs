@@ -1,6 +1,8 @@
 //! Distinguished names (RFC 4514): just enough to compare two, to ask whether one lies below another, and to
 //! build one without anything slipping through unescaped.
 
+use std::fmt;
+
 /// A DN taken apart: the first part is the object's own name, the last the root's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Dn(Vec<Rdn>);
@@ -34,6 +36,18 @@ impl Dn {
     /// Whether this object is `other`, or lives anywhere below it.
     pub fn is_within(&self, other: &Dn) -> bool {
         self.0.ends_with(&other.0)
+    }
+}
+
+/// As it is compared: in lower case.
+impl fmt::Display for Dn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |(name, value): &(String, String)| format!("{name}={}", escape(value));
+        let parts = self
+            .0
+            .iter()
+            .map(|rdn| rdn.0.iter().map(part).collect::<Vec<_>>().join("+"));
+        f.write_str(&parts.collect::<Vec<_>>().join(","))
     }
 }
 

@@ -64,6 +64,7 @@ impl Directory {
             page_size: 1000,
             replication_delay: Duration::from_secs(900),
             global_catalog: Vec::new(),
+            allow_privileged: false,
         }
     }
 

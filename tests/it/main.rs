@@ -26,6 +26,7 @@ mod pages;
 mod plans;
 mod pull;
 mod replicas;
+mod rights;
 mod scenarios;
 mod schema;
 mod servers;

@@ -42,6 +42,9 @@ pub struct File {
     /// `ldap://host:3268`. Whether a name is free is asked there (B22).
     #[serde(default)]
     pub global_catalog: Vec<Written>,
+    /// The service account may be one that has power over the domain, such as a member of Domain Admins (B31).
+    #[serde(default)]
+    pub allow_privileged: bool,
 }
 
 /// The table as meant: everything resolved and proved.
@@ -58,6 +61,7 @@ pub struct Config {
     pub page_size: u32,
     pub replication_delay: Duration,
     pub global_catalog: Vec<String>,
+    pub allow_privileged: bool,
 }
 
 impl Config {
@@ -110,6 +114,7 @@ impl File {
                 Duration::from_secs(15 * 60),
             )?,
             global_catalog: servers("global_catalog", &self.global_catalog)?,
+            allow_privileged: self.allow_privileged,
         })
     }
 }
@@ -200,6 +205,7 @@ mod tests {
         assert_eq!(config.timeout, Duration::from_secs(30));
         assert_eq!(config.replication_delay, Duration::from_secs(900));
         assert_eq!(config.page_size, 1000);
+        assert!(!config.allow_privileged);
         assert_eq!(config.domain().as_deref(), Some("example.test"));
         assert!(!format!("{config:?}").contains("secret"));
     }

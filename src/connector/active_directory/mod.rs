@@ -10,6 +10,8 @@
 //! The way back: `source` reads people as workers, each a statement (`record`), and goes on from a `place` in what the
 //! directory tells of its changes, by `dirsync` or by their numbers; `root` and `sight` say what it tells whom.
 //!
+//! Beside that way: `rights` holds what the service account may do against what it is there for.
+//!
 //! Three habits of this room. Accounts are addressed by their anchor wherever the server can, because DNs
 //! move. Every write carries what was there before it, so that the directory itself refuses a plan that
 //! the world has overtaken. A call that was sent and not answered is reported as unknown, never repeated.
@@ -31,6 +33,7 @@ mod modify;
 mod place;
 mod record;
 mod references;
+pub(super) mod rights;
 mod root;
 mod sight;
 mod source;

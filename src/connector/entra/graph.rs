@@ -136,6 +136,11 @@ impl Graph {
         self.http.ready().await
     }
 
+    /// What the token in hand says of us; `None` where it is not one that can be read.
+    pub(super) async fn claims(&self) -> Result<Option<Json>> {
+        self.http.claims().await
+    }
+
     pub(super) fn forgive(&self) {
         self.http.forgive();
     }

@@ -8,6 +8,7 @@
 //! - `source`: users as workers, and what became of them (`delta`); `record`: one of them as a statement.
 //! - `recent`: users whom not all of Entra knows yet.
 //! - `errors`: what a refusal means.
+//! - `rights`: what the tenant lets the app do, held against what it is there for.
 
 mod apply;
 mod check;
@@ -20,6 +21,7 @@ mod model;
 mod pace;
 mod recent;
 mod record;
+pub(super) mod rights;
 mod source;
 mod taken;
 mod target;

@@ -40,6 +40,7 @@ mod record;
 mod refusals;
 mod request;
 pub mod response_group;
+pub(super) mod rights;
 pub mod settings;
 pub mod soap;
 mod source;

@@ -69,7 +69,17 @@ pub struct Settings {
     pub page: usize,
     /// Users on a page of changes.
     pub delta_page: usize,
+    /// The application permissions that tokens name. They change nothing of what the application may do here.
+    pub roles: Vec<String>,
 }
+
+/// What Muster needs.
+const ROLES: [&str; 4] = [
+    "Domain.Read.All",
+    "User-PasswordProfile.ReadWrite.All",
+    "User.EnableDisableAccount.All",
+    "User.ReadWrite.All",
+];
 
 impl Default for Settings {
     fn default() -> Settings {
@@ -81,6 +91,7 @@ impl Default for Settings {
             token_lifetime_s: 3599,
             page: 100,
             delta_page: 200,
+            roles: ROLES.map(str::to_string).to_vec(),
         }
     }
 }

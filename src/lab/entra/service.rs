@@ -214,10 +214,9 @@ impl Service {
 
     fn issue(&self, call: &Call) -> Answer {
         let mut state = self.state();
-        let lifetime = state.settings.token_lifetime_s;
-        state
-            .tokens
-            .issue(call, &self.tenant, lifetime, self.controls.now())
+        let state = &mut *state;
+        let now = self.controls.now();
+        state.tokens.issue(call, &self.tenant, &state.settings, now)
     }
 
     /// What a fault of the script says.

@@ -1,0 +1,232 @@
+//! `muster check --rights` and `--print-delegation`: what the apps of a config ask of each system, and what came of it.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::command::{Outcome, plain};
+use crate::config::Config;
+use crate::connector::System;
+use crate::connector::rights::{Duty, Missing, Rights, Tool, Work};
+use crate::domain::policy::Policy;
+use crate::domain::schema::Document;
+use crate::engine;
+use crate::error::{Error, Kind, Result};
+
+/// What was found of one system, or why nothing can be.
+#[derive(Serialize)]
+pub struct Found {
+    system: String,
+    #[serde(flatten)]
+    end: End,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum End {
+    /// This kind of system does not tell.
+    Unknown(String),
+    Failed(String),
+    #[serde(untagged)]
+    Known(Rights),
+}
+
+/// Asks every system that somebody writes to or reads from.
+pub async fn of_all(config: &Config) -> Vec<Found> {
+    let apps = apps(config);
+    let mut found = Vec::new();
+    for (name, system) in &config.systems {
+        let duties = duties(name, system, &apps);
+        if duties.is_empty() {
+            continue;
+        }
+        let end = match system.rights(&duties).await {
+            Ok(rights) => End::Known(rights),
+            Err(error) if error.kind == Kind::Unsupported => End::Unknown(error.to_string()),
+            Err(error) => End::Failed(error.to_string()),
+        };
+        let system = name.clone();
+        found.push(Found { system, end });
+    }
+    found
+}
+
+/// Prints, of each system after a comment that names it, how to grant what is needed.
+pub async fn print_delegation(config: &Config, tool: Tool) -> Outcome {
+    let apps = apps(config);
+    // Half of what is needed would look like all of it.
+    if let Some((name, error)) = apps
+        .iter()
+        .find_map(|app| Some((app.name, app.read.as_ref().err()?)))
+    {
+        return Err(format!("{name}: {error}; `muster check` says more"));
+    }
+    for (name, system) in &config.systems {
+        let duties = duties(name, system, &apps);
+        if duties.is_empty() {
+            continue;
+        }
+        let lines = system.delegation(&duties, tool).await;
+        println!("# {name}");
+        for line in lines.map_err(|error| format!("system {name}: {error}"))? {
+            println!("{line}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An app with what it makes of the two systems between which it stands.
+struct App<'a> {
+    name: &'a str,
+    source: &'a str,
+    target: &'a str,
+    read: Result<(Policy, Document)>,
+}
+
+/// What is wrong with a schema is told elsewhere; an app without one needs nothing.
+fn apps(config: &Config) -> Vec<App<'_>> {
+    let app = |app| {
+        let read = || {
+            let (policy, _) = engine::compile(config, app)?;
+            Ok::<_, Error>((policy, engine::declared(app)?))
+        };
+        App {
+            name: &app.name,
+            source: &app.source,
+            target: &app.target,
+            read: read(),
+        }
+    };
+    config.apps.iter().map(app).collect()
+}
+
+fn duties<'a>(name: &str, system: &System, apps: &'a [App<'_>]) -> Vec<Duty<'a>> {
+    let duty = |app: &'a App<'_>| {
+        let (policy, document) = app.read.as_ref().ok()?;
+        let writes = (app.target == name).then_some(Work::Writes(policy));
+        let reads = (app.source == name && system.is_pulled()).then(|| Work::Reads(document.schema()));
+        let works = writes.into_iter().chain(reads);
+        Some(works.map(|work| Duty { app: app.name, work }).collect::<Vec<_>>())
+    };
+    apps.iter().filter_map(duty).flatten().collect()
+}
+
+impl Found {
+    /// Something needed is missing, or the account is privileged without leave.
+    pub fn is_wrong(&self) -> bool {
+        match &self.end {
+            End::Known(rights) => !rights.missing.is_empty() || rights.is_refused(),
+            End::Unknown(_) => false,
+            End::Failed(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let system = &self.system;
+        match &self.end {
+            End::Failed(why) => write!(f, "error: system {system}: {why}"),
+            End::Unknown(why) => write!(f, "warning: system {system}: {why}"),
+            End::Known(rights) => {
+                write!(f, "system {system}, as {}: {}", rights.account, verdict(rights))?;
+                let severity = if rights.is_refused() { "error" } else { "warning" };
+                for why in &rights.privileged {
+                    write!(f, "\n{severity}: the account {why}")?;
+                }
+                if rights.is_refused() {
+                    write!(
+                        f,
+                        "\nGive Muster an account of its own; where it has to be this one, set allow_privileged = true"
+                    )?;
+                }
+                if !rights.missing.is_empty() {
+                    write!(f, "\n{}", missing(&rights.missing))?;
+                }
+                if !rights.excess.is_empty() {
+                    write!(f, "\n{}", excess(rights))?;
+                }
+                rights
+                    .notes
+                    .iter()
+                    .try_for_each(|note| write!(f, "\nwarning: {note}"))
+            }
+        }
+    }
+}
+
+fn verdict(rights: &Rights) -> String {
+    let missing = match rights.missing.len() {
+        0 => "nothing is missing".to_string(),
+        1 => "1 right is missing".to_string(),
+        several => format!("{several} rights are missing"),
+    };
+    let too_much = match rights.excess.len() {
+        _ if rights.is_refused() => "the account has power over the whole domain".to_string(),
+        0 => "nothing too much".to_string(),
+        1 => "1 is too much".to_string(),
+        several => format!("{several} are too much"),
+    };
+    format!("{missing}, {too_much}")
+}
+
+/// What fails for the same reason, in one row.
+fn missing(missing: &[Missing]) -> Table {
+    let mut table = table(&["missing", "of what", "where", "app", "for", "without it"]);
+    let mut rows: Vec<(&Missing, Vec<&str>, Vec<&str>)> = Vec::new();
+    for one in missing {
+        let alike = |row: &&mut (&Missing, Vec<&str>, Vec<&str>)| {
+            let other = row.0;
+            (&other.app, &other.place, &other.right, &other.consequence)
+                == (&one.app, &one.place, &one.right, &one.consequence)
+        };
+        let attributes = one.attributes.iter().map(String::as_str);
+        match rows.iter_mut().find(alike) {
+            Some((_, properties, mapped)) => {
+                properties.extend(one.property.as_deref());
+                mapped.extend(attributes);
+            }
+            None => rows.push((
+                one,
+                one.property.as_deref().into_iter().collect(),
+                attributes.collect(),
+            )),
+        }
+    }
+    for (one, properties, mut mapped) in rows {
+        mapped.dedup();
+        let cells = [
+            one.right.as_str(),
+            &properties.join(", "),
+            &one.place,
+            &one.app,
+            &mapped.join(", "),
+            &one.consequence,
+        ];
+        table.add_row(cells.map(plain));
+    }
+    table
+}
+
+fn excess(rights: &Rights) -> Table {
+    let mut table = table(&["too much", "where", "through"]);
+    for one in &rights.excess {
+        table.add_row([&one.right, &one.place, &one.through].map(|text| plain(text)));
+    }
+    table
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.iter().copied());
+    if !std::io::stdout().is_terminal() {
+        table.set_width(160);
+    }
+    table
+}
