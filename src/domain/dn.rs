@@ -193,6 +193,8 @@ mod tests {
             let dn = format!("CN={},OU=Staff,DC=x", escape(name));
             assert_eq!(own_name(&dn).as_deref(), Some(name), "{dn}");
             assert_eq!(parent(&dn), Some("OU=Staff,DC=x"));
+            let folded = Dn::parse(&dn).unwrap();
+            assert_eq!(Dn::parse(&folded.to_string()).unwrap(), folded, "{dn}");
         }
     }
 }

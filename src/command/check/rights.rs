@@ -1,13 +1,14 @@
 //! `muster check --rights` and `--print-delegation`: what the apps of a config ask of each system, and what came of it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::command::{Outcome, plain};
+use crate::command::{Outcome, plain, read_on};
 use crate::config::Config;
 use crate::connector::System;
 use crate::connector::rights::{Duty, Missing, Rights, Tool, Work};
@@ -70,9 +71,14 @@ pub async fn print_delegation(config: &Config, tool: Tool) -> Outcome {
             continue;
         }
         let lines = system.delegation(&duties, tool).await;
-        println!("# {name}");
-        for line in lines.map_err(|error| format!("system {name}: {error}"))? {
-            println!("{line}");
+        let lines = lines.map_err(|error| format!("system {name}: {error}"))?;
+        let mut text = format!("# {name}\n");
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        if !read_on(io::stdout().write_all(text.as_bytes()))? {
+            break;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -165,7 +171,7 @@ fn verdict(rights: &Rights) -> String {
         several => format!("{several} rights are missing"),
     };
     let too_much = match rights.excess.len() {
-        _ if rights.is_refused() => "the account has power over the whole domain".to_string(),
+        _ if !rights.privileged.is_empty() => "the account has power over the whole domain".to_string(),
         0 => "nothing too much".to_string(),
         1 => "1 is too much".to_string(),
         several => format!("{several} are too much"),
@@ -173,40 +179,60 @@ fn verdict(rights: &Rights) -> String {
     format!("{missing}, {too_much}")
 }
 
-/// What fails for the same reason, in one row.
+/// One row of what is missing: what fails for the same reason, wherever it does.
+#[derive(PartialEq)]
+struct Row<'a> {
+    right: &'a str,
+    properties: Vec<&'a str>,
+    app: &'a str,
+    /// The mapped attributes that have other names in the directory.
+    mapped: Vec<&'a str>,
+    consequence: &'a str,
+}
+
 fn missing(missing: &[Missing]) -> Table {
-    let mut table = table(&["missing", "of what", "where", "app", "for", "without it"]);
-    let mut rows: Vec<(&Missing, Vec<&str>, Vec<&str>)> = Vec::new();
+    let mut by_place: Vec<(&str, Row<'_>)> = Vec::new();
     for one in missing {
-        let alike = |row: &&mut (&Missing, Vec<&str>, Vec<&str>)| {
-            let other = row.0;
-            (&other.app, &other.place, &other.right, &other.consequence)
-                == (&one.app, &one.place, &one.right, &one.consequence)
+        let alike = |(place, row): &&mut (&str, Row<'_>)| {
+            (*place, row.app, row.right, row.consequence)
+                == (&*one.place, &*one.app, &*one.right, &*one.consequence)
         };
-        let attributes = one.attributes.iter().map(String::as_str);
-        match rows.iter_mut().find(alike) {
-            Some((_, properties, mapped)) => {
-                properties.extend(one.property.as_deref());
-                mapped.extend(attributes);
-            }
-            None => rows.push((
-                one,
-                one.property.as_deref().into_iter().collect(),
-                attributes.collect(),
-            )),
+        let property = one.property.as_deref();
+        let mapped = one.attributes.iter().map(String::as_str);
+        let mapped = mapped.filter(|name| Some(*name) != property);
+        if let Some((_, row)) = by_place.iter_mut().find(alike) {
+            row.properties.extend(property);
+            row.mapped.extend(mapped);
+            row.mapped.dedup();
+        } else {
+            let row = Row {
+                right: &one.right,
+                properties: property.into_iter().collect(),
+                app: &one.app,
+                mapped: mapped.collect(),
+                consequence: &one.consequence,
+            };
+            by_place.push((&one.place, row));
         }
     }
-    for (one, properties, mut mapped) in rows {
-        mapped.dedup();
-        let cells = [
-            one.right.as_str(),
-            &properties.join(", "),
-            &one.place,
-            &one.app,
-            &mapped.join(", "),
-            &one.consequence,
-        ];
-        table.add_row(cells.map(plain));
+    let mut rows: Vec<(Vec<&str>, Row<'_>)> = Vec::new();
+    for (place, row) in by_place {
+        match rows.iter_mut().find(|(_, other)| *other == row) {
+            Some((places, _)) => places.push(place),
+            None => rows.push((vec![place], row)),
+        }
+    }
+    let mut table = table(&["missing", "of what", "where", "app", "for", "without it"]);
+    for (places, row) in rows {
+        let places: Vec<Cow<'_, str>> = places.into_iter().map(plain).collect();
+        table.add_row([
+            plain(row.right),
+            plain(&row.properties.join(", ")),
+            places.join("\n").into(),
+            plain(row.app),
+            plain(&row.mapped.join(", ")),
+            plain(row.consequence),
+        ]);
     }
     table
 }
@@ -225,7 +251,7 @@ fn table(header: &[&str]) -> Table {
         .load_style(presets::UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.iter().copied());
-    if !std::io::stdout().is_terminal() {
+    if !io::stdout().is_terminal() {
         table.set_width(160);
     }
     table

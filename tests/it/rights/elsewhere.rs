@@ -1,10 +1,11 @@
 //! Systems other than Active Directory: Entra ID, which tells; Workday and other directories, which do not.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{check, excess, missing, printed, rights};
 use crate::gateway::Setup;
 use crate::support::tenant::Tenant;
+use crate::support::workday;
 
 const NEEDED: [&str; 4] = [
     "Domain.Read.All",
@@ -50,35 +51,43 @@ async fn the_tenants_token_tells_what_the_app_may_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workday_is_not_asked_and_what_it_needs_is_told() {
-    let text =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workday.toml")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("muster.toml");
-    // Nobody is there to be asked; the directory's part is about that.
-    std::fs::write(&path, text).unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
-        .args(["check", "--rights", "--json", "--config"])
-        .arg(&path)
-        .output()
-        .unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+async fn workday_does_not_tell_and_what_it_needs_is_told() {
+    let cloud = Tenant::unthrottled();
+    let hr = workday::Tenant::new(1);
+    let setup = Setup::with_cloud(&cloud.target()).pulls(&hr.table(""), "Workday2AAD", hr.clock());
+    let output = check(&setup, &["--rights", "--json"]);
+    let report: Json = serde_json::from_str(&printed(&output)).unwrap();
+    assert!(
+        output.status.success(),
+        "what cannot be told is not missing: {report}"
+    );
     let systems = report["rights"].as_array().unwrap();
-    let of_workday = systems
-        .iter()
-        .find_map(|found| found["unknown"].as_str())
+    let why = systems.iter().find(|found| found["system"] == "hr").unwrap()["unknown"]
+        .as_str()
         .unwrap();
-    for part in [
-        "Workday has no way to ask",
+    assert!(why.contains("Workday has no way to ask"), "{why}");
+    assert!(why.contains("activate pending security policy changes"), "{why}");
+
+    let lines = printed(&check(&setup, &["--print-delegation"]));
+    let (tenants, workdays) = lines.split_once("# hr\n").unwrap();
+    assert!(tenants.starts_with("# corp\n"), "{lines}");
+    let workdays: Vec<&str> = workdays.lines().collect();
+    for needed in [
         "Get on the domain Worker Data: Workers",
         "Get on the domain Worker Data: Business Title on Worker Profile",
-        "activate pending security policy changes",
     ] {
-        assert!(of_workday.contains(part), "{part}: {of_workday}");
+        assert!(
+            workdays.contains(&needed) && why.contains(needed),
+            "{needed}: {lines}"
+        );
     }
     assert!(
-        !of_workday.contains("Reports: Public Profile"),
-        "nothing maps pronouns: {of_workday}"
+        !lines.contains("Reports: Public Profile"),
+        "nothing reads pronouns: {lines}"
+    );
+    assert!(
+        !lines.contains("Workday Accounts"),
+        "nothing is written home: {lines}"
     );
 }
 

@@ -80,3 +80,125 @@ fn on(list: &Descriptor, token: &Token, names: &Names, wanted: &Right, of: Of) -
         Right::List | Right::CreateUsers => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::descriptor::{CONTAINER_INHERIT, INHERIT_ONLY};
+    use super::*;
+
+    const TITLE: Uuid = Uuid::from_u128(1);
+    const SET: Uuid = Uuid::from_u128(2);
+    const OTHER: Uuid = Uuid::from_u128(3);
+    const BELOW: u8 = CONTAINER_INHERIT | INHERIT_ONLY;
+
+    fn sid(text: &str) -> Sid {
+        Sid::parse(text).unwrap()
+    }
+
+    fn entry(allows: bool, flags: u8, mask: u32, object: Option<Uuid>, class: Option<Uuid>) -> AccessEntry {
+        AccessEntry {
+            allows,
+            flags,
+            mask,
+            object,
+            class,
+            trustee: sid("S-1-5-21-1-2-3-1102"),
+        }
+    }
+
+    fn may(entries: Vec<AccessEntry>, wanted: &Right) -> (bool, bool) {
+        let list = Descriptor {
+            owner: None,
+            entries: Some(entries),
+        };
+        let token = Token::from([sid("S-1-5-21-1-2-3-1102"), sid("S-1-5-11")]);
+        let names = Names::of(&[("title", TITLE, Some(SET))]);
+        (
+            in_container(&list, &token, &names, wanted),
+            on_account(&list, None, &token, &names, wanted),
+        )
+    }
+
+    #[test]
+    fn an_attribute_is_granted_by_itself_by_its_set_and_with_all_others() {
+        let title = Right::Write("Title".into());
+        let write = |object| {
+            vec![entry(
+                true,
+                CONTAINER_INHERIT,
+                right::WRITE_PROPERTY,
+                object,
+                None,
+            )]
+        };
+        for (object, granted) in [
+            (None, true),
+            (Some(TITLE), true),
+            (Some(SET), true),
+            (Some(OTHER), false),
+        ] {
+            assert_eq!(may(write(object), &title), (granted, granted), "{object:?}");
+        }
+        assert_eq!(may(Vec::new(), &title), (false, false));
+        let read = vec![entry(true, CONTAINER_INHERIT, right::READING, None, None)];
+        assert_eq!(may(read, &title), (false, false));
+    }
+
+    #[test]
+    fn the_first_entry_that_says_something_has_the_say() {
+        let title = Right::Write("title".into());
+        let of = |allows, object| entry(allows, CONTAINER_INHERIT, right::WRITE_PROPERTY, object, None);
+        assert_eq!(
+            may(vec![of(false, Some(SET)), of(true, None)], &title),
+            (false, false)
+        );
+        assert_eq!(
+            may(vec![of(true, Some(TITLE)), of(false, None)], &title),
+            (true, true)
+        );
+        assert_eq!(
+            may(vec![of(false, Some(OTHER)), of(true, None)], &title),
+            (true, true)
+        );
+        let mut foreign = of(false, None);
+        foreign.trustee = sid("S-1-5-21-1-2-3-1103");
+        assert_eq!(may(vec![foreign, of(true, None)], &title), (true, true));
+    }
+
+    #[test]
+    fn an_entry_counts_where_its_flags_and_class_say() {
+        let reset = Right::ResetPassword;
+        let of = |flags, class| {
+            vec![entry(
+                true,
+                flags,
+                right::CONTROL_ACCESS,
+                Some(RESET_PASSWORD),
+                class,
+            )]
+        };
+        assert_eq!(may(of(BELOW, Some(USER)), &reset), (true, false));
+        assert_eq!(may(of(BELOW, Some(OTHER)), &reset), (false, false));
+        assert_eq!(may(of(0, None), &reset), (false, true));
+    }
+
+    #[test]
+    fn either_end_grants_a_deletion() {
+        let delete = Right::DeleteUsers;
+        let of_users = vec![entry(true, BELOW, right::DELETE, None, Some(USER))];
+        assert_eq!(may(of_users, &delete), (true, false));
+        let of_container = vec![entry(true, 0, right::DELETE_CHILD, Some(USER), None)];
+        assert_eq!(may(of_container, &delete), (true, false));
+        let of_groups = vec![entry(true, 0, right::DELETE_CHILD, Some(OTHER), None)];
+        assert_eq!(may(of_groups, &delete), (false, false));
+    }
+
+    #[test]
+    fn without_a_list_everything_is_granted() {
+        let open = Descriptor {
+            owner: None,
+            entries: None,
+        };
+        assert!(open.grants(&Token::new(), right::WRITE_DACL, &[], Of::Itself));
+    }
+}

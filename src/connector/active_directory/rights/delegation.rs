@@ -115,3 +115,39 @@ fn grouped(needed: &BTreeSet<Right>) -> Vec<Grant<'_>> {
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::access::Token;
+    use super::super::descriptor::Sid;
+    use super::*;
+
+    fn somebody() -> Identity {
+        Identity {
+            dn: "CN=Conan O'Brien,DC=x".to_string(),
+            sid: Sid::parse("S-1-5-21-1-2-3-1102").unwrap(),
+            name: "X\\muster".to_string(),
+            token: Token::new(),
+            protected_groups: Vec::new(),
+            has_admin_count: false,
+        }
+    }
+
+    #[test]
+    fn no_shell_takes_a_part_of_a_name_for_its_own() {
+        let needed = BTreeSet::from([Right::CreateUsers, Right::DeleteUsers]);
+        let line = samba_tool("OU=It's,DC=x", &needed, &somebody(), &Names::default()).unwrap();
+        assert_eq!(
+            line,
+            r"samba-tool dsacl set --objectdn='OU=It'\''s,DC=x' --trusteedn='CN=Conan O'\''Brien,DC=x' \
+              --sddl='(OA;CI;CC;bf967aba-0de6-11d0-a285-00aa003049e2;;S-1-5-21-1-2-3-1102)\
+              (OA;CIIO;SD;;bf967aba-0de6-11d0-a285-00aa003049e2;S-1-5-21-1-2-3-1102)'"
+                .replace("\\\n              ", "")
+        );
+        assert_eq!(dsacls("OU=A B,DC=x", &needed, &somebody()).unwrap().len(), 2);
+        for wrong in ["OU=\\\"A\\\",DC=x", "OU=$A,DC=x", "OU=%A%,DC=x", "OU=`A,DC=x"] {
+            let error = dsacls(wrong, &needed, &somebody()).unwrap_err();
+            assert!(error.message.contains("by hand"), "{error}");
+        }
+    }
+}

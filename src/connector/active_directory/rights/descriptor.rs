@@ -36,8 +36,8 @@ const GENERIC: [(u32, u32); 4] = [
 ];
 
 /// Flags of an entry ([MS-DTYP] 2.4.4.1).
-const CONTAINER_INHERIT: u8 = 0x2;
-const INHERIT_ONLY: u8 = 0x8;
+pub(super) const CONTAINER_INHERIT: u8 = 0x2;
+pub(super) const INHERIT_ONLY: u8 = 0x8;
 const INHERITED: u8 = 0x10;
 
 /// A control flag: there is an access list ([MS-DTYP] 2.4.6).
@@ -54,7 +54,7 @@ pub(super) struct Descriptor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AccessEntry {
     pub allows: bool,
-    flags: u8,
+    pub flags: u8,
     /// Generic rights are taken apart.
     pub mask: u32,
     /// The attribute, property set, class of children or extended right that it is about; all of them otherwise.

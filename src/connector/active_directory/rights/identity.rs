@@ -11,8 +11,9 @@ use crate::connector::active_directory::wire::{Entry, Filter, guid_dn};
 use crate::domain::account::Protection;
 use crate::error::{Error, Kind, Result};
 
-/// The SIDs of the connection's own security context ([MS-ADTS] 3.1.1.3.2) and, of an account, those of the groups that
-/// it is in, directly or not (3.1.1.4.5.19).
+/// Of an account, the SIDs of the groups that it is in, directly or not ([MS-ADTS] 3.1.1.4.5.19); of the root DSE, all those
+/// of the connection's security context. Together they are whole even where one is not given: the first needs a global
+/// catalog.
 const TOKEN_GROUPS: &str = "tokenGroups";
 
 /// Whoever signs in over the network is one of these too ([MS-DTYP] 2.4.2.4): everyone, the network's users,
@@ -64,16 +65,14 @@ impl Identity {
         let root = connection.root(&[TOKEN_GROUPS]).await.map_err(failed)?;
         let mut token = sids(&root);
         let own = own_entry(session, &connection, &token).await?;
-        let (entry, sid) = own.ok_or_else(|| {
-            Error::new(
-                Kind::Unsupported,
-                "this directory does not tell who the service account is, so nothing can be said of its rights: only Active \
-                 Directory and Samba do",
-            )
-        })?;
-        if token.is_empty() {
-            token = from_account(session, &connection, &entry, &sid).await?;
+        let (entry, sid) = own.ok_or_else(silent)?;
+        let groups = sids(&entry);
+        if token.is_empty() && groups.is_empty() {
+            return Err(silent());
         }
+        token.insert(sid.clone());
+        token.extend(groups);
+        token.extend(everybodys(session, &connection).await?);
         let name = entry.text("sAMAccountName").unwrap_or_default();
         let name = match domain_name(session, &connection).await? {
             Some(domain) => format!("{domain}\\{name}"),
@@ -145,38 +144,34 @@ async fn own_entry(
     Ok(None)
 }
 
-/// The token of an account whose controller does not show it: its groups, and those that everybody is in.
-async fn from_account(
-    session: &DirectorySession,
-    connection: &Connection,
-    entry: &Entry,
-    sid: &Sid,
-) -> Result<Token> {
-    let mut token = sids(entry);
-    if token.is_empty() {
-        let message = "this directory does not tell which groups the service account is in, so nothing can be said of its \
-                       rights: only Active Directory and Samba do";
-        return Err(Error::new(Kind::Unsupported, message));
-    }
-    token.insert(sid.clone());
+/// What everybody is, and the groups that everybody is in.
+async fn everybodys(session: &DirectorySession, connection: &Connection) -> Result<Token> {
+    let mut token: Token = EVERYBODY.iter().filter_map(|sid| Sid::parse(sid)).collect();
     let base = &session.shared.base_dn;
-    let asked = ["objectSid".to_string()];
-    for everybody in EVERYBODY {
-        token.extend(Sid::parse(everybody));
-        let principal = format!("CN={everybody},CN=ForeignSecurityPrincipals,{base}");
-        let search = Search {
-            base,
-            scope: Scope::Subtree,
-            filter: Filter::equal(MEMBER_IN_CHAIN, &principal),
-            attributes: &asked,
-            controls: Vec::new(),
-            page_size: session.shared.page_size,
-        };
-        let groups = connection.search(&search).await.map_err(failed)?;
-        let stored = groups.iter().flat_map(|group| group.bytes("objectSid"));
-        token.extend(stored.filter_map(|bytes| Sid::first_of(bytes)));
-    }
+    let principals = EVERYBODY.iter().map(|sid| {
+        Filter::equal(
+            MEMBER_IN_CHAIN,
+            &format!("CN={sid},CN=ForeignSecurityPrincipals,{base}"),
+        )
+    });
+    let search = Search {
+        base,
+        scope: Scope::Subtree,
+        filter: Filter::Any(principals.collect()),
+        attributes: &["objectSid".to_string()],
+        controls: Vec::new(),
+        page_size: session.shared.page_size,
+    };
+    let groups = connection.search(&search).await.map_err(failed)?;
+    let stored = groups.iter().flat_map(|group| group.bytes("objectSid"));
+    token.extend(stored.filter_map(|bytes| Sid::first_of(bytes)));
     Ok(token)
+}
+
+fn silent() -> Error {
+    let message = "this directory does not tell who the service account is and which groups it is in, so nothing can be said \
+                   of its rights: only Active Directory and Samba do";
+    Error::new(Kind::Unsupported, message)
 }
 
 fn protected(token: &Token, own: &Sid) -> Vec<(Sid, String)> {
