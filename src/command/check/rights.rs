@@ -158,7 +158,7 @@ impl fmt::Display for Found {
                 rights
                     .notes
                     .iter()
-                    .try_for_each(|note| write!(f, "\nwarning: {note}"))
+                    .try_for_each(|note| write!(f, "\nnote: {note}"))
             }
         }
     }

@@ -10,8 +10,9 @@
 //! no route is `unknown`. `about` is looked for in the address, as it was sent, and the body. A page of HTML is a 200 to
 //! a read and a 502 to a write. Lists can be spoilt (`spoil`).
 //!
-//! What it leaves out: permissions beyond "holds a role", guests' invitations, licences, groups, federated domains,
-//! `$search`, and properties that other services keep for a user.
+//! What it leaves out: permissions beyond "holds a role" (tokens name those that the settings give, and they change
+//! nothing), guests' invitations, licences, groups, federated domains, `$search`, and properties that other services keep
+//! for a user.
 
 mod admin;
 mod batch;

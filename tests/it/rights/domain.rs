@@ -409,6 +409,28 @@ async fn an_account_that_inherits_nothing_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_read_is_missing_too() {
+    let world = World::new();
+    world.delegate();
+    // A domain in which not everybody may read everything.
+    world.grant(
+        STAFF,
+        "(OD;CIIO;RP;bf967a68-0de6-11d0-a285-00aa003049e2;bf967aba-0de6-11d0-a285-00aa003049e2;@)",
+    );
+    world.grant(ROME, "(D;;RC;;;@)");
+    let (found, well) = rights(&world.setup);
+    assert!(!well);
+    assert_eq!(missing(&found, STAFF), ["read userAccountControl"]);
+    assert_eq!(missing(&found, ROME), ["read permissions"]);
+    assert_eq!(found["missing"].as_array().unwrap().len(), 2, "{found}");
+    let hidden = found["notes"][0].as_str().unwrap();
+    assert!(
+        hidden.starts_with("1 of the domain's containers shows no access list"),
+        "{hidden}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_flows_once_or_never_needs_no_right_to_write() {
     let world = World::new();
     let setup = world.keyed("");

@@ -204,6 +204,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD as BASE64;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -236,10 +237,20 @@ mod tests {
         let of_everybody = entries.iter().find(|it| it.trustee == everybody).unwrap();
         assert_eq!(of_everybody.mask, right::READING);
         for length in 0..bytes.len() {
-            // What is cut short is none, and no reason to panic.
-            let _ = Descriptor::parse(&bytes[..length]);
+            assert_eq!(Descriptor::parse(&bytes[..length]), None, "{length}");
         }
-        assert_eq!(Descriptor::parse(&bytes[..40]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_read_makes_it_panic(at in 0_usize..200, changed: [u8; 4], more: Vec<u8>) {
+            let mut bytes = BASE64.decode(STORED).unwrap();
+            bytes.splice(at.min(bytes.len() - 4)..at.min(bytes.len() - 4) + 4, changed);
+            bytes.extend(more);
+            let read = Descriptor::parse(&bytes);
+            let entries = read.and_then(|read| read.entries).unwrap_or_default();
+            prop_assert!(entries.iter().all(|it| it.trustee.to_string().starts_with("S-1-")));
+        }
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Measure<'_> {
 
 /// What is told of entries that hold for everybody in the domain: rights that would be nobody's by default.
 pub(super) fn is_alarming(entry: &AccessEntry) -> bool {
-    let unbounded = right::WRITE_PROPERTY | right::CONTROL_ACCESS | right::CREATE_CHILD;
+    let unbounded = right::WRITE_PROPERTY | right::CONTROL_ACCESS;
     let whole = right::WRITE_DACL | right::WRITE_OWNER | right::DELETE | right::DELETE_TREE;
     entry.allows
         && (entry.mask & whole != 0

@@ -269,9 +269,9 @@ impl<'a> Survey<'a> {
             }
         }
         if hidden > 0 {
+            let verb = if hidden == 1 { "shows" } else { "show" };
             rights.notes.push(format!(
-                "{hidden} containers of the domain do not show their access lists to the account, so nothing is known of \
-                 excess there"
+                "{hidden} of the domain's containers {verb} no access list to the account, so nothing is known of excess there"
             ));
         }
     }
