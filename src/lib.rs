@@ -10,9 +10,11 @@
 //! - [`api`] is what scripts call: Graph's paths, shapes and errors.
 //! - [`command`] is what people type.
 //! - [`lab`] is the invented company to practise on, and simulated systems that know nothing of the connectors.
-//! - [`config`] is what the file says; [`written`], [`error`], [`secret`] and [`telemetry`] serve everybody and know nobody.
+//! - [`config`] is what the file says; [`written`], [`error`], [`secret`], [`blocking`] and [`telemetry`] serve everybody and know
+//!   nobody.
 
 pub mod api;
+pub mod blocking;
 pub mod command;
 pub mod config;
 pub mod connector;

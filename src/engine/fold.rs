@@ -34,9 +34,8 @@ pub async fn fold(cx: &Context) -> Result<i64> {
     if waiting.is_empty() {
         return Ok(0);
     }
-    let uploads = tokio::task::spawn_blocking(move || waiting.into_iter().map(read).collect::<Vec<_>>())
-        .await
-        .map_err(|error| Error::internal("reading uploads ended early").because(error))?;
+    let read = move || waiting.into_iter().map(read).collect::<Vec<_>>();
+    let uploads = cx.store.blocking().run("reading uploads", read).await?;
     match keep(cx, &uploads).await {
         Err(error) if is_about_the_data(&error) => one_by_one(cx, uploads).await,
         outcome => outcome,

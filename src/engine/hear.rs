@@ -93,9 +93,8 @@ async fn hear_all(cx: &Context, statements: Arc<[Statement]>, heard: Heard) -> R
     };
     let changed = {
         let statements = Arc::clone(&statements);
-        tokio::task::spawn_blocking(move || news(known, &statements))
-            .await
-            .map_err(|error| Error::internal("folding a page ended early").because(error))??
+        let fold = move || news(known, &statements);
+        cx.store.blocking().run("folding a page", fold).await??
     };
     let count = changed.workers.len() as u64;
     keep(cx, changed, move |conn| match heard {

@@ -80,6 +80,9 @@ struct Shared {
     runners: RwLock<BTreeMap<String, Arc<Runner>>>,
 }
 
+/// Builds the connector of a job's target: given the system, the attributes that are asked for, and whom it never writes.
+pub type Connect = Arc<dyn Fn(&System, &[String], Option<&str>) -> Result<Box<dyn Target>> + Send + Sync>;
+
 /// Everything one job needs to run.
 struct Runner {
     app: App,
@@ -98,6 +101,8 @@ struct Runner {
     call_timeout: Duration,
     /// Where callbacks go, if the target is one that they are for.
     callbacks: Option<Route>,
+    /// The same for whatever replaces this one.
+    connect: Connect,
     /// The same for whatever replaces this one.
     wake: Arc<Notify>,
 }
@@ -154,13 +159,27 @@ pub struct Restart {
 impl Engine {
     /// Makes jobs and schemas known to the store and builds every connector; runs nothing yet.
     pub async fn prepare(config: Config, store: Store, clock: Clock) -> Result<Engine> {
+        Engine::prepare_with(config, store, clock, Arc::new(System::target)).await
+    }
+
+    /// The same with connectors of targets that the caller builds.
+    pub async fn prepare_with(
+        config: Config,
+        store: Store,
+        clock: Clock,
+        connect: Connect,
+    ) -> Result<Engine> {
         setup::take_all_in(&config, &store, &clock).await?;
-        Engine::open(config, store, clock).await
+        Engine::of(config, store, clock, connect).await
     }
 
     /// Builds every connector for jobs that the store knows. Error: it does not.
     pub async fn open(config: Config, store: Store, clock: Clock) -> Result<Engine> {
-        let runners = setup::runners(&config, &store).await?;
+        Engine::of(config, store, clock, Arc::new(System::target)).await
+    }
+
+    async fn of(config: Config, store: Store, clock: Clock, connect: Connect) -> Result<Engine> {
+        let runners = setup::runners(&config, &store, &connect).await?;
         let holder = Uuid::now_v7().to_string();
         let webhook = config.notify.as_ref().map(Webhook::new).transpose()?;
         Ok(Engine {

@@ -8,7 +8,7 @@ use super::names::{self, Names};
 use super::reconcile::{self, Page, Recent};
 use super::{Context, controller, kindred};
 use crate::domain::plan::Moment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Finds everybody's account, gives names to those who have none, and plans and judges them all.
 pub async fn plan(
@@ -28,10 +28,9 @@ pub async fn plan(
     reconcile::resume(&cx.runner.policy, &mut page, endpoint, moment.now);
     names::choose(cx, session, &mut page.subjects, moment, names).await?;
     let (runner, moment) = (Arc::clone(&cx.runner), *moment);
-    tokio::task::spawn_blocking(move || {
+    let plan = move || {
         reconcile::plan_page(&runner, &mut page, &moment);
         page
-    })
-    .await
-    .map_err(|error| Error::internal("planning ended early").because(error))
+    };
+    cx.store.blocking().run("planning", plan).await
 }

@@ -146,9 +146,10 @@ impl Engine {
             .read(move |conn| plans::page(conn, &plan, &after))
             .await?;
         match page {
-            Some((_, body)) => tokio::task::spawn_blocking(move || plans::unpack(&body))
-                .await
-                .map_err(|error| Error::internal("reading a plan ended early").because(error))?,
+            Some((_, body)) => {
+                let read = move || plans::unpack(&body);
+                self.store().blocking().run("reading a plan", read).await?
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -308,10 +309,8 @@ impl Desk {
             plan.to_string(),
             last.to_string(),
         );
-        let packed = tokio::task::spawn_blocking(move || plans::pack(&proposals));
-        let body = packed
-            .await
-            .map_err(|error| Error::internal("keeping a plan ended early").because(error))??;
+        let pack = move || plans::pack(&proposals);
+        let body = self.cx.store.blocking().run("keeping a plan", pack).await??;
         self.cx
             .store
             .write(move |conn| {

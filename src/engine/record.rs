@@ -144,10 +144,8 @@ struct Settled {
 /// Records how a page ended, in one commit.
 pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
     let (context, now) = (cx.clone(), cx.clock.now());
-    let settled = tokio::task::spawn_blocking(move || settle_page(&context, &carried, now));
-    let recording = settled
-        .await
-        .map_err(|error| Error::internal("recording ended early").because(error))?;
+    let settle = move || settle_page(&context, &carried, now);
+    let recording = cx.store.blocking().run("recording", settle).await?;
     let counts = recording.counts;
     let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
     cx.store

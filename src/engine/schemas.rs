@@ -130,6 +130,7 @@ impl Engine {
         let lasting = setup::Lasting {
             wake: Arc::clone(&runner.wake),
             puller: runner.puller.clone(),
+            connect: Arc::clone(&runner.connect),
         };
         let runner = Arc::new(setup::runner(self.config(), self.store(), &runner.app, lasting).await?);
         let mut runners = self

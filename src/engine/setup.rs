@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::callbacks::Route;
 use super::circle::{Ruled, circles};
 use super::pull::Puller;
-use super::{Clock, Runner, given};
+use super::{Clock, Connect, Runner, given};
 use crate::config::{App, Config};
 use crate::connector::Target;
 use crate::domain::account::Model;
@@ -31,7 +31,11 @@ pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -
 }
 
 /// Every job, as the newest version of its schema has it.
-pub(super) async fn runners(config: &Config, store: &Store) -> Result<BTreeMap<String, Arc<Runner>>> {
+pub(super) async fn runners(
+    config: &Config,
+    store: &Store,
+    connect: &Connect,
+) -> Result<BTreeMap<String, Arc<Runner>>> {
     check_newest(config, store).await?;
     let pullers = pullers(config, store).await?;
     let mut runners = BTreeMap::new();
@@ -39,6 +43,7 @@ pub(super) async fn runners(config: &Config, store: &Store) -> Result<BTreeMap<S
         let lasting = Lasting {
             wake: Arc::new(Notify::new()),
             puller: pullers.get(&app.source).cloned(),
+            connect: Arc::clone(connect),
         };
         let runner = runner(config, store, app, lasting).await?;
         runners.insert(app.job.clone(), Arc::new(runner));
@@ -97,6 +102,7 @@ async fn pullers(config: &Config, store: &Store) -> Result<BTreeMap<String, Arc<
 pub(super) struct Lasting {
     pub wake: Arc<Notify>,
     pub puller: Option<Arc<Puller>>,
+    pub connect: Connect,
 }
 
 /// A job as the newest version of its schema has it.
@@ -122,7 +128,7 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
     policy.settings.remembered = given.keys().cloned().collect();
     let system = target(config, app)?;
     Ok(Runner {
-        target: connector(config, app, &policy)?,
+        target: (lasting.connect)(system, &policy.target_attributes(), app.never.as_deref())?,
         tenants: tenants(config, app, &policy)?,
         given,
         hr: policy.model.record.map(|_| system.clone()),
@@ -132,6 +138,7 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
         policy: Arc::new(policy),
         app: app.clone(),
         puller: lasting.puller,
+        connect: lasting.connect,
         wake: lasting.wake,
     })
 }

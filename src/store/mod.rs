@@ -39,6 +39,7 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::blocking::Blocking;
 use crate::error::{Error, Kind, Result};
 
 /// One connection to either database.
@@ -75,6 +76,7 @@ pub struct Store {
     readers: r2d2::Pool<Manager>,
     writer: Option<Arc<sqlite::Writer>>,
     location: Location,
+    blocking: Blocking,
 }
 
 /// Where the database is, as `[store] url` says.
@@ -109,19 +111,24 @@ impl Location {
 impl Store {
     /// Opens the database, brings its tables up to date, and starts the writer.
     pub async fn open(location: Location) -> Result<Store> {
-        blocking(move || {
+        Store::open_with(location, Blocking::Beside).await
+    }
+
+    /// The same, where the caller says on which threads its work is done. With [`Blocking::Here`] there is no writer and one
+    /// connection.
+    pub async fn open_with(location: Location, blocking: Blocking) -> Result<Store> {
+        let open = move || {
             let mut first = connect(&location)?;
             migrate(&mut first)?;
-            let writer = match &location {
-                Location::Sqlite(_) => Some(Arc::new(sqlite::Writer::start(first)?)),
-                #[cfg(feature = "postgres")]
-                Location::Postgres(_) => None,
+            let writer = match (&location, blocking) {
+                (Location::Sqlite(_), Blocking::Beside) => Some(Arc::new(sqlite::Writer::start(first)?)),
+                _ => None,
             };
             let manager = Manager {
                 location: location.clone(),
             };
             let readers = r2d2::Pool::builder()
-                .max_size(pool_size(&location))
+                .max_size(pool_size(&location, blocking))
                 .min_idle(Some(1))
                 .build(manager)
                 .map_err(|error| Error::unavailable(format!("the database does not answer: {error}")))?;
@@ -129,9 +136,15 @@ impl Store {
                 readers,
                 writer,
                 location,
+                blocking,
             })
-        })
-        .await
+        };
+        blocking.run(TASK, open).await?
+    }
+
+    /// Where work is done that keeps a thread.
+    pub fn blocking(&self) -> Blocking {
+        self.blocking
     }
 
     pub async fn read<T: Send + 'static>(
@@ -139,13 +152,13 @@ impl Store {
         query: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let pool = self.readers.clone();
-        blocking(move || {
+        let read = move || {
             let mut connection = pool
                 .get()
                 .map_err(|error| Error::unavailable(error.to_string()))?;
             query(&mut connection)
-        })
-        .await
+        };
+        self.blocking.run(TASK, read).await?
     }
 
     /// Runs one transaction and answers when it is on disk. Where another replica got in between, it is run
@@ -158,7 +171,7 @@ impl Store {
             return writer.run(unit).await;
         }
         let pool = self.readers.clone();
-        blocking(move || {
+        let write = move || {
             let mut connection = pool
                 .get()
                 .map_err(|error| Error::unavailable(error.to_string()))?;
@@ -170,8 +183,8 @@ impl Store {
                 }
             }
             connection.transaction(|connection| unit(connection))
-        })
-        .await
+        };
+        self.blocking.run(TASK, write).await?
     }
 
     /// Whether the database answers, to readers and to the writer.
@@ -242,11 +255,15 @@ impl Store {
 const SERIALIZATION_ATTEMPTS: usize = 10;
 const SERIALIZATION: &str = "SerializationFailure";
 
-fn pool_size(location: &Location) -> u32 {
-    match location {
-        Location::Sqlite(_) => READERS,
+/// What a query is called, should it end early.
+const TASK: &str = "a database task";
+
+fn pool_size(location: &Location, blocking: Blocking) -> u32 {
+    match (location, blocking) {
+        (_, Blocking::Here) => 1,
+        (Location::Sqlite(_), Blocking::Beside) => READERS,
         #[cfg(feature = "postgres")]
-        Location::Postgres(_) => REPLICA,
+        (Location::Postgres(_), Blocking::Beside) => REPLICA,
     }
 }
 
@@ -292,12 +309,6 @@ fn migrate(connection: &mut Conn) -> Result<()> {
             "the database's tables could not be brought up to date: {error}"
         ))
     })
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("a database task ended early").because(error))?
 }
 
 struct Manager {

@@ -420,6 +420,7 @@ impl Company {
             hr: None,
             replication_delay: Duration::ZERO,
             call_timeout: Duration::from_secs(1),
+            connect: Arc::new(crate::connector::System::target),
             wake: Arc::new(Notify::new()),
             app: app.clone(),
         };
