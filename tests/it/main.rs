@@ -30,6 +30,7 @@ mod rights;
 mod scenarios;
 mod schema;
 mod servers;
+mod simulation;
 mod store;
 mod support;
 mod templates;

@@ -1,0 +1,104 @@
+//! Histories of a company, drawn from seeds and lived through in memory: the real engine on a real database, a simulated directory
+//! that fails in every way that directories do, and a clock on which weeks take milliseconds. After each history everything
+//! that must always hold is looked for.
+//!
+//! `MUSTER_SEED=7` lives through the history of one seed and tells it; `MUSTER_SEEDS=10000` through so many.
+
+mod directory;
+mod eyes;
+mod history;
+mod invariants;
+mod world;
+
+use self::history::History;
+use self::world::Outcome;
+
+/// Without being asked for more.
+const SEEDS: u64 = 250;
+
+/// How many histories a failing one is compared with to tell it shorter.
+const MOST_TRIES: usize = 150;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn what_must_always_hold_holds_in_every_history() {
+    let seeds = match number("MUSTER_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("MUSTER_SEEDS").unwrap_or(SEEDS),
+    };
+    eprintln!("histories of the seeds {seeds:?}");
+    let mut failed = Vec::new();
+    for seed in seeds.clone() {
+        let history = History::draw(seed);
+        let outcome = world::run(&history);
+        if seeds.end - seeds.start == 1 {
+            eprintln!("{history}\n{}", outcome.trace.join("\n"));
+        }
+        if !outcome.violations.is_empty() {
+            eprintln!("\nMUSTER_SEED={seed} fails:\n{}", outcome.violations.join("\n"));
+            eprintln!("{}", told(&history, &outcome));
+            failed.push(seed);
+        }
+        if seed % 100 == 99 {
+            eprintln!("{} histories, {} failed", seed + 1, failed.len());
+        }
+        if failed.len() >= 10 {
+            break;
+        }
+    }
+    assert!(failed.is_empty(), "the seeds {failed:?} failed");
+}
+
+/// What did not hold, and the shortest history found in which it does not.
+fn told(history: &History, outcome: &Outcome) -> String {
+    let short = shrunk(history, outcome);
+    let shortest = world::run(&short);
+    format!(
+        "\nthe shortest history found:\n{short}\n{}\n{}\n",
+        shortest.violations.join("\n"),
+        shortest.trace.join("\n")
+    )
+}
+
+/// Leaves out steps as long as the same rule is broken.
+fn shrunk(history: &History, outcome: &Outcome) -> History {
+    let rule = |outcome: &Outcome| {
+        let first = outcome.violations.first();
+        first.and_then(|text| text.split(':').next().map(str::to_string))
+    };
+    let broken = rule(outcome);
+    let mut shortest = history.clone();
+    let (mut tries, mut length) = (0, shortest.steps.len());
+    while length > 0 {
+        let mut at = 0;
+        while at < shortest.steps.len() && tries < MOST_TRIES {
+            let mut shorter = shortest.clone();
+            let end = (at + length).min(shorter.steps.len());
+            shorter.steps.drain(at..end);
+            tries += 1;
+            match rule(&world::run(&shorter)) == broken {
+                true => shortest = shorter,
+                false => at += length,
+            }
+        }
+        length /= 2;
+    }
+    shortest
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history_and_the_same_result() {
+    for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
+        let (one, other) = (History::draw(seed), History::draw(seed));
+        assert_eq!(one.to_string(), other.to_string());
+        let (first, second) = (world::run(&one), world::run(&other));
+        assert!(first.trace.len() > 20, "something happens");
+        for (first, second) in first.trace.iter().zip(&second.trace) {
+            assert_eq!(first, second, "seed {seed}");
+        }
+        assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
+    }
+}

@@ -1,0 +1,185 @@
+//! The database as somebody sees it who does not trust the gateway: read beside it, with a record of what was written together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+use jiff::Timestamp;
+
+/// Notes which operations end, which entries come and which links are made, transaction by transaction: each begins by proving
+/// its lease.
+const WATCH: &str = "
+    CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, what TEXT, worker TEXT, about TEXT, at INTEGER);
+    CREATE TRIGGER IF NOT EXISTS audit_fence AFTER UPDATE OF token ON jobs
+        BEGIN INSERT INTO audit (what) VALUES ('fence'); END;
+    CREATE TRIGGER IF NOT EXISTS audit_end AFTER DELETE ON operations
+        BEGIN INSERT INTO audit (what, worker, about) VALUES ('end', old.anchor, old.sequence || '.' || old.position); END;
+    CREATE TRIGGER IF NOT EXISTS audit_link AFTER INSERT ON links
+        BEGIN INSERT INTO audit (what, worker, about) VALUES ('link', new.worker, new.account); END;
+    CREATE TRIGGER IF NOT EXISTS audit_entry AFTER INSERT ON logs
+        BEGIN INSERT INTO audit (what, worker, about, at) VALUES ('entry', new.source, new.action || ' ' || new.status, new.at); END;
+";
+
+pub struct Eyes(SqliteConnection);
+
+/// One line of the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// A transaction began.
+    Fence,
+    /// An operation was answered for.
+    End {
+        worker: String,
+        place: String,
+    },
+    Link {
+        worker: String,
+        account: String,
+    },
+    /// An entry came into the log.
+    Entry {
+        worker: String,
+        what: String,
+        at: Timestamp,
+    },
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Nullable<Text>)]
+    a: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    b: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    c: Option<String>,
+}
+
+impl Eyes {
+    pub fn open(path: &Path) -> Eyes {
+        Eyes(SqliteConnection::establish(&path.to_string_lossy()).unwrap())
+    }
+
+    pub fn watch(&mut self) {
+        diesel::connection::SimpleConnection::batch_execute(&mut self.0, WATCH).unwrap();
+    }
+
+    fn rows(&mut self, query: &str) -> Vec<(String, String, String)> {
+        let rows: Vec<Row> = diesel::sql_query(query).load(&mut self.0).unwrap();
+        rows.into_iter()
+            .map(|row| {
+                (
+                    row.a.unwrap_or_default(),
+                    row.b.unwrap_or_default(),
+                    row.c.unwrap_or_default(),
+                )
+            })
+            .collect()
+    }
+
+    /// Nobody holds the lease, nothing waits to be folded, nobody is due.
+    pub fn is_idle(&mut self, now: Timestamp) -> bool {
+        let now = now.as_microsecond();
+        let busy = format!(
+            "SELECT CAST((SELECT count(*) FROM jobs WHERE until > 0 OR (state = 'Active' AND status LIKE '%\"full_due\":true%'))
+                + (SELECT count(*) FROM uploads, jobs WHERE state = 'Active')
+                + (SELECT count(*) FROM wakes, jobs WHERE due <= {now} AND state = 'Active') AS TEXT) AS a, '' AS b, '' AS c"
+        );
+        self.rows(&busy)[0].0 == "0"
+    }
+
+    pub fn next_wake(&mut self) -> Option<Timestamp> {
+        let rows = self.rows("SELECT CAST(min(due) AS TEXT) AS a, '' AS b, '' AS c FROM wakes");
+        let due = rows[0].0.parse().ok()?;
+        Timestamp::from_microsecond(due).ok()
+    }
+
+    /// (worker, action)
+    pub fn held(&mut self) -> Vec<(String, String)> {
+        let rows = self.rows("SELECT worker AS a, action AS b, '' AS c FROM held ORDER BY 1, 2");
+        rows.into_iter()
+            .map(|(worker, action, _)| (worker, action))
+            .collect()
+    }
+
+    /// By worker: whose account is linked.
+    pub fn links(&mut self) -> BTreeMap<String, String> {
+        let rows = self.rows("SELECT worker AS a, account AS b, '' AS c FROM links");
+        rows.into_iter()
+            .map(|(worker, account, _)| (worker, account))
+            .collect()
+    }
+
+    /// Workers whose last change was refused, and why.
+    pub fn escrows(&mut self) -> BTreeMap<String, String> {
+        let rows = self.rows("SELECT worker AS a, code AS b, '' AS c FROM escrows");
+        rows.into_iter().map(|(worker, code, _)| (worker, code)).collect()
+    }
+
+    /// What is left to be answered for: uploads, operations, changes without an outcome.
+    pub fn open_ends(&mut self) -> Vec<(String, String, String)> {
+        self.rows(
+            "SELECT 'upload' AS a, CAST(sequence AS TEXT) AS b, '' AS c FROM uploads
+             UNION ALL SELECT 'operation', anchor, CAST(sequence AS TEXT) FROM operations
+             UNION ALL SELECT 'change', worker, body FROM changes",
+        )
+    }
+
+    /// What the job remembers of people and accounts, without times.
+    pub fn memory(&mut self) -> Vec<(String, String, String)> {
+        self.rows(
+            "SELECT 'link' AS a, worker AS b, account || ' ' || made || ifnull(wanted, '-') || disabled_by_us || ifnull(enabled, '-') AS c FROM links
+             UNION ALL SELECT 'held', worker, action FROM held
+             UNION ALL SELECT 'escrow', worker, code FROM escrows
+             UNION ALL SELECT 'pending', worker, attribute || ' ' || refers_to FROM pending_references
+             UNION ALL SELECT 'change', worker, id FROM changes
+             ORDER BY 1, 2, 3",
+        )
+    }
+
+    pub fn audit(&mut self) -> Vec<Audit> {
+        let rows = self.rows("SELECT what AS a, worker AS b, ifnull(at || ' ', '') || ifnull(about, '') AS c FROM audit ORDER BY number");
+        rows.into_iter()
+            .map(|(what, worker, about)| match what.as_str() {
+                "end" => Audit::End { worker, place: about },
+                "link" => Audit::Link {
+                    worker,
+                    account: about,
+                },
+                "entry" => {
+                    let (at, what) = about.split_once(' ').unwrap();
+                    Audit::Entry {
+                        worker,
+                        what: what.to_string(),
+                        at: Timestamp::from_microsecond(at.parse().unwrap()).unwrap(),
+                    }
+                }
+                _ => Audit::Fence,
+            })
+            .collect()
+    }
+
+    /// Every table with all that stands in it.
+    pub fn everything(&mut self) -> Vec<(String, String)> {
+        let tables = self.rows("SELECT name AS a, '' AS b, '' AS c FROM sqlite_master WHERE type = 'table'");
+        let mut all = Vec::new();
+        for (table, ..) in tables {
+            let columns = format!("SELECT name AS a, '' AS b, '' AS c FROM pragma_table_info('{table}')");
+            let columns: Vec<String> = self
+                .rows(&columns)
+                .into_iter()
+                .map(|(name, ..)| format!("ifnull(CAST(\"{name}\" AS TEXT), '')"))
+                .collect();
+            let content = format!(
+                "SELECT {} AS a, '' AS b, '' AS c FROM \"{table}\"",
+                columns.join(" || ' ' || ")
+            );
+            all.extend(
+                self.rows(&content)
+                    .into_iter()
+                    .map(|(text, ..)| (table.clone(), text)),
+            );
+        }
+        all
+    }
+}

@@ -1,0 +1,438 @@
+//! What must always hold, looked for in the journal of a directory, in the database, and in what HR said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use muster::connector::active_directory::MODEL;
+use muster::domain::account::Anchor;
+use muster::domain::dn::Dn;
+use muster::domain::guard::Action;
+use muster::domain::plan::Effect;
+
+use super::directory::{ABROAD, By, Deed, Domain, Object, STAFF, What};
+use super::eyes::Audit;
+use super::history::{Field, id};
+use super::world::{Folded, Order, TIGHT, World};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// For so long what was begun before an order may still be written.
+const IN_HAND: SignedDuration = SignedDuration::from_mins(2);
+
+/// Finds everything that is not as it must be.
+pub fn check(world: &mut World) {
+    let mut found = Vec::new();
+    let domain = world.domain();
+    let ours: Vec<Ours> = ours(&domain);
+    found.extend(one_account_each(&ours));
+    found.extend(nothing_missing_disables(world, &ours));
+    found.extend(what_others_disabled_stays(world, &ours));
+    found.extend(in_hrs_order(&ours));
+    found.extend(within_the_fences(&ours));
+    found.extend(within_the_limits(world, &domain, &ours));
+    found.extend(a_link_is_to_one_account(world, &ours));
+    found.extend(one_outcome_each(world));
+    found.extend(no_secrets(world, &domain));
+    for who in 0..world.house.workers {
+        found.extend(as_hr_has_it(world, &domain, &id(who)));
+    }
+    drop(domain);
+    world.violations.extend(found);
+}
+
+/// A deed of the gateway.
+struct Ours<'d> {
+    number: usize,
+    deed: &'d Deed,
+    effect: &'d Effect,
+    state: (By, usize, Timestamp),
+    seen_in: Option<&'d str>,
+    beside: &'d [Anchor],
+}
+
+impl Ours<'_> {
+    fn told(&self) -> String {
+        let Deed {
+            at, worker, account, ..
+        } = self.deed;
+        format!("{at} {worker} {account}: {:?}", self.effect)
+    }
+}
+
+fn ours(domain: &Domain) -> Vec<Ours<'_>> {
+    let deeds = domain.journal.iter().enumerate();
+    deeds
+        .filter_map(|(number, deed)| match &deed.what {
+            What::ByHand(_) => None,
+            What::Effect {
+                effect,
+                state,
+                seen_in,
+                beside,
+            } => Some(Ours {
+                number,
+                deed,
+                effect,
+                state: *state,
+                seen_in: seen_in.as_deref(),
+                beside,
+            }),
+        })
+        .collect()
+}
+
+fn one_account_each(ours: &[Ours]) -> Vec<String> {
+    let twice = ours.iter().filter(|one| !one.beside.is_empty());
+    twice
+        .map(|one| format!("2: a second account beside {:?}: {}", one.beside, one.told()))
+        .collect()
+}
+
+/// Only HR's word disables, and it was given when the account was as it was.
+fn nothing_missing_disables(world: &World, ours: &[Ours]) -> Vec<String> {
+    let disables = ours
+        .iter()
+        .filter(|one| matches!(one.effect, Effect::Disable | Effect::Delete));
+    let unsaid = disables.filter(|one| {
+        let said = |heard: usize| {
+            let folded = world.folded(&one.deed.worker, heard);
+            folded.active() == Some(false) || (world.house.deletes && folded.gone)
+        };
+        // What HR said meanwhile is the next plan's.
+        let planned = one.deed.at - IN_HAND;
+        let known = world.statements.iter().take_while(|said| said.at < planned);
+        !(one.state.1.min(known.count())..=one.deed.heard).any(said)
+    });
+    unsaid
+        .map(|one| format!("5: disabled, and HR never said so: {}", one.told()))
+        .collect()
+}
+
+/// Whether the gateway knew by then that it had done something.
+fn is_recorded(audit: &[Audit], one: &Ours, by: Timestamp) -> bool {
+    let about = &one.deed.worker;
+    audit.iter().any(|entry| {
+        matches!(entry, Audit::Entry { worker, at, .. } if worker == about && (one.deed.at..=by).contains(at))
+    })
+}
+
+fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
+    let enables = ours.iter().filter(|one| *one.effect == Effect::Enable);
+    let elsewhere = enables.filter(|one| one.state.0 == By::Hand);
+    let audit = world.eyes().audit();
+    let unasked = elsewhere.filter(|one| {
+        let before = ours.iter().filter(|before| {
+            before.number < one.number
+                && before.deed.account == one.deed.account
+                && matches!(
+                    before.effect,
+                    Effect::Enable | Effect::Create { enabled: true, .. }
+                )
+        });
+        let last = before.last();
+        // Where it was not known yet that we had enabled it, nobody can tell who has disabled it since.
+        let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2));
+        let since = last.map_or(0, |before| before.deed.heard);
+        let mut heard = since..=one.deed.heard;
+        let said = heard.any(|heard| world.folded(&one.deed.worker, heard).active() == Some(false));
+        !said && !is_unknown
+    });
+    unasked
+        .map(|one| format!("6: somebody else had disabled it: {}", one.told()))
+        .collect()
+}
+
+/// Titles are numbered in the order in which HR gives them.
+fn in_hrs_order(ours: &[Ours]) -> Vec<String> {
+    let mut latest: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut found = Vec::new();
+    for one in ours {
+        let title = match one.effect {
+            Effect::Create { values, .. } => values.get("title").and_then(|values| values.first()),
+            Effect::Set { attribute, after, .. } if attribute == "title" => after.first(),
+            _ => None,
+        };
+        let number = title.and_then(|title| title.strip_prefix('T')?.parse::<u32>().ok());
+        let Some(number) = number else { continue };
+        let before = latest.entry(&one.deed.worker).or_default();
+        if number < *before {
+            found.push(format!("7: T{before} was later: {}", one.told()));
+        }
+        *before = number;
+    }
+    found
+}
+
+fn is_managed(container: &str) -> bool {
+    let staff = Dn::parse(STAFF).unwrap();
+    Dn::parse(container).is_some_and(|place| place.is_within(&staff))
+}
+
+fn within_the_fences(ours: &[Ours]) -> Vec<String> {
+    let outside = ours.iter().filter(|one| {
+        let goes_out = match one.effect {
+            Effect::Create { container, .. } => container.as_deref().is_some_and(|it| !is_managed(it)),
+            Effect::Move { after, .. } => !is_managed(after),
+            _ => false,
+        };
+        goes_out || one.seen_in.is_some_and(|place| !is_managed(place))
+    });
+    outside
+        .map(|one| format!("8: outside of what is managed: {}", one.told()))
+        .collect()
+}
+
+/// Over any 24 hours.
+fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<String> {
+    if !world.house.tight || world.clock_went_back {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut times: BTreeMap<String, Vec<&Ours>> = BTreeMap::new();
+    let audit = world.eyes().audit();
+    // What somebody laid hands on before it was known to be done cannot be seen any more.
+    let is_undone = |one: &Ours| {
+        let mut later = domain.journal[one.number..].iter();
+        let by_hand = |deed: &&Deed| deed.account == one.deed.account && deed.by == By::Hand;
+        later
+            .find(by_hand)
+            .is_some_and(|hand| !is_recorded(&audit, one, hand.at))
+    };
+    for one in ours.iter().filter(|one| !is_undone(one)) {
+        let released = |(at, order): &(Timestamp, Order)| {
+            let Order::Released(workers) = order else {
+                return false;
+            };
+            *at <= one.deed.at && workers.contains(&one.deed.worker)
+        };
+        let (name, limit) = match Action::of(one.effect, &MODEL) {
+            Some(Action::Disable | Action::Delete) if !world.orders.iter().any(released) => {
+                ("disable".to_string(), "disables")
+            }
+            Some(Action::Enable) => ("enable".into(), "enables"),
+            Some(Action::Move) => ("move".into(), "moves"),
+            Some(Action::Rename) => ("rename".into(), "renames"),
+            Some(action @ Action::Overwrite(_)) => (action.to_string(), "overwrites"),
+            Some(action @ Action::Clear(_)) => (action.to_string(), "clears"),
+            _ => continue,
+        };
+        let limit = TIGHT.iter().find(|(key, _)| *key == limit).unwrap().1;
+        let all = times.entry(name.clone()).or_default();
+        all.push(one);
+        let within = all
+            .iter()
+            .filter(|before| one.deed.at.duration_since(before.deed.at) < DAY);
+        if within.count() > limit {
+            found.push(format!("9: more than {limit} × {name} in a day: {}", one.told()));
+        }
+    }
+    found
+}
+
+/// Whoever had an account has no other one, unless that was deleted by us or somebody had the links forgotten.
+fn a_link_is_to_one_account(world: &World, ours: &[Ours]) -> Vec<String> {
+    let mut accounts: BTreeMap<&str, &Ours> = BTreeMap::new();
+    let mut found = Vec::new();
+    let audit = world.eyes().audit();
+    let linked: BTreeSet<(String, String)> = audit
+        .into_iter()
+        .filter_map(|one| match one {
+            Audit::Link { worker, account } => Some((worker, account)),
+            _ => None,
+        })
+        .collect();
+    for one in ours {
+        if let Some(before) = accounts.get(one.deed.worker.as_str())
+            && before.deed.account != one.deed.account
+        {
+            // What was in hand then may still have been written.
+            let forgot = |(at, order): &(Timestamp, Order)| {
+                let since = before.deed.at - IN_HAND;
+                matches!(order, Order::ForgotLinks) && (since..=one.deed.at).contains(at)
+            };
+            let was_linked = linked.contains(&(before.deed.worker.clone(), before.deed.account.0.clone()));
+            if was_linked && !world.orders.iter().any(forgot) && *before.effect != Effect::Delete {
+                found.push(format!(
+                    "11: the account was {}: {}",
+                    before.deed.account,
+                    one.told()
+                ));
+            }
+        }
+        accounts.insert(&one.deed.worker, one);
+    }
+    found
+}
+
+fn one_outcome_each(world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    let open = world.eyes().open_ends();
+    if !open.is_empty() {
+        found.push(format!("3: left open: {open:?}"));
+    }
+    let audit = world.eyes().audit();
+    let mut ended: Vec<String> = Vec::new();
+    let mut garbage = 0;
+    for together in audit.split(|one| *one == Audit::Fence) {
+        let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
+        for one in together {
+            match one {
+                Audit::End { worker, place } => {
+                    ended.push(place.clone());
+                    *ends.entry(worker).or_default() += 1;
+                }
+                Audit::Entry { worker, .. } => *entries.entry(worker).or_default() += 1,
+                Audit::Fence | Audit::Link { .. } => {}
+            }
+        }
+        garbage += entries.get("").copied().unwrap_or_default();
+        for (worker, ends) in ends {
+            let entries = entries.get(worker).copied().unwrap_or_default();
+            if entries != ends {
+                found.push(format!(
+                    "3: {ends} operations of {worker} have {entries} outcomes"
+                ));
+            }
+        }
+    }
+    let said = world.statements.iter();
+    let mut said: Vec<String> = said
+        .map(|one| format!("{}.{}", one.sequence, one.position))
+        .collect();
+    said.sort();
+    ended.sort();
+    if said != ended {
+        found.push(format!("3: acknowledged {said:?}, answered for {ended:?}"));
+    }
+    if garbage != world.garbage {
+        found.push(format!(
+            "3: {garbage} outcomes of {} operations about nobody",
+            world.garbage
+        ));
+    }
+    found
+}
+
+fn no_secrets(world: &World, domain: &Domain) -> Vec<String> {
+    let all = world.eyes().everything();
+    let secrets = || domain.passwords.iter().map(String::as_str).chain(["Said-"]);
+    all.iter()
+        .filter(|(_, text)| secrets().any(|secret| text.contains(secret)))
+        .map(|(table, text)| format!("10: a password in {table}: {text}"))
+        .collect()
+}
+
+/// In the end an account is what HR says of its worker, as far as nothing stands against it.
+fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
+    let folded = world.folded(worker, usize::MAX);
+    let links = world.eyes().links();
+    let held: BTreeSet<String> = world
+        .eyes()
+        .held()
+        .into_iter()
+        .filter(|(held, _)| held == worker)
+        .map(|(_, action)| action)
+        .collect();
+    let refused = world.eyes().escrows().remove(worker);
+    let Some(link) = links.get(worker) else {
+        let is_wanted = folded.is_in_scope()
+            && !folded.gone
+            && folded.text(Field::DisplayName).is_some()
+            && folded.container() != ABROAD
+            && domain.holding("employeeID", worker).next().is_none()
+            && !held.contains("create")
+            && refused.is_none();
+        let missing = format!("7: {worker} has no account, and nothing says why");
+        return is_wanted.then_some(missing).into_iter().collect();
+    };
+    let Some(account) = domain.get(&Anchor(link.clone())) else {
+        return Vec::new();
+    };
+    let told = |what: String| format!("{what}: {worker} is {account:?}, and HR says {folded:?}");
+    if account.protected || !is_managed(&account.container) {
+        return Vec::new();
+    }
+    let leaves = folded.active() == Some(false) || (world.house.deletes && folded.gone);
+    if leaves && account.enabled && !held.contains("disable") {
+        return vec![told("4: a leaver can sign in".into())];
+    }
+    if !folded.is_in_scope() || (world.house.deletes && folded.gone) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let forgot = world
+        .orders
+        .iter()
+        .any(|(_, order)| matches!(order, Order::ForgotLinks));
+    // Renamed by hand before its making was known, an account of ours cannot be told from anybody else's.
+    let made = ["create success", "create warning"];
+    let is_known = world.eyes().audit().iter().any(
+        |one| matches!(one, Audit::Entry { worker: about, what, .. } if about == worker && made.contains(&what.as_str())),
+    );
+    let is_ours = account.state.0 == By::Gateway && !forgot && (is_known || account.made_for.is_none());
+    if folded.active() == Some(true)
+        && !account.enabled
+        && is_ours
+        && !held.contains("enable")
+        && refused.is_none()
+    {
+        found.push(told("7: we disabled whom HR says to work here".into()));
+    }
+    found.extend(values(account, &folded, &held, refused.as_deref()).map(told));
+    found.extend(place(account, &folded, &held, refused.is_some()).map(told));
+    let manager = folded.text(Field::Manager).and_then(|manager| links.get(manager));
+    let manager = manager.map(|anchor| Anchor(anchor.clone()));
+    let manager = manager.filter(|anchor| domain.get(anchor).is_some());
+    if manager.is_some()
+        && account.manager != manager
+        && !held.contains("overwrite:manager")
+        && refused.is_none()
+    {
+        found.push(told(format!("7: the manager is not {manager:?}")));
+    }
+    found
+}
+
+fn values<'v>(
+    account: &'v Object,
+    folded: &'v Folded,
+    held: &'v BTreeSet<String>,
+    refused: Option<&'v str>,
+) -> impl Iterator<Item = String> + 'v {
+    let mapped = [
+        (Field::Title, "title"),
+        (Field::DisplayName, "displayName"),
+        (Field::GivenName, "givenName"),
+        (Field::FamilyName, "sn"),
+    ];
+    // What an account refers to goes with its values in one request.
+    let is_refused = refused == Some("ReferenceNotFound");
+    mapped
+        .into_iter()
+        .filter(move |_| !is_refused)
+        .filter_map(move |(field, attribute)| {
+            let said = folded.text(field).filter(|text| text.len() <= 64)?;
+            let is_so = account.value(attribute) == Some(said);
+            let is_held = held.contains(&format!("overwrite:{attribute}"));
+            (!is_so && !is_held).then(|| format!("7: {attribute} is not {said}"))
+        })
+}
+
+fn place<'v>(
+    account: &'v Object,
+    folded: &'v Folded,
+    held: &'v BTreeSet<String>,
+    is_refused: bool,
+) -> impl Iterator<Item = String> + 'v {
+    let name = folded.text(Field::DisplayName).unwrap_or(&account.name);
+    let container = folded.container();
+    let named = account.name == name || held.contains("rename") || is_refused;
+    let stays = !account.enabled || container == ABROAD || held.contains("move") || is_refused;
+    let placed = account.container == container || stays;
+    let wrong = [
+        (!named).then(|| format!("7: the name is not {name}")),
+        (!placed).then(|| format!("7: the place is not {container}")),
+    ];
+    wrong.into_iter().flatten()
+}
