@@ -32,13 +32,14 @@ pub fn tally(conn: &mut Conn, job: &str, counts: &BTreeMap<Action, u64>, now: Ti
     Ok(())
 }
 
-/// What the job did in the last so many hours, this one included.
+/// What the job did in the last so many hours. They are counted whole, so that the first one's is counted for up to an hour too
+/// long rather than too short.
 pub fn tallies(conn: &mut Conn, job: &str, hours: i64, now: Timestamp) -> Result<BTreeMap<Action, u64>> {
     let rows: Vec<(String, i64)> = tallies::table
         .filter(
             tallies::job
                 .eq(job)
-                .and(tallies::hour.gt(micros(now) / MICROS_PER_HOUR - hours)),
+                .and(tallies::hour.ge(micros(now) / MICROS_PER_HOUR - hours)),
         )
         .select((tallies::action, tallies::count))
         .load(conn)?;

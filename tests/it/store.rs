@@ -393,14 +393,19 @@ async fn the_guard_remembers_a_day_and_a_week_and_what_was_released() {
             guard::tally(conn, JOB, &counts(5), at(30 * hour))
         })
         .await;
-        let tallies = async |hours| {
+        let tallies = async |hours, now| {
             store
-                .read(move |conn| guard::tallies(conn, JOB, hours, at(30 * hour)))
+                .read(move |conn| guard::tallies(conn, JOB, hours, at(now)))
                 .await
                 .unwrap()
         };
-        assert_eq!(tallies(24).await, counts(5));
-        assert_eq!(tallies(7 * 24).await[&Action::Disable], 12);
+        assert_eq!(tallies(24, 30 * hour).await, counts(5));
+        assert_eq!(tallies(7 * 24, 30 * hour).await[&Action::Disable], 12);
+        let last = tallies(24, 25 * hour - 1).await[&Action::Disable];
+        assert_eq!(
+            last, 12,
+            "what was done at the end of the first hour is not a day old"
+        );
 
         let held = [Action::Disable, Action::Rename];
         write(&store, move |conn| guard::hold(conn, JOB, "1", &held, at(0))).await;
