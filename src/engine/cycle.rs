@@ -5,7 +5,7 @@
 //! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at, and one that
 //! reads a system until everybody has been heard of.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
 use super::{Context, controller, log, planning};
 use crate::connector::{MayStart, Session};
-use crate::domain::guard::History;
+use crate::domain::account::Model;
+use crate::domain::guard::{Action, History};
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, State};
 use crate::store::pulls::Failure;
@@ -90,12 +91,16 @@ impl<'c> Cycle<'c> {
         full: bool,
     ) -> Result<()> {
         let (id, began) = (cx.origin.job.clone(), cx.clock.now());
+        let model = cx.runner.policy.model;
         let mut cycle = Cycle {
             cx,
             lease,
             stop,
             session: None,
-            history: cx.store.read(move |conn| history(conn, &id, began)).await?,
+            history: cx
+                .store
+                .read(move |conn| history(conn, &id, &model, began))
+                .await?,
             recent: Recent::default(),
             counts: Counts::default(),
             listed: None,
@@ -364,7 +369,10 @@ impl<'c> Cycle<'c> {
             retry
                 .history
                 .take_back(&record::undone(&self.cx.runner.policy.model, &subject, &one));
-            retry.subjects.push(subject.anew(one.ending.done.clone()));
+            let anew = subject.anew(one.ending.done.clone());
+            // Looking for it takes it off the count once more.
+            retry.history.add(&anew.unanswered(&self.cx.runner.policy.model));
+            retry.subjects.push(anew);
             before.push((subject, one));
         }
         let retried = self.attempt(&Accounts::Asked(session), retry).await;
@@ -395,6 +403,8 @@ impl<'c> Cycle<'c> {
     fn count(&mut self, carried: Option<&Carried>) -> News {
         let news = carried.map(|carried| record::news(&self.cx.runner.policy.model, carried));
         let news = news.unwrap_or_default();
+        self.history.take_back(&news.answered);
+        self.history.add(&news.unanswered);
         self.history.add(&news.tallies);
         for link in &news.links {
             self.history.population += u64::from(link.enabled == Some(true));
@@ -535,14 +545,42 @@ impl Burst {
 }
 
 /// Where a job stands, as far as its limits depend on it.
-pub(super) fn history(conn: &mut Conn, job: &str, now: Timestamp) -> Result<History> {
+pub(super) fn history(conn: &mut Conn, job: &str, model: &Model, now: Timestamp) -> Result<History> {
     let (population, all_made_here) = links::population(conn, job)?;
-    Ok(History {
+    let mut history = History {
         day: guard::tallies(conn, job, 24, now)?,
         week: guard::tallies(conn, job, 7 * 24, now)?,
         population,
         all_made_here,
-    })
+    };
+    history.add(&unanswered(conn, job, model)?);
+    Ok(history)
+}
+
+/// What was sent and never answered for counts as done until that is known, for each worker once: answers that are lost would
+/// be a way around every limit.
+fn unanswered(conn: &mut Conn, job: &str, model: &Model) -> Result<BTreeMap<Action, u64>> {
+    let sent = changes::unanswered(conn, job)?;
+    let workers: Vec<&str> = sent.iter().map(|change| change.worker.as_str()).collect();
+    let held = guard::held(conn, job, &workers)?;
+    let is_released = |worker: &str, action: &Action| {
+        let mut held = held.iter();
+        held.any(|(held, which, released)| *released && held == worker && which == action)
+    };
+    let mut once = BTreeSet::new();
+    for change in &sent {
+        let actions = change
+            .effects
+            .iter()
+            .filter_map(|effect| Action::of(effect, model));
+        let counted = actions.filter(|action| !is_released(&change.worker, action));
+        once.extend(counted.map(|action| (&change.worker, action)));
+    }
+    let mut counts = BTreeMap::new();
+    for (_, action) in once {
+        *counts.entry(action).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that

@@ -92,10 +92,14 @@ impl Desk {
 
     /// Where the job stands, as far as its limits depend on it.
     pub async fn history(&self) -> Result<History> {
-        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        let (id, now, model) = (
+            self.cx.origin.job.clone(),
+            self.cx.clock.now(),
+            self.cx.runner.policy.model,
+        );
         self.cx
             .store
-            .read(move |conn| cycle::history(conn, &id, now))
+            .read(move |conn| cycle::history(conn, &id, &model, now))
             .await
     }
 

@@ -10,7 +10,7 @@ use super::accounts::Accounts;
 use super::kindred::{Kin, Kindred};
 use super::{Context, Runner, given};
 use crate::connector::Lookup;
-use crate::domain::account::{Account, Anchor, Values};
+use crate::domain::account::{Account, Anchor, Model, Values};
 use crate::domain::dn;
 use crate::domain::guard::{Action, Budget, Held, History};
 use crate::domain::hold::Hold;
@@ -82,6 +82,15 @@ impl Subject {
     pub fn is_released(&self, action: &Action) -> bool {
         let mut held = self.held_before.iter();
         held.any(|(held, released)| held == action && *released)
+    }
+
+    /// What was sent and never answered for, each once, however often it was sent: until it is known what came of it, it counts
+    /// as done.
+    pub fn unanswered(&self, model: &Model) -> BTreeMap<Action, u64> {
+        let effects = self.unknown.iter().flat_map(|sent| &sent.change.effects);
+        let actions = effects.filter_map(|effect| Action::of(effect, model));
+        let counted = actions.filter(|action| !self.is_released(action));
+        counted.map(|action| (action, 1)).collect()
     }
 
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
@@ -453,6 +462,7 @@ fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
 pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
     let mut resumed: BTreeMap<Action, u64> = BTreeMap::new();
     for subject in &mut page.subjects {
+        page.history.take_back(&subject.unanswered(&policy.model));
         for sent in std::mem::take(&mut subject.unknown) {
             let account = match subject.found.accounts.as_slice() {
                 [account] => Some(account),

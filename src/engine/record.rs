@@ -1,7 +1,7 @@
 //! How a page ended, told to the database in one commit: links, receipts, log entries, what is held or in escrow, and
 //! who is looked at again, when (B25).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 use std::sync::Arc;
 
@@ -58,14 +58,28 @@ pub struct News {
     pub ended: Vec<String>,
     /// What the guard counts.
     pub tallies: BTreeMap<Action, u64>,
+    /// What it counts as well, since nobody knows whether it was done.
+    pub unanswered: BTreeMap<Action, u64>,
+    /// What it counted for that reason, and need not any longer.
+    pub answered: BTreeMap<Action, u64>,
 }
 
 pub fn news(model: &Model, carried: &Carried) -> News {
     let mut news = News::default();
     for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
-        let (Some(planned), true) = (&subject.planned, worked.fate.is_outcome()) else {
-            continue;
-        };
+        let Some(planned) = &subject.planned else { continue };
+        let known = subject.unanswered(model);
+        match worked.fate {
+            Fate::Over | Fate::Again => count(&mut news.answered, known.into_keys()),
+            Fate::Unknown | Fate::GivenUp => {
+                let sent = planned.change.effects.iter();
+                let actions: BTreeSet<Action> = sent.filter_map(|effect| Action::of(effect, model)).collect();
+                let news_of = |action: &Action| !known.contains_key(action) && !subject.is_released(action);
+                count(&mut news.unanswered, actions.into_iter().filter(news_of));
+                continue;
+            }
+            Fate::Waits => continue,
+        }
         let receipt = worked.ending.done.as_ref();
         if subject.link.is_none() {
             news.links
@@ -76,11 +90,18 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         }
         let done = receipt.iter().flat_map(|receipt| &receipt.done);
         let actions = done.filter_map(|effect| Action::of(effect, model));
-        for action in actions.filter(|action| !subject.is_released(action)) {
-            *news.tallies.entry(action).or_default() += 1;
-        }
+        count(
+            &mut news.tallies,
+            actions.filter(|action| !subject.is_released(action)),
+        );
     }
     news
+}
+
+fn count(counts: &mut BTreeMap<Action, u64>, actions: impl Iterator<Item = Action>) {
+    for action in actions {
+        *counts.entry(action).or_default() += 1;
+    }
 }
 
 /// What a subject was to do and has not done.

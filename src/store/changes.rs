@@ -70,6 +70,15 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
         .collect()
 }
 
+/// Everything that was sent and has no outcome.
+pub fn unanswered(conn: &mut Conn, job: &str) -> Result<Vec<Change>> {
+    let bodies: Vec<String> = changes::table
+        .filter(changes::job.eq(job))
+        .select(changes::body)
+        .load(conn)?;
+    bodies.iter().map(|body| from_json(body)).collect()
+}
+
 /// Takes the marks off: these changes have an outcome.
 pub fn settle(conn: &mut Conn, ids: &[String]) -> Result<()> {
     for page in ids.chunks(super::ROWS) {

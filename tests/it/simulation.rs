@@ -10,7 +10,7 @@ mod history;
 mod invariants;
 mod world;
 
-use self::history::History;
+use self::history::{Fault, Field, History, House, Operation, Said, Step, Value};
 use self::world::Outcome;
 
 /// Without being asked for more.
@@ -87,6 +87,70 @@ fn shrunk(history: &History, outcome: &Outcome) -> History {
         length /= 2;
     }
     shortest
+}
+
+fn upload(operations: &[(usize, Said)]) -> Step {
+    let operation = |(who, said): &(usize, Said)| Operation {
+        who: Some(*who),
+        said: said.clone(),
+    };
+    Step::Said(operations.iter().map(operation).collect())
+}
+
+fn hired(who: usize) -> (usize, Said) {
+    let text = |text: String| Value::Text(text);
+    let fields = [
+        (Field::UserName, text(format!("w{who}"))),
+        (Field::DisplayName, text(format!("Person Number{who}"))),
+        (Field::UserType, text("Employee".into())),
+        (Field::Active, Value::Flag(true)),
+    ];
+    (who, Said::Partial(fields.into()))
+}
+
+fn active(who: usize, active: bool) -> (usize, Said) {
+    (who, Said::Partial([(Field::Active, Value::Flag(active))].into()))
+}
+
+fn house(workers: usize, tight: bool) -> House {
+    House {
+        workers,
+        tight,
+        deletes: false,
+        chooses: false,
+        known: 0,
+    }
+}
+
+/// How often something was done in a history in which all holds.
+fn count(history: &History, deed: &str) -> usize {
+    let outcome = world::run(history);
+    assert!(
+        outcome.violations.is_empty(),
+        "{history}\n{}",
+        outcome.violations.join("\n")
+    );
+    let deeds = outcome.trace.iter().filter(|line| line.ends_with(deed));
+    deeds.count()
+}
+
+/// A disable counts as long as nobody knows whether it was done.
+#[test]
+fn lost_answers_are_no_way_around_a_limit() {
+    for seed in 0..4 {
+        let everybody: Vec<(usize, Said)> = (0..8).map(hired).collect();
+        let mut steps = vec![upload(&everybody), Step::Wait(40), Step::Fault(Fault::Lost(100))];
+        for who in 0..7 {
+            steps.extend([upload(&[active(who, false)]), Step::Wait(15)]);
+        }
+        steps.push(Step::Healed);
+        let history = History {
+            seed,
+            house: house(8, true),
+            steps,
+        };
+        assert_eq!(count(&history, ": Disable"), 7, "in the end, day by day");
+    }
 }
 
 #[test]
