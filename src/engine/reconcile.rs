@@ -595,10 +595,9 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             unclear: std::mem::take(&mut subject.unclear),
             holds: subject.holds.clone(),
             recoverable,
-            resumed: subject
-                .earlier
-                .as_ref()
-                .is_some_and(|earlier| earlier.has(Effect::is_create)),
+            resumed: subject.earlier.as_ref().is_some_and(|earlier| {
+                earlier.has(|effect| effect.is_create() || *effect == Effect::Disable)
+            }),
         };
         let mut planned = plan::plan(policy, &subject.worker, &facts, moment);
         keep_first_names(policy, subject, &mut planned);

@@ -153,6 +153,30 @@ fn lost_answers_are_no_way_around_a_limit() {
     }
 }
 
+/// Our own disable is ours, also where its answer was lost and HR has changed its mind since.
+#[test]
+fn whoever_returns_before_a_disable_is_known_of_is_enabled() {
+    let mut enabled = 0;
+    for seed in 0..8 {
+        let steps = vec![
+            upload(&[hired(0)]),
+            Step::Wait(40),
+            Step::Fault(Fault::Lost(100)),
+            upload(&[active(0, false)]),
+            Step::Wait(2),
+            Step::Healed,
+            upload(&[active(0, true)]),
+        ];
+        let history = History {
+            seed,
+            house: house(1, false),
+            steps,
+        };
+        enabled += count(&history, ": Enable");
+    }
+    assert!(enabled > 0, "some disables were done");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_history_and_the_same_result() {
     for seed in [1, 2, 3, 5, 8, 13, 21, 34] {

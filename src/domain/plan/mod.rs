@@ -52,7 +52,7 @@ pub struct Facts {
     pub returned: BTreeSet<String>,
     /// What people decided over HR's head (B12).
     pub holds: Vec<Hold>,
-    /// The account is our own, from a create that was interrupted before it was recorded (B26).
+    /// The account's state is our own doing: a create or a disable was interrupted before it was recorded (B26).
     pub resumed: bool,
     /// The target can bring a deleted account back.
     pub recoverable: bool,
