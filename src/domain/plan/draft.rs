@@ -29,6 +29,8 @@ pub struct Draft<'a> {
     pub(super) facts: &'a Facts,
     pub(super) moment: &'a Moment,
     account: Option<Anchor>,
+    /// The account is disabled, and this change enables it.
+    returns: bool,
     effects: Vec<Effect>,
     findings: Vec<Finding>,
     pending: Vec<Pending>,
@@ -44,6 +46,7 @@ impl<'a> Draft<'a> {
             facts,
             moment,
             account: None,
+            returns: false,
             effects: Vec::new(),
             findings: Vec::new(),
             pending: Vec::new(),
@@ -183,6 +186,7 @@ impl<'a> Draft<'a> {
         if account.deleted && !self.restore(wanted) {
             return;
         }
+        self.returns = wanted == Some(true) && account.enabled == Some(false) && self.may_enable();
         let mut renaming = Vec::new();
         for (mapping, desired) in self.everything_desired(account) {
             match desired {
@@ -492,7 +496,8 @@ impl<'a> Draft<'a> {
         let (Some(before), Some(after)) = (held.first(), first(wanted)) else {
             return;
         };
-        let stays = self.effects.contains(&Effect::Disable) || account.enabled == Some(false);
+        let is_disabled = account.enabled == Some(false) && !self.returns;
+        let stays = self.effects.contains(&Effect::Disable) || is_disabled;
         if dn::same(before, &after) || (stays && !self.policy.settings.move_disabled) {
             return;
         }
