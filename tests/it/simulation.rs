@@ -14,9 +14,9 @@ use self::history::{Fault, Field, History, House, Operation, Said, Step, Value};
 use self::world::Outcome;
 
 /// Without being asked for more.
-const SEEDS: u64 = 250;
+const SEEDS: u64 = 100;
 
-/// How many histories a failing one is compared with to tell it shorter.
+/// How many shorter histories are tried of one that fails.
 const MOST_TRIES: usize = 150;
 
 fn number(variable: &str) -> Option<u64> {
@@ -137,7 +137,7 @@ fn count(history: &History, deed: &str) -> usize {
 /// A disable counts as long as nobody knows whether it was done.
 #[test]
 fn lost_answers_are_no_way_around_a_limit() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         let everybody: Vec<(usize, Said)> = (0..8).map(hired).collect();
         let mut steps = vec![upload(&everybody), Step::Wait(40), Step::Fault(Fault::Lost(100))];
         for who in 0..7 {
@@ -179,7 +179,7 @@ fn whoever_returns_before_a_disable_is_known_of_is_enabled() {
 
 #[test]
 fn the_same_seed_gives_the_same_history_and_the_same_result() {
-    for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
+    for seed in [1, 2, 3, 5] {
         let (one, other) = (History::draw(seed), History::draw(seed));
         assert_eq!(one.to_string(), other.to_string());
         let (first, second) = (world::run(&one), world::run(&other));

@@ -465,7 +465,8 @@ impl Domain {
     }
 
     fn is_up(&self, controller: &str) -> bool {
-        !self.has(Fault::Down) && !(self.has(Fault::FirstDown) && controller == CONTROLLERS[0])
+        let is_out = self.has(Fault::FirstDown) && controller == CONTROLLERS[0];
+        !is_out && !self.has(Fault::Down)
     }
 
     /// Why a controller does nothing just now.

@@ -129,7 +129,7 @@ fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
                     Effect::Enable | Effect::Create { enabled: true, .. }
                 )
         });
-        let last = before.last();
+        let last = before.max_by_key(|before| before.number);
         // Where it was not known yet that we had enabled it, nobody can tell who has disabled it since.
         let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2));
         let since = last.map_or(0, |before| before.deed.heard);
