@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{apply, bulk, check, demo, eval, lab, plan, schema, serve, undo, workday};
+use muster::command::{apply, bulk, check, demo, eval, lab, plan, report, schema, serve, undo, workday};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -25,6 +25,7 @@ enum Command {
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Undo(undo::Arguments),
+    Report(report::Arguments),
     Eval(eval::Arguments),
     Schema(schema::Arguments),
     Lab(lab::Arguments),
@@ -36,7 +37,11 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     muster::telemetry::start(match &arguments.command {
-        Command::Demo(_) | Command::Plan(_) | Command::Apply(_) | Command::Undo(_) => "error",
+        Command::Demo(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Undo(_)
+        | Command::Report(_) => "error",
         _ => "info",
     });
     let outcome = match arguments.command {
@@ -46,6 +51,7 @@ async fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments).await,
         Command::Apply(arguments) => apply::run(arguments).await,
         Command::Undo(arguments) => undo::run(arguments).await,
+        Command::Report(arguments) => report::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::Lab(arguments) => lab::run(arguments).await,

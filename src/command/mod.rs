@@ -7,6 +7,7 @@ pub mod demo;
 pub mod eval;
 pub mod lab;
 pub mod plan;
+pub mod report;
 pub mod schema;
 pub mod serve;
 pub mod undo;

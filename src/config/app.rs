@@ -32,6 +32,8 @@ pub struct App {
     pub interval: SignedDuration,
     /// How old a plan may be that is carried out.
     pub plan_lifetime: SignedDuration,
+    /// Somebody is told when no upload came for so long.
+    pub expect_upload_every: Option<SignedDuration>,
     /// A filter or a group in the target: accounts that are never written (B21).
     pub never: Option<String>,
     /// The app that takes home to HR what this one's target holds, at once (B30).
@@ -66,6 +68,7 @@ pub(super) struct AppFile {
     user_names: Option<UserNamesFile>,
     interval: Option<Written>,
     plan_lifetime: Option<Written>,
+    expect_upload_every: Option<Written>,
     reenable: Option<Reenable>,
     skip_out_of_scope_deletions: Option<bool>,
     delete_after: Option<Written>,
@@ -207,6 +210,8 @@ impl Reader<'_> {
             Some(text) => self.note(&format!("{place} plan_lifetime"), duration(&text))?,
             None => PLAN_LIFETIME,
         };
+        let expect_upload_every =
+            self.expect_upload_every(&place, file.expect_upload_every, systems.get(&file.source))?;
         let initial_password = self.initial_password(&place, file.initial_password);
         if schema.is_some() && !file.omit.is_empty() {
             self.problem(
@@ -240,6 +245,7 @@ impl Reader<'_> {
             start: file.start,
             interval,
             plan_lifetime,
+            expect_upload_every,
             never,
             writeback: file.writeback,
             omit: file.omit,
@@ -281,6 +287,23 @@ impl Reader<'_> {
             Some(text) => self.note(&format!("{place} interval"), duration(&text)),
             None if is_pulled => Some(INTERVAL),
             None => Some(INTERVAL_OF_UPLOADS),
+        }
+    }
+
+    fn expect_upload_every(
+        &mut self,
+        place: &str,
+        written: Option<Written>,
+        source: Option<&System>,
+    ) -> Option<Option<SignedDuration>> {
+        let place = format!("{place} expect_upload_every");
+        match self.text(&place, written)? {
+            None => Some(None),
+            Some(_) if source.is_some_and(System::is_pulled) => {
+                self.problem(&place, "nobody uploads what this source says: leave it out");
+                None
+            }
+            Some(text) => self.note(&place, duration(&text)).map(Some),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Config {
     pub store: Store,
     /// Who is told of what happens, where the config names anybody.
     pub notify: Option<webhook::Config>,
+    /// Where the provisioning log goes besides the database.
+    pub log: Option<LogStream>,
     pub clients: Vec<Client>,
     pub systems: BTreeMap<String, System>,
     pub apps: Vec<App>,
@@ -66,6 +68,13 @@ pub struct Store {
     pub key: Option<SecretString>,
 }
 
+/// Where lines of the provisioning log are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogStream {
+    Stdout,
+    File(PathBuf),
+}
+
 /// One caller of the API.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -83,6 +92,7 @@ struct File {
     server: ServerFile,
     store: Option<StoreFile>,
     notify: Option<webhook::File>,
+    log: Option<LogFile>,
     #[serde(default, rename = "client")]
     clients: Vec<ClientFile>,
     #[serde(default, rename = "system")]
@@ -117,6 +127,13 @@ struct TlsFile {
 struct StoreFile {
     url: Written,
     key: Option<Written>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogFile {
+    /// `stdout`, or a file's path.
+    provisioning: Written,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +229,7 @@ impl Reader<'_> {
             .notify
             .map(|notify| notify.resolve(self.beside).map_err(about_its_key));
         let notify = notify.and_then(|notify| self.note("notify", notify));
+        let log = self.log(file.log);
         let clients: Vec<_> = file
             .clients
             .into_iter()
@@ -251,6 +269,7 @@ impl Reader<'_> {
             server: server?,
             store: store?,
             notify,
+            log: log?,
             clients,
             systems,
             apps,
@@ -366,6 +385,21 @@ impl Reader<'_> {
             );
         }
         Some(Store { url: url.into(), key })
+    }
+
+    /// `None` when it cannot be had.
+    fn log(&mut self, file: Option<LogFile>) -> Option<Option<LogStream>> {
+        let written = file.map(|log| log.provisioning);
+        let place = self.text("log.provisioning", written)?;
+        let stream = place.map(|place| match place.trim() {
+            "" => Err(Error::invalid("it must be stdout, or the path of a file")),
+            "stdout" => Ok(LogStream::Stdout),
+            path => Ok(LogStream::File(self.beside.join(path))),
+        });
+        match stream {
+            Some(stream) => self.note("log.provisioning", stream).map(Some),
+            None => Some(None),
+        }
     }
 
     fn client(&mut self, at: usize, file: ClientFile) -> Option<Client> {

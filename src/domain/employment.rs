@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// The attribute that says whether a worker is active, `1` or `0`, following the dates where HR gives any.
@@ -30,6 +31,25 @@ impl Employment {
         let last = self.turns.iter().rev().find(|turn| turn.at <= now);
         let before = || self.turns.first().map(|first| !first.active);
         last.map(|turn| turn.active).or_else(before)
+    }
+
+    /// When the person last begins to be active; by the hire date (UTC) where no turn says so.
+    pub fn starts(&self) -> Option<Timestamp> {
+        let by_date = || Some(self.hired?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+        self.last_turn(true).or_else(by_date)
+    }
+
+    /// When the person last ceases to be active.
+    pub fn leaves(&self) -> Option<Timestamp> {
+        self.last_turn(false)
+    }
+
+    fn last_turn(&self, active: bool) -> Option<Timestamp> {
+        let turns = self.turns.iter().rev();
+        turns
+            .map(|turn| (turn.active, turn.at))
+            .find(|(to, _)| *to == active)
+            .map(|(_, at)| at)
     }
 
     pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
@@ -66,6 +86,16 @@ mod tests {
             assert_eq!(employment.active(at(now)), Some(active), "{now}");
             assert_eq!(employment.next_turn(at(now)), next.map(at), "{now}");
         }
+        assert_eq!(employment.starts(), Some(at("2026-02-01T00:00:00Z")));
+        assert_eq!(employment.leaves(), Some(at("2026-03-01T00:00:00Z")));
+        let hired = Employment {
+            hired: Some("2026-02-02".parse().unwrap()),
+            ..Employment::default()
+        };
+        assert_eq!(
+            (hired.starts(), hired.leaves()),
+            (Some(at("2026-02-02T00:00:00Z")), None)
+        );
         assert_eq!(Employment::default().active(at("2026-01-01T00:00:00Z")), None);
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::employment::{ACTIVE, Employment};
@@ -177,6 +179,22 @@ impl Worker {
         self.employment.as_ref()?.next_turn(now)
     }
 
+    /// When this person begins to work here, as far as the source says: by the dates of the employment, else at the
+    /// beginning (UTC) of the day that an attribute called the hire date names.
+    pub fn starts(&self) -> Option<Timestamp> {
+        let by_date = self.employment.as_ref().and_then(Employment::starts);
+        by_date.or_else(|| {
+            let named = |name: &str| name.to_ascii_lowercase().ends_with("hiredate");
+            let said = self.attributes.iter().find(|(name, _)| named(name));
+            day(said?.1)
+        })
+    }
+
+    /// When the last day is over, where the source gives dates.
+    pub fn leaves(&self) -> Option<Timestamp> {
+        self.employment.as_ref()?.leaves()
+    }
+
     /// The name to show beside the anchor.
     pub fn display_name(&self) -> Option<Cow<'_, str>> {
         let text = |name: &str| match self.attributes.get(name) {
@@ -219,6 +237,13 @@ fn said_of<'a>(attributes: &'a Attributes, name: &str) -> &'a Value {
         .unwrap_or(&Value::Null)
 }
 
+/// The beginning of a day written as `2026-11-01`, whatever follows.
+fn day(value: &Value) -> Option<Timestamp> {
+    let Value::Text(text) = value else { return None };
+    let date: Date = text.get(..10)?.parse().ok()?;
+    date.to_zoned(TimeZone::UTC).ok().map(|begins| begins.timestamp())
+}
+
 /// `name` → `name.givenName`, `emails` → `emails[type eq "work"].value`, `urn:x:User` → `urn:x:User:costCenter`.
 fn lies_below(parent: &str, name: &str) -> bool {
     name.strip_prefix(parent)
@@ -243,6 +268,28 @@ mod tests {
             said: Said::Partial(attributes),
             at: Timestamp::UNIX_EPOCH,
         }
+    }
+
+    #[test]
+    fn a_hire_date_is_when_somebody_begins() {
+        let begins = |name: &str, value: &str| {
+            let mut worker = Worker::new("1");
+            worker.fold(partial(&[(name, value.into())]));
+            worker.starts().map(|at| at.to_string())
+        };
+        for name in ["hireDate", "employeeHireDate", "urn:x:User:HireDate"] {
+            assert_eq!(
+                begins(name, "2026-11-01").unwrap(),
+                "2026-11-01T00:00:00Z",
+                "{name}"
+            );
+        }
+        assert_eq!(
+            begins("hireDate", "2026-11-01T09:00:00+11:00").unwrap(),
+            "2026-11-01T00:00:00Z"
+        );
+        assert_eq!(begins("hireDate", "soon"), None);
+        assert_eq!(begins("title", "2026-11-01"), None);
     }
 
     #[test]

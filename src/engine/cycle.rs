@@ -25,14 +25,17 @@ use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::guard::{Action, History};
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Execution, Quarantine, State};
+use crate::store::jobs::{self, Execution, Quarantine, State, Strays};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{Conn, changes, guard, links, listed, logs, notices, plans};
+use crate::store::{Conn, changes, departures, guard, links, listed, logs, notices, plans};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
 const FULL_PAGE: usize = 1_000;
+
+/// Accounts without a worker that are named; the others are counted.
+const STRAYS: i64 = 20;
 
 const QUIET: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -494,11 +497,18 @@ impl<'c> Cycle<'c> {
             .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
+                let strays = match listed {
+                    true => Some(strays(conn, &id, now)?),
+                    false => None,
+                };
                 if listed {
                     listed::clear(conn, &id)?;
                 }
                 expire(conn, now)?;
-                jobs::update_status(conn, &id, |status| status.after(&execution, quarantine.as_ref()))
+                jobs::update_status(conn, &id, |status| {
+                    status.strays = strays.or(status.strays.take());
+                    status.after(&execution, quarantine.as_ref());
+                })
             })
             .await;
         match finished {
@@ -516,6 +526,16 @@ pub(super) fn failure(error: &Error) -> Failure {
     }
 }
 
+/// The accounts of the list that nobody is linked to. Only a cycle that looked at everybody has a list.
+fn strays(conn: &mut Conn, job: &str, now: Timestamp) -> Result<Strays> {
+    let (count, some) = listed::without_worker(conn, job, STRAYS)?;
+    Ok(Strays {
+        count,
+        at: now,
+        examples: some.into_iter().map(|account| account.address).collect(),
+    })
+}
+
 /// B33: logs and receipts are kept for thirty days, counts as long as a limit looks back.
 fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     let before = |days: i64| {
@@ -524,6 +544,7 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     };
     logs::expire(conn, before(30))?;
     changes::expire_receipts(conn, before(30))?;
+    departures::expire(conn, before(30))?;
     notices::expire(conn, before(30))?;
     plans::expire(conn, before(30))?;
     guard::expire(conn, before(8))

@@ -3,10 +3,13 @@
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): what HR says becomes
 //! workers (`hearing.rs`), uploads by `fold.rs`, systems that have to be asked by `pull.rs` and `hear.rs`; due workers are
 //! planned page by page (`reconcile.rs`), changes are sent (`apply.rs`) and recorded (`record.rs`), and everything that
-//! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`). Plans that are made to be read go the same way, up to the writing
-//! (`planning.rs`, `plans.rs`), and what was done is taken back on it (`undo.rs`).
+//! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`):
+//! of what should not be (`alarm.rs`), and of everything (`stream.rs`). What stands about people (`standing.rs`) is the
+//! operator's morning (`report.rs`). Plans that are made to be read go the same way, up to the writing (`planning.rs`,
+//! `plans.rs`), and what was done is taken back on it (`undo.rs`).
 
 mod accounts;
+mod alarm;
 mod apply;
 mod callbacks;
 mod circle;
@@ -29,10 +32,13 @@ mod pull;
 mod read_back;
 mod reconcile;
 mod record;
+pub mod report;
 mod retry;
 mod run;
 pub mod schemas;
 mod setup;
+mod standing;
+mod stream;
 pub mod undo;
 
 pub use callbacks::{Objection, Report};
@@ -203,6 +209,10 @@ impl Engine {
         tasks.spawn(callbacks::tend(self.clone(), stop.clone()));
         if let Some(webhook) = &self.shared.webhook {
             tasks.spawn(notify::deliver(self.clone(), webhook.clone(), stop.clone()));
+        }
+        tasks.spawn(alarm::watch(self.clone(), stop.clone()));
+        if let Some(to) = &self.config().log {
+            tasks.spawn(stream::send(self.clone(), to.clone(), stop.clone()));
         }
     }
 

@@ -10,13 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::apply::{Fate, Worked};
 use super::reconcile::{Page, Subject};
 use super::retry::{self, Refusal};
-use super::{Context, callbacks, given, log};
+use super::{Context, callbacks, given, log, standing};
 use crate::domain::account::{Anchor, Model};
 use crate::domain::guard::Action;
 use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Pending, Planned, Receipt};
 use crate::error::{Error, Result};
+use crate::store::departures::{self, Departure};
 use crate::store::escrows::{self, Escrow};
+use crate::store::findings::{self, Finding};
 use crate::store::given::Given;
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
@@ -160,6 +162,9 @@ struct Settled {
     escrow: Option<Escrow>,
     /// The operations that this outcome answers.
     ends: Vec<Place>,
+    /// What stands about the worker from now on.
+    findings: Vec<Finding>,
+    departure: Option<Departure>,
 }
 
 /// Records how a page ended, in one commit.
@@ -192,6 +197,7 @@ struct Recording {
     read_back: Option<String>,
     /// What accounts of the target have from HR attributes that another job writes.
     given: Vec<Given>,
+    source: String,
     target: String,
 }
 
@@ -241,6 +247,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         bin: cx.runner.policy.model.bin,
         read_back: cx.runner.app.writeback.map(|_| cx.origin.target.clone()),
         given,
+        source: cx.origin.source.clone(),
         target: cx.origin.target.clone(),
     }
 }
@@ -371,6 +378,8 @@ fn settle(
         was_held: !subject.held_before.is_empty(),
         escrow,
         ends: subject.places.clone(),
+        findings: standing::findings(&cx.runner.policy, subject, planned, &worked.ending),
+        departure: standing::departure(subject, record.receipt.as_ref()),
     });
     record.holds_over.clone_from(&subject.holds_over);
     record
@@ -448,6 +457,15 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .flat_map(|(_, settled)| settled.ends.iter().cloned())
         .collect();
     callbacks::answer(conn, job, &recording.callbacks, now)?;
+    let looked_at: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
+    let stands: Vec<Finding> = outcomes()
+        .flat_map(|(_, settled)| settled.findings.clone())
+        .collect();
+    findings::replace(conn, job, &looked_at, &stands, now)?;
+    let left: Vec<Departure> = outcomes()
+        .filter_map(|(_, settled)| settled.departure.clone())
+        .collect();
+    departures::keep(conn, job, &recording.source, &left)?;
     uploads::end(conn, job, &answered_for)?;
     let ended = records.iter().filter(|record| record.again.is_none());
     wakes::end(
@@ -543,6 +561,8 @@ pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
             callbacks::answer(conn, &job, &[failed], now)?;
             uploads::end(conn, &job, &places)?;
             escrows::keep(conn, &job, &escrow, now)?;
+            let stands = standing::failure(&wake.anchor, &code, &reason);
+            findings::replace(conn, &job, &[&wake.anchor], &[stands], now)?;
             match &again {
                 Some(again) => wakes::put_off(conn, &job, &wake, again),
                 None => wakes::end(conn, &job, &[&wake]),

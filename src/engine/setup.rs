@@ -18,7 +18,7 @@ use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Detail, Error, Kind, Result};
 use crate::store::jobs::{self, Job, State, Status, Taken};
-use crate::store::{Store, links, schemas, systems};
+use crate::store::{Store, findings, links, schemas, systems};
 
 /// Makes jobs and schemas of the config known to the store. What cannot run is not taken in.
 pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -> Result<()> {
@@ -247,6 +247,7 @@ pub async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -
             let taken = jobs::take_in(conn, &first_job(&app, now))?;
             if taken == Taken::Target {
                 links::clear(conn, &app.job)?;
+                findings::clear(conn, &app.job)?;
             }
             let id = app.id.to_string();
             let is_new = match (schemas::latest(conn, &id)?, origin) {

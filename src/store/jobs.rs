@@ -42,6 +42,8 @@ pub struct Status {
     pub last_steady: Option<Timestamp>,
     pub failures_in_a_row: u64,
     pub quarantine: Option<Quarantine>,
+    /// Accounts that were nobody's when the target was last listed.
+    pub strays: Option<Strays>,
 }
 
 impl Status {
@@ -90,6 +92,16 @@ pub struct Quarantine {
     pub reason: String,
     pub since: Timestamp,
     pub message: String,
+}
+
+/// Accounts of a target that belong to no worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Strays {
+    pub count: i64,
+    /// When they were counted.
+    pub at: Timestamp,
+    /// Some of them, by their readable addresses.
+    pub examples: Vec<String>,
 }
 
 #[derive(Queryable)]

@@ -1,9 +1,10 @@
 //! The scratch copy of what a target listed in this cycle, so that a full cycle joins pages of workers with
 //! pages of accounts and memory does not grow with either.
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use super::schema::{listed, listed_keys};
+use super::schema::{links, listed, listed_keys};
 use super::{Conn, from_json, native, to_json};
 use crate::domain::account::Account;
 use crate::error::Result;
@@ -51,6 +52,25 @@ pub fn keep(conn: &mut Conn, job: &str, accounts: &[Account], matching: &[String
         native!(conn, c => diesel::insert_into(listed_keys::table).values(&keys).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
+}
+
+/// Accounts of the list that are nobody's, after everybody has been looked at: their number, and some of them.
+pub fn without_worker(conn: &mut Conn, job: &str, limit: i64) -> Result<(i64, Vec<Account>)> {
+    macro_rules! nobodys {
+        () => {
+            listed::table.filter(listed::job.eq(job)).filter(not(exists(
+                links::table.filter(links::job.eq(job).and(links::account.eq(listed::anchor))),
+            )))
+        };
+    }
+    let count = nobodys!().count().get_result(conn)?;
+    let some: Vec<String> = nobodys!()
+        .order(listed::anchor)
+        .select(listed::body)
+        .limit(limit)
+        .load(conn)?;
+    let some = some.iter().map(|body| from_json(body)).collect::<Result<_>>()?;
+    Ok((count, some))
 }
 
 pub fn by_anchors(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Account>> {

@@ -5,10 +5,13 @@
 //! On SQLite one thread owns the write connection and commits many waiting units together, so that a sync to
 //! disk is shared by all who wait for it.
 
+pub mod alarms;
 pub mod asked;
 pub mod callbacks;
 pub mod changes;
+pub mod departures;
 pub mod escrows;
+pub mod findings;
 pub mod given;
 pub mod guard;
 pub mod holds;
@@ -20,9 +23,11 @@ pub mod names;
 pub mod notices;
 pub mod plans;
 pub mod pulls;
+pub mod report;
 mod schema;
 pub mod schemas;
 pub mod settings;
+pub mod streams;
 pub mod systems;
 pub mod uploads;
 pub mod wakes;

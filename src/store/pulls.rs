@@ -1,5 +1,6 @@
 //! Systems that are asked what HR says: from where on the next read goes, which job reads now, and how the last read went.
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub struct Standing {
     pub failures: i32,
     /// Why the last one did.
     pub failure: Option<Failure>,
+    /// When the last complete read began.
+    pub completed: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +61,7 @@ struct Row {
     failure: Option<String>,
     job: Option<String>,
     token: Option<i64>,
+    completed: Option<i64>,
 }
 
 fn row(conn: &mut Conn, system: &str) -> Result<Option<Row>> {
@@ -176,6 +180,7 @@ pub fn standing(conn: &mut Conn, system: &str) -> Result<Standing> {
         generation: row.generation,
         failures: row.failures,
         failure: row.failure.as_deref().map(from_json).transpose()?,
+        completed: row.completed.map(instant),
     })
 }
 
@@ -209,12 +214,15 @@ pub fn complete(
             pulls::fingerprint.eq(mark.fingerprint),
         ))
         .execute(conn)?;
+    // Whoever has the next read begin at once forgets when this one did.
+    let began = case_when(pulls::began.gt(0), pulls::began.nullable()).otherwise(pulls::completed);
     diesel::update(pulls::table.find(system))
         .set((
             pulls::job.eq(None::<String>),
             pulls::token.eq(None::<i64>),
             pulls::failures.eq(0),
             pulls::failure.eq(None::<String>),
+            pulls::completed.eq(began),
         ))
         .execute(conn)?;
     Ok(())

@@ -8,6 +8,7 @@ diesel::table! {
         waiting -> BigInt,
         endpoint -> Nullable<Text>,
         endpoint_since -> Nullable<BigInt>,
+        uploaded -> Nullable<BigInt>,
     }
 }
 
@@ -30,6 +31,8 @@ diesel::table! {
         changed -> BigInt,
         person -> Nullable<Text>,
         seen -> BigInt,
+        starts -> Nullable<BigInt>,
+        leaves -> Nullable<BigInt>,
     }
 }
 
@@ -46,6 +49,7 @@ diesel::table! {
         failure -> Nullable<Text>,
         job -> Nullable<Text>,
         token -> Nullable<BigInt>,
+        completed -> Nullable<BigInt>,
     }
 }
 
@@ -295,6 +299,47 @@ diesel::table! {
 }
 
 diesel::table! {
+    findings (job, worker, code, cause) {
+        job -> Text,
+        worker -> Text,
+        code -> Text,
+        cause -> Text,
+        weight -> Text,
+        reason -> Text,
+        since -> BigInt,
+    }
+}
+
+diesel::table! {
+    departures (job, done, worker) {
+        job -> Text,
+        done -> BigInt,
+        worker -> Text,
+        said -> BigInt,
+    }
+}
+
+diesel::table! {
+    alarms (job, kind, subject) {
+        job -> Text,
+        kind -> Text,
+        subject -> Text,
+        message -> Text,
+        details -> Text,
+        since -> BigInt,
+    }
+}
+
+diesel::table! {
+    streams (name) {
+        name -> Text,
+        sent -> Text,
+        holder -> Nullable<Text>,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
     settings (name) {
         name -> Text,
         value -> Text,
@@ -363,5 +408,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     callback_items,
     callback_queues,
     notices,
+    findings,
+    departures,
+    alarms,
+    streams,
     settings
 );

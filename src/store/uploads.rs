@@ -24,6 +24,7 @@ pub fn append(
         .set((
             systems::sequence.eq(systems::sequence + 1),
             systems::waiting.eq(systems::waiting + i64::from(operations)),
+            systems::uploaded.eq(micros(now)),
         ))
         .returning(systems::sequence)
         .get_result(conn)

@@ -155,6 +155,8 @@ pub(super) fn store(conn: &mut Conn, system: &str, stored: &[Stored], now: Times
                     workers::record.eq(&one.record),
                     workers::changed.eq(micros(now)),
                     workers::person.eq(one.person()),
+                    workers::starts.eq(one.worker.starts().map(micros)),
+                    workers::leaves.eq(one.worker.leaves().map(micros)),
                 )
             })
             .collect();
@@ -166,6 +168,8 @@ pub(super) fn store(conn: &mut Conn, system: &str, stored: &[Stored], now: Times
                 workers::record.eq(excluded(workers::record)),
                 workers::changed.eq(excluded(workers::changed)),
                 workers::person.eq(excluded(workers::person)),
+                workers::starts.eq(excluded(workers::starts)),
+                workers::leaves.eq(excluded(workers::leaves)),
             ))
             .execute(c))?;
     }

@@ -7,6 +7,7 @@ mod expressions;
 pub(super) mod jobs;
 mod logs;
 mod plans;
+mod report;
 mod schema;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -24,6 +25,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(plans::find_plan)
         .service(plans::apply_plan)
         .service(plans::undo)
+        .service(report::find_report)
         .service(schema::find_schema)
         .service(schema::put_schema)
         .service(schema::patch_schema)

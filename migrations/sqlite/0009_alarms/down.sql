@@ -1,0 +1,10 @@
+DROP INDEX workers_by_end;
+DROP INDEX workers_by_start;
+ALTER TABLE workers DROP COLUMN leaves;
+ALTER TABLE workers DROP COLUMN starts;
+ALTER TABLE pulls DROP COLUMN completed;
+ALTER TABLE systems DROP COLUMN uploaded;
+DROP TABLE streams;
+DROP TABLE alarms;
+DROP TABLE departures;
+DROP TABLE findings;

@@ -1,0 +1,216 @@
+//! What stands about a worker after a look: every reason why something that HR wants is not so, each with its cause, which is
+//! what a thousand such reasons have in common.
+
+use super::log::{self, Ending};
+use super::reconcile::Subject;
+use crate::domain::finding::Weight as Said;
+use crate::domain::guard::Held;
+use crate::domain::mapping::{Mapping, Role};
+use crate::domain::plan::{Effect, Planned, Receipt};
+use crate::domain::policy::Policy;
+use crate::domain::value::Value;
+use crate::domain::worker::Worker;
+use crate::store::departures::Departure;
+use crate::store::findings::{Finding, Weight};
+
+/// Characters that are kept of a cause and of a reason.
+const CAUSE: usize = 300;
+const REASON: usize = 1000;
+/// Characters of a value that is part of a cause.
+const VALUE: usize = 40;
+
+/// What the last look found.
+pub fn findings(policy: &Policy, subject: &Subject, planned: &Planned, ending: &Ending) -> Vec<Finding> {
+    let worker = &subject.worker.anchor;
+    let mut found = Vec::new();
+    let mut add = |weight, code: &str, cause: String, reason: &str| {
+        let one = finding(worker, weight, code, cause, reason);
+        if !found
+            .iter()
+            .any(|other: &Finding| other.code == one.code && other.cause == one.cause)
+        {
+            found.push(one);
+        }
+    };
+    if let Some(error) = &ending.error {
+        let reason = error.to_string();
+        add(Weight::Failure, &error.code, cause(&reason), &reason);
+    }
+    for one in &planned.findings {
+        let weight = match one.weight {
+            Said::Failure => Weight::Failure,
+            Said::Warning => Weight::Warning,
+            // Why somebody has no account; of who has one it is no news.
+            Said::Skip if subject.link.is_none() => Weight::Skip,
+            Said::Skip | Said::Note => continue,
+        };
+        let of_attribute = match &one.attribute {
+            Some(attribute) => format!("{attribute}: {}", cause(&one.message)),
+            None => cause(&one.message),
+        };
+        add(weight, &one.code, of_attribute, &log::describe(one));
+    }
+    for held in &ending.held {
+        let turned = turned(policy, &subject.worker, planned, held);
+        let reason = format!("{}; {turned}", log::describe_held(held));
+        add(
+            Weight::Held,
+            log::held_code(&held.action),
+            format!("{}: {turned}", held.action),
+            &reason,
+        );
+    }
+    found
+}
+
+/// The failure of somebody who could not be looked at at all.
+pub fn failure(worker: &str, code: &str, reason: &str) -> Finding {
+    finding(worker, Weight::Failure, code, cause(reason), reason)
+}
+
+fn finding(worker: &str, weight: Weight, code: &str, cause: String, reason: &str) -> Finding {
+    Finding {
+        worker: worker.to_string(),
+        code: code.to_string(),
+        cause: cut(&cause, CAUSE),
+        weight,
+        reason: cut(reason, REASON),
+    }
+}
+
+/// Whose account this look disabled or deleted, and since when HR wanted that.
+pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departure> {
+    let receipt = receipt?;
+    if !receipt.has(|effect| matches!(effect, Effect::Disable | Effect::Delete)) {
+        return None;
+    }
+    let first = subject.places.first();
+    let turns = subject
+        .worker
+        .employment
+        .iter()
+        .flat_map(|employment| &employment.turns);
+    let last_day = turns
+        .filter(|turn| !turn.active && turn.at <= receipt.at)
+        .map(|turn| turn.at)
+        .last();
+    let by_date = subject.wake.cause == crate::store::wakes::Cause::Revisit && last_day.is_some();
+    Some(Departure {
+        worker: subject.worker.anchor.clone(),
+        last_day,
+        // What a date brings about needs no word of HR's.
+        heard: match by_date {
+            true => last_day,
+            false => first.map(|place| crate::store::instant(place.received)),
+        },
+        done: receipt.at,
+    })
+}
+
+/// What of HR's word is behind a held change: the mapping that it follows, with what that reads.
+fn turned(policy: &Policy, worker: &Worker, planned: &Planned, held: &Held) -> String {
+    if worker.gone.is_some() {
+        return "gone at the source".into();
+    }
+    if let (Err(filter), Effect::Disable | Effect::Delete) = (&planned.scope, &held.effect) {
+        return format!("left the scope ({filter})");
+    }
+    let to = |attribute: &str| {
+        let mut mappings = policy.schema.mappings.iter();
+        mappings.find(|mapping| mapping.target == attribute)
+    };
+    let mapping = match &held.effect {
+        Effect::Disable | Effect::Enable | Effect::Restore => policy.mapping(Role::State),
+        Effect::Move { .. } => policy.mapping(Role::Container),
+        Effect::Rename { .. } => policy.mapping(Role::Name),
+        Effect::Set { attribute, .. } | Effect::Refer { attribute, .. } => to(attribute),
+        Effect::Create { .. } => return "people without an account".into(),
+        Effect::Delete | Effect::Password { .. } => None,
+    };
+    let Some(mapping) = mapping else {
+        return "no mapping says so".into();
+    };
+    format!("{} follows {}", mapping.target, inputs(mapping, worker))
+}
+
+/// The names that a mapping reads; where it decides whether somebody may sign in, with what they hold.
+fn inputs(mapping: &Mapping, worker: &Worker) -> String {
+    let names = mapping
+        .expression
+        .as_ref()
+        .map(|expression| expression.attributes());
+    let names = names.unwrap_or_default();
+    if names.is_empty() {
+        return "a constant".into();
+    }
+    let shown = names.into_iter().map(|name| {
+        if mapping.role != Role::State {
+            return name.to_string();
+        }
+        let value = worker.attributes.get(name).unwrap_or(&Value::Null);
+        match cut(&value.to_texts().join(", "), VALUE) {
+            nothing if nothing.is_empty() => format!("{name} (nothing)"),
+            text => format!("{name} = {text}"),
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// A reason without what is peculiar to one person: whatever is quoted, and every word with a digit, an `@` or an `=`.
+fn cause(reason: &str) -> String {
+    let mut text = String::with_capacity(reason.len());
+    let mut rest = reason;
+    while let Some((at, quote)) = rest.char_indices().find(|(_, one)| matches!(one, '\'' | '"')) {
+        let after = &rest[at + 1..];
+        let opens = !rest[..at].ends_with(char::is_alphanumeric);
+        match after.find(quote).filter(|_| opens) {
+            Some(end) => {
+                text.push_str(&rest[..at]);
+                text.push('…');
+                rest = &after[end + 1..];
+            }
+            None => {
+                text.push_str(&rest[..=at]);
+                rest = after;
+            }
+        }
+    }
+    text.push_str(rest);
+    let words = text.split_whitespace().map(|word| {
+        match word.contains(|one: char| one.is_ascii_digit() || matches!(one, '@' | '=')) {
+            true => "…",
+            false => word,
+        }
+    });
+    let mut words: Vec<&str> = words.collect();
+    words.dedup_by(|next, before| *next == "…" && *before == "…");
+    words.join(" ")
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_the_reason_without_the_person() {
+        for (reason, expected) in [
+            ("worker 10007 has the same value", "worker … has the same value"),
+            ("CN=Ada B,OU=Staff does not exist", "… does not exist"),
+            ("'ada@x' is no address of \"Ada King\"", "… is no address of …"),
+            ("HR's word hasn't changed", "HR's word hasn't changed"),
+            ("an open 'quote", "an open 'quote"),
+            ("", ""),
+        ] {
+            assert_eq!(cause(reason), expected, "{reason}");
+        }
+        assert_eq!(cut("Zoë and more", 3), "Zoë…");
+        assert_eq!(cut("Zoë", 3), "Zoë");
+    }
+}
