@@ -82,7 +82,7 @@ fn chosen(config: &Config, app: Option<&str>) -> Result<Vec<App>, String> {
 }
 
 /// The report for a person at a terminal.
-fn text(report: &Report) -> String {
+pub fn text(report: &Report) -> String {
     let mut page = Page::default();
     for morning in &report.jobs {
         page.job(morning, report);

@@ -26,6 +26,7 @@ mod pages;
 mod plans;
 mod pull;
 mod replicas;
+mod report;
 mod rights;
 mod scenarios;
 mod schema;

@@ -30,7 +30,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// Runs a story on SQLite and on PostgreSQL.
-async fn on_both(story: impl AsyncFn(Store)) {
+pub async fn on_both(story: impl AsyncFn(Store)) {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = format!("sqlite:{}", folder.path().join("muster.db").display());
     for url in [sqlite, postgres::database()] {
@@ -39,7 +39,7 @@ async fn on_both(story: impl AsyncFn(Store)) {
     }
 }
 
-async fn write<T: Send + 'static>(
+pub async fn write<T: Send + 'static>(
     store: &Store,
     unit: impl Fn(&mut Conn) -> Result<T> + Send + 'static,
 ) -> T {
@@ -81,7 +81,7 @@ fn fold(sequences: &[i64], anchors: &[&str]) -> Fold {
     }
 }
 
-fn link(worker: &str, account: &str) -> Link {
+pub fn link(worker: &str, account: &str) -> Link {
     Link {
         worker: worker.into(),
         account: Anchor(account.into()),
