@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub struct App {
     pub plan_lifetime: SignedDuration,
     /// Somebody is told when no upload came for so long.
     pub expect_upload_every: Option<SignedDuration>,
+    /// The day (UTC) on which the first of the credentials ends by which its systems are reached.
+    pub credentials_expire: Option<Date>,
     /// A filter or a group in the target: accounts that are never written (B21).
     pub never: Option<String>,
     /// The app that takes home to HR what this one's target holds, at once (B30).
@@ -69,6 +72,7 @@ pub(super) struct AppFile {
     interval: Option<Written>,
     plan_lifetime: Option<Written>,
     expect_upload_every: Option<Written>,
+    credentials_expire: Option<Written>,
     reenable: Option<Reenable>,
     skip_out_of_scope_deletions: Option<bool>,
     delete_after: Option<Written>,
@@ -212,6 +216,7 @@ impl Reader<'_> {
         };
         let expect_upload_every =
             self.expect_upload_every(&place, file.expect_upload_every, systems.get(&file.source))?;
+        let credentials_expire = self.day(&format!("{place} credentials_expire"), file.credentials_expire)?;
         let initial_password = self.initial_password(&place, file.initial_password);
         if schema.is_some() && !file.omit.is_empty() {
             self.problem(
@@ -246,6 +251,7 @@ impl Reader<'_> {
             interval,
             plan_lifetime,
             expect_upload_every,
+            credentials_expire,
             never,
             writeback: file.writeback,
             omit: file.omit,
@@ -305,6 +311,14 @@ impl Reader<'_> {
             }
             Some(text) => self.note(&place, duration(&text)).map(Some),
         }
+    }
+
+    fn day(&mut self, place: &str, written: Option<Written>) -> Option<Option<Date>> {
+        let Some(text) = self.text(place, written)? else {
+            return Some(None);
+        };
+        let wrong = |_| Error::invalid(format!("'{text}' is no day such as 2027-01-31"));
+        self.note(place, text.parse::<Date>().map_err(wrong)).map(Some)
     }
 
     fn initial_password(&mut self, place: &str, file: Option<PasswordFile>) -> Recipe {

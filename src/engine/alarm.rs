@@ -1,6 +1,7 @@
 //! Alarms: what somebody has to look at, judged from what the database says, so that a gateway that hears nothing and does
 //! nothing says so all the same. Each is told once when it begins and once when it is over, whichever replica sees it first.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,9 @@ const CAUSES: i64 = 100;
 
 /// Cycles in a row that failed: after a few minutes of trying.
 const CYCLES: u64 = 10;
+
+/// How long before the end of credentials somebody is told.
+const RENEWAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// What a leave may take.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
@@ -179,6 +183,7 @@ fn alarms_of(
     let mut found = Vec::new();
     found.extend(quarantine(job));
     found.extend(outage(job));
+    found.extend(expiring(&watched.app, now));
     found.extend(holds(conn, job, now)?);
     found.extend(failures(conn, job, before)?);
     if job.state != State::Disabled {
@@ -221,6 +226,23 @@ fn quarantine(job: &Job) -> Option<Alarm> {
         quarantine.since,
         json!({ "reason": quarantine.reason, "credentialsRefused": refused }),
     ))
+}
+
+/// Credentials end soon, by what the config says of them.
+fn expiring(app: &App, now: Timestamp) -> Option<Alarm> {
+    let expires = app.credentials_expire?;
+    let ends = expires.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    let since = ends.saturating_sub(RENEWAL).ok()?;
+    let word = if ends <= now { "ended" } else { "end" };
+    (since <= now).then(|| {
+        alarm(
+            "credentials",
+            &expires.to_string(),
+            format!("credentials {word} on {expires}: renew them, and correct credentials_expire"),
+            since,
+            json!({ "expire": expires }),
+        )
+    })
 }
 
 /// Cycle after cycle fails.

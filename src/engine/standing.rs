@@ -36,9 +36,13 @@ pub fn findings(policy: &Policy, subject: &Subject, planned: &Planned, ending: &
         let reason = error.to_string();
         add(Weight::Failure, &error.code, cause(&reason), &reason);
     }
+    // What failed first, as the log has it: the others mostly follow from it, and one person counts once.
+    let failed = planned.findings.iter().find(|one| one.weight == Said::Failure);
+    let failed = failed.filter(|_| ending.error.is_none());
     for one in &planned.findings {
         let weight = match one.weight {
-            Said::Failure => Weight::Failure,
+            Said::Failure if failed.is_some_and(|first| std::ptr::eq(first, one)) => Weight::Failure,
+            Said::Failure => continue,
             Said::Warning => Weight::Warning,
             // Why somebody has no account; of who has one it is no news.
             Said::Skip if subject.link.is_none() => Weight::Skip,
@@ -93,7 +97,7 @@ pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departu
     let last_day = turns
         .filter(|turn| !turn.active && turn.at <= receipt.at)
         .map(|turn| turn.at)
-        .last();
+        .max();
     let by_date = subject.wake.cause == crate::store::wakes::Cause::Revisit && last_day.is_some();
     Some(Departure {
         worker: subject.worker.anchor.clone(),
@@ -156,7 +160,7 @@ fn inputs(mapping: &Mapping, worker: &Worker) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// A reason without what is peculiar to one person: whatever is quoted, and every word with a digit, an `@` or an `=`.
+/// A reason without what is peculiar to one person: whatever is quoted, and every longer word with a digit, an `@` or an `=`.
 fn cause(reason: &str) -> String {
     let mut text = String::with_capacity(reason.len());
     let mut rest = reason;
@@ -177,7 +181,8 @@ fn cause(reason: &str) -> String {
     }
     text.push_str(rest);
     let words = text.split_whitespace().map(|word| {
-        match word.contains(|one: char| one.is_ascii_digit() || matches!(one, '@' | '=')) {
+        let tells = |one: char| one.is_ascii_digit() || matches!(one, '@' | '=');
+        match word.len() > 1 && word.contains(tells) {
             true => "…",
             false => word,
         }
@@ -205,6 +210,10 @@ mod tests {
             ("CN=Ada B,OU=Staff does not exist", "… does not exist"),
             ("'ada@x' is no address of \"Ada King\"", "… is no address of …"),
             ("HR's word hasn't changed", "HR's word hasn't changed"),
+            (
+                "it holds exactly one @ and 64 characters",
+                "it holds exactly one @ and … characters",
+            ),
             ("an open 'quote", "an open 'quote"),
             ("", ""),
         ] {

@@ -163,6 +163,76 @@ async fn hr_that_does_not_upload_any_more_is_noticed() {
     assert!(receiver.notices.try_recv().is_err(), "each is told once");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_end_are_told_a_month_ahead() {
+    // The clock begins in the morning of 2027-01-15.
+    let text = Setup::nowhere()
+        .app("credentials_expire = \"2027-02-16\"")
+        .text("127.0.0.1:0");
+    let alone = Alone::start(&text, async |_| {}).await;
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    assert!(alone.kinds().await.is_empty(), "32 days");
+    alone.pass(SignedDuration::from_hours(48));
+    alone.until(&["credentials"]).await;
+    let alarm = alone
+        .store
+        .read(|conn| alarms::of(conn, JOB))
+        .await
+        .unwrap()
+        .remove(0);
+    assert!(alarm.message.contains("end on 2027-02-16"), "{}", alarm.message);
+    alone.pass(SignedDuration::from_hours(24 * 31));
+    eventually("they have ended", async || {
+        let alarm = alone
+            .store
+            .read(|conn| alarms::of(conn, JOB))
+            .await
+            .unwrap()
+            .remove(0);
+        alarm.message.contains("ended on 2027-02-16")
+    })
+    .await;
+}
+
+#[test]
+fn settings_are_checked() {
+    for (app, tables, problem) in [
+        (
+            "expect_upload_every = \"soon\"",
+            "",
+            "expect_upload_every: 'soon' is no length of time",
+        ),
+        (
+            "credentials_expire = \"soon\"",
+            "",
+            "credentials_expire: 'soon' is no day",
+        ),
+        (
+            "",
+            "[log]\nprovisioning = \" \"\n",
+            "log.provisioning: it must be stdout, or the path of a file",
+        ),
+        ("", "[log]\nplace = \"x\"\n", "unknown field `place`"),
+    ] {
+        let text = Setup::nowhere().app(app).clients(tables).text("127.0.0.1:0");
+        let problems = Config::parse(&text, std::path::Path::new("."))
+            .unwrap_err()
+            .to_string();
+        assert!(problems.contains(problem), "{problems}");
+    }
+    let pulled = Setup::nowhere()
+        .pulls(WORKDAY, "Workday2AD", Clock::system())
+        .app("expect_upload_every = \"P1D\"")
+        .text("127.0.0.1:0");
+    let problems = Config::parse(&pulled, std::path::Path::new("."))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problems.contains("nobody uploads what this source says"),
+        "{problems}"
+    );
+}
+
 const WORKDAY: &str = r#"
     kind = "workday"
     url = "http://127.0.0.1:9/ccx/service/contoso4/Human_Resources/v42.0"
