@@ -539,7 +539,7 @@ async fn one_replica_tells_and_one_replica_sends() {
         );
         assert_eq!(
             store.read(|conn| kept::of(conn, JOB)).await.unwrap(),
-            [alarm.clone()]
+            std::slice::from_ref(&alarm)
         );
         let (first, second) = (alarm.clone(), alarm);
         assert!(write(&store, move |conn| kept::resolve(conn, JOB, &first)).await);
