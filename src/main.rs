@@ -37,11 +37,9 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     muster::telemetry::start(match &arguments.command {
-        Command::Demo(_)
-        | Command::Plan(_)
-        | Command::Apply(_)
-        | Command::Undo(_)
-        | Command::Report(_) => "error",
+        Command::Demo(_) | Command::Plan(_) | Command::Apply(_) | Command::Undo(_) | Command::Report(_) => {
+            "error"
+        }
         _ => "info",
     });
     let outcome = match arguments.command {

@@ -600,7 +600,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             }),
         };
         let mut planned = plan::plan(policy, &subject.worker, &facts, moment);
-        keep_first_names(policy, subject, &mut planned);
+        keep_first_names(policy, subject, &mut planned, moment.now);
         subject.planned = Some(planned);
     }
     judge_page(runner, page);
@@ -631,14 +631,18 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
 }
 
 /// A create is repeated only with the names of its first try (B26).
-fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planned) {
+fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planned, now: Timestamp) {
     let Some(first) = subject.unknown.iter().find_map(created) else {
         return;
     };
     for effect in &mut planned.change.effects {
         if let Effect::Create { values, .. } = effect {
             for (name, value) in telling(policy, first) {
-                values.insert(name.to_string(), vec![value.to_string()]);
+                let wanted = values.insert(name.to_string(), vec![value.to_string()]);
+                // What HR calls the person by now is written as soon as the account is known.
+                if wanted.is_some_and(|wanted| wanted != [value]) {
+                    planned.revisit = Some(now);
+                }
             }
         }
     }

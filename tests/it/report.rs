@@ -214,8 +214,9 @@ fn story(conn: &mut Conn) -> Result<()> {
         &Escrow {
             worker: "2".into(),
             code: "MissingValues".into(),
+            reason: "an account cannot be made without this attribute".into(),
             attempts: 1,
-            next: before(-3),
+            next: Some(before(-3)),
         },
         before(30),
     )?;
@@ -620,7 +621,7 @@ async fn days_are_known_of_workers_who_were_stored_before() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("migrations")
             .join(database);
-        let down = std::fs::read_to_string(root.join("0006_alarms/down.sql")).unwrap();
+        let down = std::fs::read_to_string(root.join("0009_alarms/down.sql")).unwrap();
         let somebody = worker(
             "1",
             "Ada",
@@ -633,7 +634,7 @@ async fn days_are_known_of_workers_who_were_stored_before() {
             conn.batch_execute(&down)?;
             conn.batch_execute(&format!(
                 "INSERT INTO workers (system, anchor, record, changed) VALUES ('hr', '1', '{record}', 0), ('hr', '2', '{nobody}', 0);
-                 DELETE FROM __diesel_schema_migrations WHERE version = '0006'"
+                 DELETE FROM __diesel_schema_migrations WHERE version = '0009'"
             ))?;
             Ok(())
         })
