@@ -34,23 +34,35 @@ pub async fn run(arguments: Arguments) -> Outcome {
         Some(named) => vec![app(engine.config(), named)?],
         None => engine.config().apps.iter().collect(),
     };
+    let mut found = Vec::new();
     for app in apps {
         let what = engine.undoable(&app.job, &arguments.id).await;
-        let Some(what) = what.map_err(|error| error.to_string())? else {
-            continue;
-        };
-        let undo = Undo {
-            what,
-            delete: arguments.delete,
-            by: "muster undo".into(),
-        };
-        let undone = engine.undo(&app.job, undo).await;
-        let undone = undone.map_err(|error| error.to_string())?;
-        super::read_on(apply::print(&undone, arguments.json, &mut io::stdout().lock()))?;
-        return Ok(apply::exit(&undone));
+        found.extend(what.map_err(|error| error.to_string())?.map(|what| (app, what)));
     }
-    Err(format!(
-        "nothing is known that was done by '{}', or not any more: receipts are kept for thirty days",
-        arguments.id
-    ))
+    let (app, what) = match found.len() {
+        0 => {
+            return Err(format!(
+                "nothing is known that was done by '{}', or not any more: receipts are kept for thirty days",
+                arguments.id
+            ));
+        }
+        1 => found.remove(0),
+        _ => {
+            let names: Vec<&str> = found.iter().map(|(app, _)| app.name.as_str()).collect();
+            return Err(format!(
+                "several apps did something by '{}': say which with --app ('{}')",
+                arguments.id,
+                names.join("', '")
+            ));
+        }
+    };
+    let undo = Undo {
+        what,
+        delete: arguments.delete,
+        by: "muster undo".into(),
+    };
+    let undone = engine.undo(&app.job, undo).await;
+    let undone = undone.map_err(|error| error.to_string())?;
+    super::read_on(apply::print(&undone, arguments.json, &mut io::stdout().lock()))?;
+    Ok(apply::exit(&undone))
 }

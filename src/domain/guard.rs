@@ -124,6 +124,12 @@ impl<'a> Budget<'a> {
         let mut held = Vec::new();
         let effects = std::mem::take(&mut planned.change.effects);
         for effect in effects {
+            // Another password goes with an enabling.
+            let goes_with_held = matches!(effect, Effect::Password { .. })
+                && held.iter().any(|held: &Held| held.effect == Effect::Enable);
+            if goes_with_held {
+                continue;
+            }
             let action = Action::of(&effect, self.model);
             match action {
                 Some(action) if !released.contains(&action) => match self.spending.spend(&action) {

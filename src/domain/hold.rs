@@ -40,12 +40,13 @@ pub enum Until {
 }
 
 impl Hold {
-    pub fn is_over(&self, worker: &Worker, schema_version: i64, now: Timestamp) -> bool {
+    /// `said` is the [`digest`] of what HR says of the worker.
+    pub fn is_over(&self, said: &str, schema_version: i64, now: Timestamp) -> bool {
         match &self.until {
             Until::Changed {
                 record,
                 schema_version: version,
-            } => *version != schema_version || *record != digest(worker),
+            } => *version != schema_version || record != said,
             Until::At(at) => *at <= now,
             Until::Lifted => false,
         }

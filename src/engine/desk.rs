@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::accounts::{self, Accounts};
-use super::apply::{self, Fate};
+use super::apply::{self, Fate, Worked};
 use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
@@ -136,17 +136,19 @@ impl Desk {
         Ok(())
     }
 
-    /// Writes what is planned, and records it; answers how many got no answer, too.
-    pub async fn carry_out(&self, page: Page, moment: &Moment) -> Result<(Counts, u64)> {
+    /// Writes what is planned, and records it.
+    pub async fn carry_out(&self, page: Page, moment: &Moment) -> Result<(Arc<Carried>, Counts)> {
         let began = self.cx.clock.now();
         let may_start = self.lease.may_start();
         let sent = apply::send(&self.cx, self.session.as_ref(), may_start, &page.subjects, moment);
-        let mut worked = sent.await?;
-        // What is not as it was read is left alone, and told.
-        let overtaken = worked.iter_mut().filter(|one| one.fate == Fate::Again);
-        overtaken.for_each(|one| one.fate = Fate::Over);
-        let waiting = worked.iter().filter(|one| !one.fate.is_outcome()).count() as u64;
-        let counts = record::record(&self.cx, Arc::new(Carried { page, worked, began })).await?;
-        Ok((counts, waiting))
+        // What is not as it was read is left alone, and is the job's to plan anew (B25).
+        let overtaken = |one: Worked| match (one.fate, one.ending.error.as_ref().map(Error::shared)) {
+            (Fate::Again, Some(error)) => one.put_off(&error),
+            _ => one,
+        };
+        let worked = sent.await?.into_iter().map(overtaken).collect();
+        let carried = Arc::new(Carried { page, worked, began });
+        let counts = record::record(&self.cx, Arc::clone(&carried)).await?;
+        Ok((carried, counts))
     }
 }

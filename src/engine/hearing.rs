@@ -177,8 +177,18 @@ pub(super) async fn has_to_hear(cx: &Context) -> Result<bool> {
         .await
 }
 
-/// Has what was uploaded become workers; answers of how many.
-pub(super) async fn fold(cx: &Context) -> Result<i64> {
+/// Has everything that was uploaded become workers.
+pub(super) async fn hear_out(cx: &Context) -> Result<()> {
+    loop {
+        let source = cx.origin.source.clone();
+        if cx.store.read(move |conn| uploads::waiting(conn, &source)).await? == 0 {
+            return Ok(());
+        }
+        fold(cx).await?;
+    }
+}
+
+async fn fold(cx: &Context) -> Result<i64> {
     match fold::fold(cx).await {
         // Another job that reads this system was quicker; its fold is ours as well.
         Err(error) if error.kind == Kind::Stale && error.code != "LeaseLost" => Ok(1),

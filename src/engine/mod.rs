@@ -6,7 +6,8 @@
 //! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`):
 //! of what should not be (`alarm.rs`), and of everything (`stream.rs`). What stands about people (`standing.rs`) is the
 //! operator's morning (`report.rs`). Plans that are made to be read go the same way, up to the writing (`planning.rs`,
-//! `plans.rs`), and what was done is taken back on it (`undo.rs`).
+//! `plans.rs`), and so do single people on demand (`on_demand.rs`) and what is
+//! taken back (`undo.rs`).
 
 mod accounts;
 mod alarm;
@@ -26,6 +27,7 @@ mod lease;
 mod log;
 mod names;
 mod notify;
+mod on_demand;
 mod planning;
 pub mod plans;
 mod pull;
@@ -176,17 +178,24 @@ impl Engine {
         connect: Connect,
     ) -> Result<Engine> {
         setup::take_all_in(&config, &store, &clock).await?;
-        Engine::of(config, store, clock, connect).await
-    }
-
-    /// Builds every connector for jobs that the store knows. Error: it does not.
-    pub async fn open(config: Config, store: Store, clock: Clock) -> Result<Engine> {
-        Engine::of(config, store, clock, Arc::new(System::target)).await
-    }
-
-    async fn of(config: Config, store: Store, clock: Clock, connect: Connect) -> Result<Engine> {
-        let runners = setup::runners(&config, &store, &connect).await?;
         let holder = Uuid::now_v7().to_string();
+        Engine::of(config, store, clock, connect, holder).await
+    }
+
+    /// For a command beside a gateway: builds every connector for jobs that the store knows. Error: it does not.
+    pub async fn open(config: Config, store: Store, clock: Clock) -> Result<Engine> {
+        let holder = format!("{}{}", jobs::BY_HAND, Uuid::now_v7());
+        Engine::of(config, store, clock, Arc::new(System::target), holder).await
+    }
+
+    async fn of(
+        config: Config,
+        store: Store,
+        clock: Clock,
+        connect: Connect,
+        holder: String,
+    ) -> Result<Engine> {
+        let runners = setup::runners(&config, &store, &connect).await?;
         let webhook = config.notify.as_ref().map(Webhook::new).transpose()?;
         Ok(Engine {
             shared: Arc::new(Shared {

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::apply::Worked;
 use super::desk::Desk;
 use super::names::{Names, Promised};
-use super::reconcile::Page;
+use super::reconcile::{Page, Subject};
+use super::record::{Carried, Counts};
 use super::{Engine, hearing};
 use crate::domain::plan::{Difference, Moment, Proposal};
 use crate::domain::policy::Policy;
@@ -89,6 +91,18 @@ pub struct Applied {
     pub waiting: u64,
     /// Changed while the plan was being carried out, and left alone.
     pub changed: Vec<Difference>,
+}
+
+impl Applied {
+    /// What became of a page.
+    pub(super) fn add(&mut self, carried: &Carried, counts: &Counts) {
+        let waits = |one: &&Worked| !one.fate.is_outcome();
+        self.done += counts.exported;
+        self.refused += counts.refused;
+        self.waiting += carried.worked.iter().filter(waits).count() as u64;
+        self.changed
+            .extend(carried.page.subjects.iter().zip(&carried.worked).filter_map(left));
+    }
 }
 
 impl Engine {
@@ -202,24 +216,10 @@ impl Engine {
     /// Carries a plan out, or the part of it that is about some workers. Error `PlanOutdated`: somebody changed a worker or an
     /// account since; nothing is written then.
     pub async fn apply_plan(&self, job: &str, id: Uuid, only: Option<&[String]>) -> Result<Applied> {
-        let mut head = self.plan_head(job, id).await?;
-        let runner = self.current(job).await?;
-        may_apply(
-            &head,
-            &runner.policy,
-            runner.app.plan_lifetime,
-            self.clock().now(),
-        )?;
         let desk = Desk::open(self, job).await?;
-        let applied = desk.apply(self, &head, only).await;
+        let applied = desk.apply(self, id, only).await;
         desk.close(self).await?;
-        let applied = applied?;
-        head.cycles.push(applied.cycle.clone());
-        if only.is_none() {
-            head.state = State::Applied;
-        }
-        self.keep(&head).await?;
-        Ok(applied)
+        applied
     }
 }
 
@@ -249,9 +249,11 @@ fn may_apply(head: &Head, policy: &Policy, lifetime: SignedDuration, now: Timest
 impl Desk {
     async fn make(&mut self, head: &mut Head, scope: Scope, told: &mut impl FnMut(&Head)) -> Result<()> {
         // What was uploaded and not read yet is known of, too.
-        while hearing::has_to_hear(&self.cx).await? {
-            hearing::fold(&self.cx).await?;
-        }
+        hearing::hear_out(&self.cx).await?;
+        let scope = match scope {
+            Scope::Due if self.owes_full().await? => Scope::Everybody,
+            scope => scope,
+        };
         head.expected = self.expected(&scope).await?.unsigned_abs();
         if matches!(scope, Scope::Everybody) {
             self.list(i64::try_from(head.expected).unwrap_or(i64::MAX))
@@ -292,7 +294,7 @@ impl Desk {
                 hash.update(line(proposal)?);
             }
             if let Some(proposed) = proposals.last().map(|one| one.worker.clone()) {
-                self.add(head.id, position, &proposed, proposals).await?;
+                self.add(head, position, &proposed, proposals).await?;
                 position += 1;
             }
             after = last;
@@ -302,11 +304,11 @@ impl Desk {
         Ok(())
     }
 
-    async fn add(&self, plan: Uuid, position: i32, last: &str, proposals: Vec<Proposal>) -> Result<()> {
-        let (id, token, plan, last) = (
+    async fn add(&self, head: &Head, position: i32, last: &str, proposals: Vec<Proposal>) -> Result<()> {
+        let (id, token, head, last) = (
             self.cx.origin.job.clone(),
             self.cx.token,
-            plan.to_string(),
+            head.clone(),
             last.to_string(),
         );
         let pack = move || plans::pack(&proposals);
@@ -315,9 +317,18 @@ impl Desk {
             .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
+                let plan = head.id.to_string();
+                plans::update(conn, &plan, &head)?;
                 plans::add(conn, &plan, position, &last, &body)
             })
             .await
+    }
+
+    /// Whether the next cycle is to look at everybody.
+    async fn owes_full(&self) -> Result<bool> {
+        let id = self.cx.origin.job.clone();
+        let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
+        Ok(job.is_some_and(|job| job.status.full_due))
     }
 
     async fn expected(&self, scope: &Scope) -> Result<i64> {
@@ -374,12 +385,22 @@ impl Desk {
         }
     }
 
-    async fn apply(&self, engine: &Engine, head: &Head, only: Option<&[String]>) -> Result<Applied> {
+    async fn apply(&self, engine: &Engine, id: Uuid, only: Option<&[String]>) -> Result<Applied> {
+        let head = &mut engine.plan_head(&self.cx.origin.job, id).await?;
+        let runner = &self.cx.runner;
+        may_apply(
+            head,
+            &runner.policy,
+            runner.app.plan_lifetime,
+            self.cx.clock.now(),
+        )?;
+        hearing::hear_out(&self.cx).await?;
         let moment = Moment {
             now: head.made,
             plan: head.id,
         };
         self.verify(engine, head, only, &moment).await?;
+        head.cycles.push(self.cx.origin.cycle.clone());
         let mut applied = Applied {
             cycle: self.cx.origin.cycle.clone(),
             ..Applied::default()
@@ -391,15 +412,19 @@ impl Desk {
             if proposals.is_empty() {
                 continue;
             }
-            self.promise(head.id, &proposals).await?;
+            self.promise(head, &proposals).await?;
             let anchors = proposals.iter().map(|one| one.worker.clone()).collect();
             let mut page = self.plan(anchors, &moment, history, Names::Keep).await?;
             history = page.history.clone();
-            applied.changed.extend(self.settle_on(&mut page, &proposals));
-            let (counts, waiting) = self.carry_out(page, &moment).await?;
-            applied.waiting += waiting;
-            applied.done += counts.exported;
-            applied.refused += counts.refused;
+            let changed = self.differences(&page, &proposals, &moment);
+            self.settle_on(&mut page, &proposals, &changed);
+            applied.changed.extend(changed);
+            let (carried, counts) = self.carry_out(page, &moment).await?;
+            applied.add(&carried, &counts);
+        }
+        if only.is_none() {
+            head.state = State::Applied;
+            engine.keep(head).await?;
         }
         Ok(applied)
     }
@@ -426,12 +451,7 @@ impl Desk {
                 .plan(anchors, moment, history, Names::Look(&promised))
                 .await?;
             history = page.history.clone();
-            let now = by_worker(&self.cx.runner.policy, &page);
-            differences.extend(
-                proposals
-                    .iter()
-                    .filter_map(|one| one.difference(now.get(&one.worker))),
-            );
+            differences.extend(self.differences(&page, &proposals, moment));
         }
         match differences.as_slice() {
             [] => Ok(()),
@@ -463,47 +483,87 @@ impl Desk {
     }
 
     /// Whatever happens from here on, the job looks at these workers, and the plan is done with them.
-    async fn promise(&self, plan: Uuid, proposals: &[Proposal]) -> Result<()> {
+    async fn promise(&self, head: &Head, proposals: &[Proposal]) -> Result<()> {
         let (id, token, plan, anchors) = (
             self.cx.origin.job.clone(),
             self.cx.token,
-            plan.to_string(),
+            head.id.to_string(),
             workers_of(proposals),
         );
-        let now = self.cx.clock.now();
+        let (now, head) = (self.cx.clock.now(), head.clone());
         self.cx
             .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
                 let anchors = super::texts(&anchors);
                 wakes::wake(conn, &id, &anchors, now, Cause::Retry)?;
+                // By the cycle it can be undone, even if this one does not end.
+                plans::update(conn, &plan, &head)?;
                 plans::mark_done(conn, &plan, &anchors)
             })
             .await
     }
 
+    /// Where what is proposed does not hold any more.
+    fn differences(&self, page: &Page, proposals: &[Proposal], moment: &Moment) -> Vec<Difference> {
+        let planned = by_worker(&self.cx.runner.policy, page);
+        let subjects: HashMap<&str, &Subject> = page
+            .subjects
+            .iter()
+            .map(|subject| (subject.worker.anchor.as_str(), subject))
+            .collect();
+        let now = self.cx.clock.now();
+        let differences = proposals.iter().filter_map(|one| {
+            let subject = subjects.get(one.worker.as_str());
+            let turned = subject.and_then(|subject| turned(subject, moment.now, now));
+            let turned = turned.map(|at| Difference {
+                worker: one.worker.clone(),
+                name: one.name.clone(),
+                attribute: None,
+                message: format!("a day of HR's has begun or ended since, at {at}"),
+            });
+            turned.or_else(|| one.difference(planned.get(&one.worker)))
+        });
+        differences.collect()
+    }
+
     /// Takes off the page whoever is not as proposed, and has exactly that done to the others.
-    fn settle_on(&self, page: &mut Page, proposals: &[Proposal]) -> Vec<Difference> {
-        let now = by_worker(&self.cx.runner.policy, page);
-        let proposed: HashMap<&str, &Proposal> =
-            proposals.iter().map(|one| (one.worker.as_str(), one)).collect();
-        let mut differences = Vec::new();
+    fn settle_on(&self, page: &mut Page, proposals: &[Proposal], changed: &[Difference]) {
+        let proposed: HashMap<&str, &Proposal> = proposals
+            .iter()
+            .filter(|one| !changed.iter().any(|changed| changed.worker == one.worker))
+            .map(|one| (one.worker.as_str(), one))
+            .collect();
         page.subjects.retain_mut(|subject| {
-            let anchor = subject.worker.anchor.as_str();
-            let Some(proposal) = proposed.get(anchor) else {
-                return false;
-            };
-            if let Some(difference) = proposal.difference(now.get(anchor)) {
-                differences.push(difference);
-                return false;
-            }
-            if let Some(planned) = &mut subject.planned {
+            let proposal = proposed.get(subject.worker.anchor.as_str());
+            if let (Some(proposal), Some(planned)) = (proposal, &mut subject.planned) {
                 planned.change.effects.clone_from(&proposal.effects);
             }
-            true
+            proposal.is_some()
         });
-        differences
     }
+}
+
+/// When, between the making of a plan and now, dates of the person's made something else of him or her.
+fn turned(subject: &Subject, made: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let kin = subject.kin.iter().map(|kin| &kin.worker);
+    let turns = kin
+        .chain([&subject.worker])
+        .filter_map(|worker| worker.next_turn(made));
+    turns.filter(|at| *at <= now).min()
+}
+
+/// Who was not written, and why.
+fn left((subject, worked): (&Subject, &Worked)) -> Option<Difference> {
+    let is_overtaken = |error: &&Error| matches!(error.kind, Kind::Stale | Kind::Conflict);
+    let error = worked.ending.error.as_ref();
+    let error = error.filter(|error| worked.fate.is_outcome() || is_overtaken(error))?;
+    Some(Difference {
+        worker: subject.worker.anchor.clone(),
+        name: subject.worker.display_name().map(|name| name.into_owned()),
+        attribute: error.target.clone(),
+        message: error.to_string(),
+    })
 }
 
 fn workers_of(proposals: &[Proposal]) -> Vec<String> {

@@ -49,7 +49,8 @@ pub async fn read_back(cx: &Context) -> Result<u64> {
 
 async fn ask(cx: &Context, puller: &Puller, due: Vec<Asked>) -> Result<u64> {
     let now = cx.clock.now();
-    let statements = match read(cx, puller, &due).await {
+    let anchors = due.iter().map(|one| one.anchor.clone()).collect();
+    let statements = match read(cx, puller, anchors).await {
         Ok(statements) => statements,
         Err(error) => {
             tracing::warn!(system = %cx.origin.source, code = %error.code, %error, "what was written could not be read back and is asked for again");
@@ -70,9 +71,9 @@ async fn ask(cx: &Context, puller: &Puller, due: Vec<Asked>) -> Result<u64> {
     Ok(count)
 }
 
-async fn read(cx: &Context, puller: &Puller, due: &[Asked]) -> Result<Vec<Statement>> {
+/// What the source says of these people.
+pub(super) async fn read(cx: &Context, puller: &Puller, anchors: Vec<String>) -> Result<Vec<Statement>> {
     let source = puller.source(&cx.store).await?;
-    let anchors = due.iter().map(|one| one.anchor.clone()).collect();
     let mut pages = source.read(Cursor::Workers(anchors));
     let mut statements = Vec::new();
     while let Some(page) = pages.next().await {

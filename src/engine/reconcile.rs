@@ -13,7 +13,7 @@ use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Model, Values};
 use crate::domain::dn;
 use crate::domain::guard::{Action, Budget, Held, History};
-use crate::domain::hold::Hold;
+use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
@@ -61,6 +61,8 @@ pub struct Subject {
     pub names: BTreeMap<String, String>,
     /// What people decided of the account, and the ids of what they decided until now.
     pub holds: Vec<Hold>,
+    /// What HR says of the worker, by which a hold knows it again.
+    pub said: String,
     pub holds_over: Vec<String>,
     /// Why nothing could be chosen, by attribute.
     pub unclear: BTreeMap<String, plan::Unclear>,
@@ -211,6 +213,10 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             references: BTreeMap::new(),
             given: given.remove(&wake.anchor).unwrap_or_default(),
             names: BTreeMap::new(),
+            said: match held_by_people.contains_key(&wake.anchor) {
+                true => digest(&worker),
+                false => String::new(),
+            },
             holds: held_by_people.remove(&wake.anchor).unwrap_or_default(),
             holds_over: Vec::new(),
             unclear: BTreeMap::new(),
@@ -566,9 +572,9 @@ fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
 /// Sets those holds aside that have ended by themselves.
 pub fn end_holds(policy: &Policy, subjects: &mut [Subject], moment: &Moment) {
     for subject in subjects {
-        let (worker, over) = (&subject.worker, &mut subject.holds_over);
+        let (said, over) = (&subject.said, &mut subject.holds_over);
         subject.holds.retain(|hold| {
-            let is_over = hold.is_over(worker, policy.version, moment.now);
+            let is_over = hold.is_over(said, policy.version, moment.now);
             over.extend(is_over.then(|| hold.id.clone()));
             !is_over
         });

@@ -2,19 +2,23 @@
 //! says something else of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Engine;
+use super::apply::Fate;
 use super::desk::Desk;
 use super::names::{Names, Promised};
 use super::plans::{Applied, Head};
 use super::reconcile::{self, Page, Subject};
+use super::record::Carried;
 use crate::domain::guard::History;
 use crate::domain::hold::{Hold, Until, digest};
 use crate::domain::link::Situation;
 use crate::domain::plan::{self, Difference, Effect, Moment, Planned, Receipt};
+use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::changes::{self, Of};
 use crate::store::wakes::{self, Cause};
@@ -80,6 +84,7 @@ impl Desk {
             return Err(Error::new(Kind::NotFound, message).code("NothingToUndo"));
         }
         let moment = reconcile::moment(self.cx.clock.now());
+        let policy = Arc::clone(&self.cx.runner.policy);
         let mut undone = Applied {
             cycle: self.cx.origin.cycle.clone(),
             ..Applied::default()
@@ -101,15 +106,22 @@ impl Desk {
                     .get(subject.worker.anchor.as_str())
                     .copied()
                     .unwrap_or_default();
-                take_back(subject, receipts, undo, &moment, &mut undone.changed)
+                take_back(&policy, subject, receipts, undo, &moment, &mut undone.changed)
             });
             reconcile::judge_page(&self.cx.runner, &mut page);
             undone.changed.extend(page.subjects.iter().flat_map(held));
-            self.hold(&page, undo, moment.now).await?;
-            let (counts, waiting) = self.carry_out(page, &moment).await?;
-            undone.done += counts.exported;
-            undone.refused += counts.refused;
-            undone.waiting += waiting;
+            let holds = self.hold(&page, undo, moment.now).await?;
+            let (carried, counts) = self.carry_out(page, &moment).await?;
+            undone.add(&carried, &counts);
+            let silent = silent(&carried);
+            undone
+                .changed
+                .extend(silent.iter().map(|subject| unanswered(subject)));
+            let unsent: Vec<&str> = silent
+                .iter()
+                .map(|subject| subject.worker.anchor.as_str())
+                .collect();
+            self.let_go(&holds, &unsent).await?;
         }
         Ok(undone)
     }
@@ -126,7 +138,7 @@ impl Desk {
     }
 
     /// Before anything is written: whatever happens, nobody does it all over again. And whatever happens, the job looks.
-    async fn hold(&self, page: &Page, undo: &Undo, now: Timestamp) -> Result<()> {
+    async fn hold(&self, page: &Page, undo: &Undo, now: Timestamp) -> Result<Vec<Hold>> {
         let (job, source, token) = (
             self.cx.origin.job.clone(),
             self.cx.origin.source.clone(),
@@ -159,14 +171,42 @@ impl Desk {
                 jobs::fence(conn, &job, token)?;
                 let workers: Vec<&str> = holds.iter().map(|hold| hold.worker.as_str()).collect();
                 wakes::wake(conn, &job, &workers, now, Cause::Retry)?;
-                holds::keep(conn, &job, &holds)
+                holds::keep(conn, &job, &holds)?;
+                Ok(holds.clone())
             })
             .await
+    }
+
+    /// Ends the holds of workers of whom nothing was written after all.
+    async fn let_go(&self, holds: &[Hold], unsent: &[&str]) -> Result<()> {
+        let ended = holds.iter().filter(|hold| unsent.contains(&hold.worker.as_str()));
+        let ended: Vec<String> = ended.map(|hold| hold.id.clone()).collect();
+        self.cx
+            .store
+            .write(move |conn| holds::end(conn, &super::texts(&ended)))
+            .await
+    }
+}
+
+/// Whom nobody answered for, and of whom nothing was written.
+fn silent(carried: &Carried) -> Vec<&Subject> {
+    let pairs = carried.page.subjects.iter().zip(&carried.worked);
+    let silent = pairs.filter(|(_, worked)| worked.fate == Fate::Waits);
+    silent.map(|(subject, _)| subject).collect()
+}
+
+fn unanswered(subject: &Subject) -> Difference {
+    Difference {
+        worker: subject.worker.anchor.clone(),
+        name: subject.worker.display_name().map(|name| name.into_owned()),
+        attribute: None,
+        message: "nobody answered, and nothing was taken back: undo it again".into(),
     }
 }
 
 /// Plans the way back for one worker; `false` where there is nothing to be taken back.
 fn take_back(
+    policy: &Policy,
     subject: &mut Subject,
     receipts: &[Receipt],
     undo: &Undo,
@@ -187,27 +227,40 @@ fn take_back(
     let account = match planned.situation.account() {
         Some(account) if receipts.iter().any(|receipt| receipt.account == account.anchor) => account.clone(),
         _ => {
-            differs(
-                None,
-                "the account that was written is not this worker's any more".into(),
-            );
+            let gone = "the account that was written is not this worker's any more, or deleted where nobody can bring it back from here";
+            differs(None, gone.into());
             return false;
         }
     };
+    // The fences hold on the way back, too (B21, B24).
+    if let Err(reason) = plan::may_write(policy, &account) {
+        differs(reason.attribute, reason.message);
+        return false;
+    }
     let receipts: Vec<Receipt> = receipts
         .iter()
         .filter(|receipt| receipt.account == account.anchor)
         .cloned()
         .collect();
-    let reversal = plan::reversal(&receipts, &account, undo.delete);
+    let mut reversal = plan::reversal(&receipts, &account, undo.delete);
     for (attribute, message) in reversal.moved {
         differs(Some(attribute), message);
     }
+    let is_wanted_otherwise = |effect: &Effect| {
+        let mut wanted = planned.change.effects.iter();
+        effect.attribute().is_some() && wanted.any(|one| one.attribute() == effect.attribute())
+    };
+    reversal.effects.retain(|effect| {
+        let is_newer = is_wanted_otherwise(effect);
+        if is_newer {
+            let newer = "HR says something else by now, and the job writes that";
+            differs(effect.attribute().map(String::from), newer.into());
+        }
+        !is_newer
+    });
     if reversal.effects.is_empty() {
         return false;
     }
-    // What HR says meanwhile is the job's to answer.
-    subject.places.clear();
     let mut change = planned.change.clone();
     change.id = Uuid::new_v5(&moment.plan, subject.worker.anchor.as_bytes());
     change.account = Some(account.anchor.clone());
@@ -222,6 +275,8 @@ fn take_back(
         wanted: None,
         revisit: planned.revisit,
     });
+    // What HR says meanwhile is the job's to answer.
+    subject.places.clear();
     true
 }
 
@@ -238,6 +293,9 @@ fn held(subject: &Subject) -> impl Iterator<Item = Difference> {
 /// Until HR says something else of the worker, nothing of what is taken back is done again.
 fn hold(subject: &Subject, record: String, schema_version: i64, undo: &Undo, now: Timestamp) -> Option<Hold> {
     let effects = &subject.planned.as_ref()?.change.effects;
+    if effects.is_empty() {
+        return None;
+    }
     let whole = |effect: &Effect| effect.attribute().is_none();
     let attributes = effects.iter().filter_map(Effect::attribute).map(String::from);
     Some(Hold {

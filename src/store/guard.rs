@@ -105,6 +105,14 @@ pub fn release(conn: &mut Conn, job: &str, actions: &[Action]) -> Result<usize> 
     )
 }
 
+/// Lets through whatever is held for one worker.
+pub fn release_worker(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
+    diesel::update(held::table.filter(held::job.eq(job).and(held::worker.eq(worker))))
+        .set(held::released.eq(true))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// How many of each action wait for a person: the job's quarantine.
 pub fn held_counts(conn: &mut Conn, job: &str) -> Result<Vec<(Action, i64)>> {
     let rows: Vec<(String, i64)> = held::table

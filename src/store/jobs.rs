@@ -214,9 +214,13 @@ pub fn take_in(conn: &mut Conn, job: &Job) -> Result<Taken> {
     })
 }
 
-/// Frees every lease: for an embedded database, which only one gateway opens at a time.
+/// What the name of a holder begins with that is no gateway: a command at work beside one.
+pub const BY_HAND: &str = "by hand ";
+
+/// Frees every gateway's lease: an embedded database is opened by one gateway at a time.
 pub fn free_leases(conn: &mut Conn) -> Result<()> {
-    diesel::update(jobs::table)
+    let by_hand = format!("{BY_HAND}%");
+    diesel::update(jobs::table.filter(jobs::holder.is_null().or(jobs::holder.not_like(by_hand))))
         .set(jobs::until.eq(0i64))
         .execute(conn)?;
     Ok(())

@@ -120,6 +120,22 @@ pub fn after(conn: &mut Conn, system: &str, after: &str, limit: i64) -> Result<V
         .load(conn)?)
 }
 
+/// Some in whose records a text occurs.
+pub fn mentioning(conn: &mut Conn, system: &str, text: &str, limit: i64) -> Result<Vec<Worker>> {
+    let quoted = to_json(&text)?
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    let rows: Vec<String> = workers::table
+        .filter(workers::system.eq(system))
+        .filter(workers::record.like(format!("%{quoted}%")).escape('\\'))
+        .order(workers::anchor)
+        .select(workers::record)
+        .limit(limit)
+        .load(conn)?;
+    rows.iter().map(|record| from_json(record)).collect()
+}
+
 pub fn count(conn: &mut Conn, system: &str) -> Result<i64> {
     Ok(workers::table
         .filter(workers::system.eq(system))

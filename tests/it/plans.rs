@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{Gateway, JOB, Setup, eventually, outcome, person, with};
+use crate::gateway::{ENTERPRISE, Gateway, JOB, Setup, eventually, outcome, person, with};
 use crate::pull::ldap;
 use crate::support::lab::{self, Lab};
 
@@ -23,6 +23,19 @@ impl Desk {
         gateway.caller.upload(people).await;
         gateway.caller.settled().await;
         let desk = Desk { directory, gateway };
+        let managed = people
+            .iter()
+            .filter(|one| one[ENTERPRISE]["manager"].is_object())
+            .count();
+        eventually("everybody has a manager", async || {
+            let found = desk
+                .directory
+                .admin()
+                .search("(&(employeeID=*)(manager=*))", &["cn"])
+                .unwrap();
+            found.len() == managed
+        })
+        .await;
         desk.post("pause", json!({})).await;
         desk
     }
@@ -333,7 +346,7 @@ fn everything(desk: &Desk) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b28_what_a_plan_did_is_undone_and_stays_so_until_hr_speaks() {
-    let manager = |id: &str| json!({"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {"value": id}}});
+    let manager = |id: &str| json!({ENTERPRISE: {"manager": {"value": id}}});
     let ada = titled("1", "Ada Novak", "Clerk");
     let ben = with(titled("2", "Ben Novak", "Clerk"), manager("1"));
     let cas = titled("3", "Cas Novak", "Usher");
@@ -429,5 +442,66 @@ async fn b28_what_somebody_changed_since_is_left_alone_and_joiners_are_disabled(
         String::from_utf8(nothing.stderr)
             .unwrap()
             .contains("nothing is known")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_is_provisioned_on_demand_and_every_step_is_told() {
+    let desk = Desk::of(&[titled("1", "Ada Novak", "Clerk")]).await;
+    desk.gateway
+        .caller
+        .upload(&[
+            titled("1", "Ada Novak", "Judge"),
+            titled("2", "Ben Novak", "Usher"),
+        ])
+        .await;
+    let asked = |id: &str| json!({"parameters": [{"ruleId": "r", "subjects": [{"objectId": id, "objectTypeName": "User"}]}]});
+    let texts = |answer: &Json| -> (Json, Json) {
+        let text = |name: &str| serde_json::from_str(answer[name].as_str().unwrap()).unwrap();
+        (text("key"), text("value"))
+    };
+    let began = std::time::Instant::now();
+    let (status, answer) = desk.post("provisionOnDemand", asked("1")).await;
+    assert_eq!(status, 200, "{answer}");
+    println!("on demand: {:?}", began.elapsed());
+    let (key, value) = texts(&answer);
+    assert_eq!(
+        (&key["result"], &value["action"]),
+        (&json!("Success"), &json!("Update"))
+    );
+    assert_eq!(
+        value["modifiedProperties"],
+        json!([{"displayName": "title", "oldValue": "Clerk", "newValue": "Judge"}])
+    );
+    let steps: Vec<&str> = value["provisioningSteps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(steps, ["Import", "Matching", "Scoping", "Export"], "{value}");
+    assert_eq!(desk.title("1").unwrap(), "Judge");
+    let (_, answer) = desk.post("provisionOnDemand", asked("1")).await;
+    let (key, _) = texts(&answer);
+    assert_eq!(
+        (&key["result"], &key["details"]["errorCode"]),
+        (&json!("Skipped"), &json!("RedundantExport"))
+    );
+    // Nobody else's turn has come.
+    assert!(
+        desk.directory
+            .admin()
+            .search("(employeeID=2)", &["cn"])
+            .unwrap()
+            .is_empty()
+    );
+    let (status, answer) = desk.post("provisionOnDemand", asked("404")).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (StatusCode::NOT_FOUND, &json!("WorkerNotFound"))
+    );
+    assert_eq!(
+        desk.post("provisionOnDemand", json!({"parameters": []})).await.0,
+        400
     );
 }

@@ -6,6 +6,7 @@ mod directories;
 mod expressions;
 pub(super) mod jobs;
 mod logs;
+mod on_demand;
 mod plans;
 mod report;
 mod schema;
@@ -21,6 +22,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::start_job)
         .service(jobs::pause_job)
         .service(jobs::restart_job)
+        .service(on_demand::provision_on_demand)
         .service(plans::make_plan)
         .service(plans::find_plan)
         .service(plans::apply_plan)

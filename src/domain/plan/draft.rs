@@ -292,6 +292,11 @@ impl<'a> Draft<'a> {
             self.findings
                 .extend(kept.iter().map(|effect| hold.finding(effect)));
             self.effects = left;
+            // Another password goes with an enabling.
+            if kept.contains(&Effect::Enable) {
+                self.effects
+                    .retain(|effect| !matches!(effect, Effect::Password { .. }));
+            }
         }
     }
 

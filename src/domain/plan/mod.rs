@@ -271,7 +271,7 @@ fn existing(
 }
 
 /// The fences of B21: protected accounts and everything outside the managed containers are never written.
-fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
+pub fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
     let refuse = |code: &'static str, message: String| Err(Finding::new(Weight::Failure, code, message));
     if let Some(protection) = account.protected {
         if protection == Protection::MasteredOnPremises {

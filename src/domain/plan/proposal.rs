@@ -117,10 +117,12 @@ impl Proposal {
             Effect::Refer { attribute, .. } => self.pending.iter().any(|one| one.attribute == *attribute),
             _ => false,
         };
+        // It is not carried out, whether a limit would still keep it or not.
+        let is_held = |effect: &Effect| self.held.iter().any(|kept| kept.effect == *effect);
         let lost = self.effects.iter().find(|effect| !effects.contains(effect));
         let new = effects
             .iter()
-            .find(|effect| !self.effects.contains(effect) && !is_awaited(effect));
+            .find(|effect| !self.effects.contains(effect) && !is_awaited(effect) && !is_held(effect));
         let account = now.and_then(|now| now.account.as_ref());
         match (lost, new) {
             (Some(lost), new) => {

@@ -28,25 +28,25 @@ const CONTAINER: &str = "container";
 pub fn reversal(receipts: &[Receipt], account: &Account, delete: bool) -> Reversal {
     let mut reversal = Reversal::default();
     let done: Vec<&Effect> = receipts.iter().flat_map(|receipt| &receipt.done).collect();
-    if done
-        .iter()
-        .any(|effect| effect.is_create() || **effect == Effect::Restore)
-    {
-        match (delete, account.enabled) {
-            (true, _) => reversal.effects.push(Effect::Delete),
-            (false, Some(true)) => reversal.effects.push(Effect::Disable),
-            (false, _) => {}
+    match existence(&done) {
+        Existence::Begun => {
+            match (delete, account.enabled) {
+                (true, _) => reversal.effects.push(Effect::Delete),
+                (false, Some(true)) => reversal.effects.push(Effect::Disable),
+                (false, _) => {}
+            }
+            return reversal;
         }
-        return reversal;
-    }
-    if done.contains(&&Effect::Delete) {
-        match account.deleted {
-            true => reversal.effects.push(Effect::Restore),
-            false => reversal
-                .moved
-                .push(("account".into(), "it is not deleted any more".into())),
+        Existence::Ended => {
+            match account.deleted {
+                true => reversal.effects.push(Effect::Restore),
+                false => reversal
+                    .moved
+                    .push(("account".into(), "it is not deleted any more".into())),
+            }
+            return reversal;
         }
-        return reversal;
+        Existence::AsItWas => {}
     }
     for (attribute, net) in nets(&done) {
         let held = held(account, &attribute);
@@ -69,6 +69,27 @@ pub fn reversal(receipts: &[Receipt], account: &Account, delete: bool) -> Revers
         _ => 1,
     });
     reversal
+}
+
+/// Whether there was an account before, and is one now.
+enum Existence {
+    AsItWas,
+    Begun,
+    Ended,
+}
+
+fn existence(done: &[&Effect]) -> Existence {
+    let turns = || {
+        let begins = |effect: &&&Effect| effect.is_create() || ***effect == Effect::Restore;
+        done.iter()
+            .filter(move |effect| begins(effect) || ***effect == Effect::Delete)
+            .map(move |effect| begins(&effect))
+    };
+    match (turns().next(), turns().next_back()) {
+        (Some(true), Some(true)) => Existence::Begun,
+        (Some(false), Some(false)) => Existence::Ended,
+        _ => Existence::AsItWas,
+    }
 }
 
 fn nets(done: &[&Effect]) -> BTreeMap<String, Net> {
@@ -124,7 +145,8 @@ fn held(account: &Account, attribute: &str) -> Vec<String> {
 fn is_same(attribute: &str, held: &[String], after: &[String]) -> bool {
     match (attribute, held.first(), after.first()) {
         (CONTAINER, Some(held), Some(after)) => dn::same(held, after),
-        _ => held == after,
+        // Directories give several values in any order.
+        _ => held.len() == after.len() && held.iter().all(|value| after.contains(value)),
     }
 }
 

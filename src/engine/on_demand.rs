@@ -1,0 +1,147 @@
+//! One person, now (Graph's provisionOnDemand): HR is asked, the account is looked up, planned and written, and everything that was
+//! decided on the way is told.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::desk::Desk;
+use super::hear::{self, Heard};
+use super::names::Names;
+use super::{Engine, hearing, log, pull, read_back, reconcile};
+use crate::domain::policy::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::store::wakes::{self, Cause};
+use crate::store::{from_json, guard, jobs, workers};
+
+/// Workers that a number may be found in, of whom one has it.
+const CANDIDATES: i64 = 100;
+
+impl Engine {
+    /// Takes a worker the whole way, named by HR's own key or by the number that accounts are matched by; answers with the entry
+    /// as the provisioning log has it. What a limit held back of this person is released: somebody has answered for it (B17).
+    pub async fn provision(&self, job: &str, named: &str) -> Result<Json> {
+        let mut desk = Desk::open(self, job).await?;
+        let entry = desk.provision(named).await;
+        desk.close(self).await?;
+        entry
+    }
+}
+
+impl Desk {
+    async fn provision(&mut self, named: &str) -> Result<Json> {
+        hearing::hear_out(&self.cx).await?;
+        let anchor = self.anchor(named).await?;
+        self.ask(&anchor).await?;
+        let began = self.cx.clock.now();
+        self.release(&anchor).await?;
+        let moment = reconcile::moment(began);
+        let history = self.history().await?;
+        let page = self
+            .plan(vec![anchor.clone()], &moment, history, Names::Keep)
+            .await?;
+        if page.subjects.is_empty() {
+            return Err(unknown(named));
+        }
+        let (carried, _) = self.carry_out(page, &moment).await?;
+        let (subject, worked) = (carried.page.subjects.first(), carried.worked.first());
+        let told = subject.zip(worked).and_then(|(subject, worked)| {
+            let planned = subject.planned.as_ref()?;
+            let now = self.cx.clock.now();
+            let model = &self.cx.runner.policy.model;
+            let took = now.duration_since(began);
+            Some(log::entry(
+                &self.cx.origin,
+                model,
+                &subject.worker,
+                planned,
+                &worked.ending,
+                took,
+                now,
+            ))
+        });
+        let told = told.ok_or_else(|| Error::internal("the worker was not planned"))?;
+        from_json(&told.body)
+    }
+
+    /// Whose key it is, or who alone has it as the number that accounts are matched by.
+    async fn anchor(&self, named: &str) -> Result<String> {
+        let (source, wanted) = (self.cx.origin.source.clone(), named.to_string());
+        let policy = Arc::clone(&self.cx.runner.policy);
+        let found = self
+            .cx
+            .store
+            .read(move |conn| {
+                if !workers::load(conn, &source, &[&wanted])?.is_empty() {
+                    return Ok(vec![wanted]);
+                }
+                let numbers = numbers(&policy);
+                let found = workers::mentioning(conn, &source, &wanted, CANDIDATES)?;
+                let has = |attribute: &&str, worker: &crate::domain::worker::Worker| {
+                    let value = worker.attributes.get(*attribute);
+                    value.is_some_and(|value| value.to_texts() == [wanted.clone()])
+                };
+                let found = found
+                    .into_iter()
+                    .filter(|worker| numbers.iter().any(|attribute| has(attribute, worker)));
+                Ok(found.map(|worker| worker.anchor).collect())
+            })
+            .await?;
+        match found.as_slice() {
+            [anchor] => Ok(anchor.clone()),
+            [] => Err(unknown(named)),
+            several => Err(Error::invalid(format!(
+                "{} workers have the number {named}: name one by HR's own key ({})",
+                several.len(),
+                several.join(", ")
+            ))),
+        }
+    }
+
+    /// Hears what HR says of the worker now, where it can be asked.
+    async fn ask(&self, anchor: &str) -> Result<()> {
+        let Some(puller) = &self.cx.runner.puller else {
+            return Ok(());
+        };
+        // While another job reads the system, what it said last is as new.
+        if !pull::lend(&self.cx).await? {
+            return Ok(());
+        }
+        let heard = async {
+            let statements = read_back::read(&self.cx, puller, vec![anchor.to_string()]).await?;
+            hear::hear(&self.cx, statements, Heard::AsNews).await
+        };
+        let heard = heard.await;
+        pull::give_back(&self.cx).await?;
+        heard.map(|_| ())
+    }
+
+    /// Whatever happens from here on, the job looks at this worker.
+    async fn release(&self, anchor: &str) -> Result<()> {
+        let (job, token, now) = (self.cx.origin.job.clone(), self.cx.token, self.cx.clock.now());
+        let anchor = anchor.to_string();
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &job, token)?;
+                guard::release_worker(conn, &job, &anchor)?;
+                wakes::wake(conn, &job, &[&anchor], now, Cause::Retry)
+            })
+            .await
+    }
+}
+
+/// The attributes of workers that accounts are matched by as they are.
+fn numbers(policy: &Policy) -> Vec<&str> {
+    let matching = policy
+        .matching()
+        .filter_map(|mapping| mapping.expression.as_ref());
+    let read = matching.map(|expression| expression.attributes());
+    read.filter(|names| names.len() == 1).flatten().collect()
+}
+
+fn unknown(named: &str) -> Error {
+    let message =
+        format!("HR has said nothing of a worker {named}: name somebody by HR's own key or by their number");
+    Error::new(Kind::NotFound, message).code("WorkerNotFound")
+}
