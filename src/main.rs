@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::command::{apply, bulk, check, demo, eval, lab, plan, report, schema, serve, undo, workday};
+use muster::command::{
+    apply, bulk, check, demo, eval, lab, link, plan, release, report, review, schema, serve, undo, workday,
+};
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
 #[global_allocator]
@@ -25,6 +27,9 @@ enum Command {
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Undo(undo::Arguments),
+    Review(review::Arguments),
+    Release(release::Arguments),
+    Link(link::Arguments),
     Report(report::Arguments),
     Eval(eval::Arguments),
     Schema(schema::Arguments),
@@ -37,10 +42,8 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     muster::telemetry::start(match &arguments.command {
-        Command::Demo(_) | Command::Plan(_) | Command::Apply(_) | Command::Undo(_) | Command::Report(_) => {
-            "error"
-        }
-        _ => "info",
+        Command::Serve(_) | Command::Check(_) | Command::Lab(_) | Command::Bulk(_) => "info",
+        _ => "error",
     });
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
@@ -49,6 +52,9 @@ async fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments).await,
         Command::Apply(arguments) => apply::run(arguments).await,
         Command::Undo(arguments) => undo::run(arguments).await,
+        Command::Review(arguments) => review::run(arguments).await,
+        Command::Release(arguments) => release::run(arguments).await,
+        Command::Link(arguments) => link::run(arguments).await,
         Command::Report(arguments) => report::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
         Command::Schema(arguments) => schema::run(arguments).await,

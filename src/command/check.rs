@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::Outcome;
-use crate::config::Config;
+use crate::config::{App, Config, FirstCycle, Mode};
 use crate::connector::rights::Tool;
 use crate::connector::{Problem, Severity, System};
 use crate::domain::schema::{Document, Schema};
@@ -102,7 +102,7 @@ async fn systems(config: &Config) -> Vec<Line> {
                 continue;
             }
         };
-        lines.extend(switches(&place, &policy));
+        lines.extend(switches(&place, app, &policy));
         let Some(system) = config.systems.get(&app.target) else {
             continue;
         };
@@ -169,7 +169,7 @@ fn found(system: &str, problem: Problem) -> Line {
 }
 
 /// Settings that leave Entra's behaviour, and gaps that only the whole app shows.
-fn switches(place: &str, policy: &crate::domain::policy::Policy) -> Vec<Line> {
+fn switches(place: &str, app: &App, policy: &crate::domain::policy::Policy) -> Vec<Line> {
     use crate::domain::mapping::Role;
     let warn = |message: &str| warning(place, message.to_string());
     let mut lines = Vec::new();
@@ -184,6 +184,14 @@ fn switches(place: &str, policy: &crate::domain::policy::Policy) -> Vec<Line> {
     }
     if policy.settings.skip_out_of_scope_deletions {
         lines.push(warn("leaving the scope does nothing to an account; Entra disables it: skip_out_of_scope_deletions = false does the same"));
+    }
+    if app.mode == Mode::Plan {
+        lines.push(warn(
+            "mode = \"plan\": every cycle is planned and reported, and nothing is written",
+        ));
+    }
+    if app.first_cycle == FirstCycle::Apply {
+        lines.push(warn("first_cycle = \"apply\": nobody reads what the first cycle does to accounts that are there already"));
     }
     if policy.settings.reenable_by_hr {
         lines.push(warn("reenable = \"hr\": accounts that somebody disabled by hand are enabled as long as HR says active"));

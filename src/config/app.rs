@@ -31,6 +31,8 @@ pub struct App {
     pub start: bool,
     /// How often a source that has to be asked is.
     pub interval: SignedDuration,
+    pub mode: Mode,
+    pub first_cycle: FirstCycle,
     /// How old a plan may be that is carried out.
     pub plan_lifetime: SignedDuration,
     /// Somebody is told when no upload came for so long.
@@ -70,6 +72,10 @@ pub(super) struct AppFile {
     writeback: Option<Uuid>,
     user_names: Option<UserNamesFile>,
     interval: Option<Written>,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    first_cycle: FirstCycle,
     plan_lifetime: Option<Written>,
     expect_upload_every: Option<Written>,
     credentials_expire: Option<Written>,
@@ -83,6 +89,27 @@ pub(super) struct AppFile {
     initial_password: Option<PasswordFile>,
     #[serde(default)]
     guard: BTreeMap<String, u64>,
+}
+
+/// What becomes of what is planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    #[default]
+    Apply,
+    /// It is reported, and nothing is written: for running beside another product until both say the same.
+    Plan,
+}
+
+/// B9: what becomes of the first cycle where the target holds accounts already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FirstCycle {
+    /// It waits until a person has read what it would do.
+    #[default]
+    Review,
+    /// It is carried out like any other.
+    Apply,
 }
 
 /// B30: names to sign in with that go home to HR.
@@ -249,6 +276,8 @@ impl Reader<'_> {
                 .unwrap_or_else(|| format!("{}.{}", file.template, file.id.simple())),
             start: file.start,
             interval,
+            mode: file.mode,
+            first_cycle: file.first_cycle,
             plan_lifetime,
             expect_upload_every,
             credentials_expire,

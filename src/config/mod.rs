@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::connector::{System, SystemFile, webhook};
 use crate::error::{Error, Result};
 use crate::written::{Written, bytes, duration};
-pub use app::App;
 use app::AppFile;
+pub use app::{App, FirstCycle, Mode};
 
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -74,6 +74,8 @@ pub struct Model {
     pub references: &'static [&'static str],
     /// Attributes by which people and systems know an account: never cleared, and changes count as renames.
     pub identifying: &'static [&'static str],
+    /// The attributes that hold a person's given name and surname.
+    pub person: Option<(&'static str, &'static str)>,
     /// Attributes without which an account cannot be made.
     pub required: &'static [&'static str],
     /// Attributes that hold a password: written once, when the account is made, and never read (B29).

@@ -139,6 +139,21 @@ impl Link {
         Some(link)
     }
 
+    /// The link to an account that a person says is a worker's.
+    pub fn joined(worker: &str, account: &Account) -> Link {
+        Link {
+            worker: worker.to_string(),
+            account: account.anchor.clone(),
+            generation: 1,
+            made: false,
+            wanted: None,
+            disabled_by_us: false,
+            disabled_at: None,
+            enabled: account.enabled.filter(|_| !account.deleted),
+            waiting: None,
+        }
+    }
+
     /// The account is deleted, in a target where that is not the end of it: nobody can be pointed at it.
     pub fn is_in_bin(&self, bin: bool) -> bool {
         bin && self.enabled.is_none()

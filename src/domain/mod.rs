@@ -18,6 +18,7 @@ pub mod matching;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod review;
 pub mod schema;
 pub mod scope;
 pub mod value;

@@ -7,7 +7,7 @@
 //! nothing, negated or not.
 
 use super::expression::pattern::Pattern;
-use super::schema::{Filter, FilterClause, FilterGroup};
+use super::schema::{Filter, FilterClause, FilterGroup, TargetOperand};
 use super::value::Value;
 use super::worker::{Attributes, Worker};
 
@@ -117,6 +117,28 @@ impl Scope {
         } else {
             Err(problems)
         }
+    }
+
+    /// Whom clauses let through that are written as people read them, `Department EQUALS Sales`, all of them together.
+    pub fn written(clauses: &[String]) -> Result<Scope, String> {
+        let clauses = clauses.iter().map(|text| {
+            let written = read(text).ok_or_else(|| {
+                let names: Vec<&str> = OPERATORS.iter().map(|row| row.name).collect();
+                format!(
+                    "'{text}' is no filter like 'Department EQUALS Sales': an attribute of HR's, one of {}, and a value",
+                    names.join(", ")
+                )
+            })?;
+            clause(&written).map_err(|(_, problem)| problem)
+        });
+        let clauses = clauses.collect::<Result<Vec<_>, String>>()?;
+        Ok(Scope {
+            input: Vec::new(),
+            groups: vec![Group {
+                name: String::new(),
+                clauses,
+            }],
+        })
     }
 
     /// The attributes that decide who is in scope, each once for input filters (`true`) and for groups.
@@ -231,6 +253,28 @@ impl Operand {
     }
 }
 
+/// The operator whose name comes first in a text, the longest of several there, with what stands before and behind it.
+fn read(text: &str) -> Option<FilterClause> {
+    let upper = text.to_ascii_uppercase();
+    let found = OPERATORS.iter().filter_map(|row| {
+        let padded = format!(" {} ", row.name);
+        let at = upper.find(&padded).or_else(|| {
+            let ends = upper.ends_with(padded.trim_end());
+            ends.then(|| upper.len() - (padded.len() - 1))
+        })?;
+        Some((at, std::cmp::Reverse(row.name.len()), row))
+    });
+    let (at, _, row) = found.min_by_key(|(at, length, _)| (*at, *length))?;
+    let value = text.get(at + row.name.len() + 2..).unwrap_or_default().trim();
+    let values = (!value.is_empty()).then(|| vec![value.to_string()]);
+    let attribute = text[..at].trim();
+    (!attribute.is_empty()).then(|| FilterClause {
+        operator_name: row.name.to_string(),
+        source_operand_name: attribute.to_string(),
+        target_operand: values.map(|values| TargetOperand { values }),
+    })
+}
+
 /// A clause that cannot be understood is named by its member.
 fn clause(written: &FilterClause) -> Result<Clause, (&'static str, String)> {
     let wanted = written.operator_name.replace('_', " ").to_uppercase();
@@ -285,7 +329,6 @@ fn integers(left: &str, right: &Operand) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::schema::TargetOperand;
 
     fn admitted(operator: &str, operand: Option<&str>, value: Option<Value>) -> bool {
         let clause = FilterClause {
@@ -402,5 +445,35 @@ mod tests {
     #[test]
     fn no_filter_admits_everybody() {
         assert!(Scope::compile(None).unwrap().admits(&Worker::new("1")).is_ok());
+    }
+
+    #[test]
+    fn clauses_are_written_as_people_read_them() {
+        let mut worker = Worker::new("1");
+        worker
+            .attributes
+            .insert("Department".into(), Value::text("R & D"));
+        let admits =
+            |text: &str| Scope::written(&[text.to_string()]).map(|scope| scope.admits(&worker).is_ok());
+        for (text, expected) in [
+            ("Department EQUALS R & D", true),
+            ("Department equals Sales", false),
+            ("Department NOT EQUALS Sales", true),
+            ("Department IS NOT NULL", true),
+            ("Department IS NULL", false),
+            ("Department REGEX MATCH ^R", true),
+            ("Cost centre IS NULL", true),
+        ] {
+            assert_eq!(admits(text), Ok(expected), "{text}");
+        }
+        for (text, part) in [
+            ("Department", "is no filter like"),
+            ("EQUALS Sales", "is no filter like"),
+            ("Department EQUALS", "needs a value"),
+            ("Department REGEX MATCH (", "does not compile"),
+        ] {
+            let problem = admits(text).unwrap_err();
+            assert!(problem.contains(part), "{text}: {problem}");
+        }
     }
 }

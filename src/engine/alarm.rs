@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Engine, log, notify};
 use crate::config::App;
 use crate::connector::System;
+use crate::domain::review::HELD;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::alarms::{self, Alarm};
 use crate::store::findings::{self, Weight};
-use crate::store::jobs::{self, Job, State};
+use crate::store::jobs::{self, Job, Reviewed, State};
 use crate::store::{Conn, escrows, guard, instant, pulls, report};
 
 /// From one look to the next.
@@ -183,6 +184,7 @@ fn alarms_of(
     let mut found = Vec::new();
     found.extend(quarantine(job));
     found.extend(outage(job));
+    found.extend(review(job));
     found.extend(expiring(&watched.app, now));
     found.extend(holds(conn, job, now)?);
     found.extend(failures(conn, job, before)?);
@@ -225,6 +227,21 @@ fn quarantine(job: &Job) -> Option<Alarm> {
         message,
         quarantine.since,
         json!({ "reason": quarantine.reason, "credentialsRefused": refused }),
+    ))
+}
+
+/// The first cycle waits until a person has read what it would do (B9).
+fn review(job: &Job) -> Option<Alarm> {
+    let Reviewed::Waits { since, .. } = &job.status.first_cycle else {
+        return None;
+    };
+    let message = "the target holds accounts that this job did not make, so its first cycle waits until a person has read it: `muster review` shows what it would do, and `muster release` lets it go on";
+    Some(alarm(
+        "review",
+        HELD,
+        message.into(),
+        *since,
+        json!({ "code": HELD }),
     ))
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures::StreamExt;
 
 use super::Context;
-use super::log::{self, Ending};
+use super::log::{self, Ending, Unreviewed};
 use super::reconcile::Subject;
 use super::retry::SILENT_TRIES;
 use crate::connector::{MayStart, Outcome, Session};
@@ -154,6 +154,7 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
         error,
         postponed,
         held: subject.held.clone(),
+        withheld: subject.withheld.as_ref().map(Unreviewed::of),
     };
     let fate = match fate {
         Fate::Unknown if gives_up => Fate::GivenUp,

@@ -35,6 +35,17 @@ pub async fn open(cx: &Context) -> Result<Box<dyn Session>> {
     Ok(session)
 }
 
+/// The same for who only looks: it decides nothing about which one is in use.
+pub async fn look(cx: &Context) -> Result<Box<dyn Session>> {
+    let system = cx.origin.target.clone();
+    let pinned = cx
+        .store
+        .read(move |conn| systems::endpoint(conn, &system))
+        .await?;
+    let pinned = pinned.map(|(endpoint, _)| Endpoint(endpoint));
+    cx.runner.target.open(pinned.as_ref()).await
+}
+
 /// After a switch of controllers, whoever may have been created or deleted on the old one is taken off the page
 /// until the two had time to agree.
 pub async fn wait_for_replication(cx: &Context, session: &dyn Session, page: &mut Page) -> Result<()> {

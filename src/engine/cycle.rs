@@ -20,12 +20,13 @@ use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, controller, log, planning};
+use super::{Context, controller, log, planning, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::guard::{Action, History};
+use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Execution, Quarantine, State, Strays};
+use crate::store::jobs::{self, Execution, Quarantine, Reviewed, State, Strays};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
 use crate::store::{Conn, changes, departures, guard, links, listed, logs, notices, plans};
@@ -58,6 +59,8 @@ pub(super) struct Cycle<'c> {
     hearing: Hearing,
     /// Everybody is to be looked at.
     owes_full: bool,
+    /// Whether anything may be written (B9); `None` until somebody is due.
+    gate: Option<Gate>,
 }
 
 /// What reading ahead found.
@@ -109,6 +112,7 @@ impl<'c> Cycle<'c> {
             listed: None,
             hearing: Hearing::begin(cx).await?,
             owes_full: false,
+            gate: None,
         };
         let outcome = cycle.pages(full).await;
         cycle.finish(began, outcome.as_ref().err()).await?;
@@ -209,7 +213,12 @@ impl<'c> Cycle<'c> {
         let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
         // Under another schema the work goes on in another cycle.
         let version = self.cx.runner.policy.version;
-        let is_active = job.is_some_and(|job| job.state == State::Active && job.schema_version == version);
+        let is_active = job
+            .as_ref()
+            .is_some_and(|job| job.state == State::Active && job.schema_version == version);
+        // So it does once its review is over.
+        let is_open = job.is_some_and(|job| job.status.first_cycle == Reviewed::Over);
+        let is_active = is_active && !(is_open && self.gate == Some(Gate::Review));
         if !is_active || self.stop.is_cancelled() {
             return Ok(Orders::Stop);
         }
@@ -309,6 +318,9 @@ impl<'c> Cycle<'c> {
         if self.listed.is_none() && accounts::may_be_listed(due.iter()) {
             self.listed = Some(accounts::list(self.cx, session.as_ref()).await?);
         }
+        if self.gate.is_none() {
+            self.gate = Some(review::gate(self.cx, session.as_ref()).await?);
+        }
         self.session = Some(session);
         Ok(())
     }
@@ -333,8 +345,10 @@ impl<'c> Cycle<'c> {
         Ok(Some(Arc::new(Carried { page, worked, began })))
     }
 
-    async fn attempt(&self, accounts: &Accounts<'_>, page: Page) -> Result<(Page, Vec<Worked>)> {
+    async fn attempt(&self, accounts: &Accounts<'_>, mut page: Page) -> Result<(Page, Vec<Worked>)> {
         let session = accounts.session();
+        // What nobody looked into is not written.
+        page.gate = self.gate.unwrap_or(Gate::Review);
         let moment = reconcile::moment(self.cx.clock.now());
         let page = planning::plan(self.cx, accounts, page, &moment, &self.recent, Names::Keep).await?;
         let (lease, stop) = (self.lease.may_start(), self.stop.clone());
@@ -353,6 +367,7 @@ impl<'c> Cycle<'c> {
     ) -> Result<(Page, Vec<Worked>)> {
         let mut settled = Page {
             history: page.history,
+            gate: page.gate,
             vanished: page.vanished,
             ..Page::default()
         };

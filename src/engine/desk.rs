@@ -11,10 +11,11 @@ use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts};
-use super::{Context, Engine, controller, cycle, planning};
+use super::{Context, Engine, controller, cycle, planning, review};
 use crate::connector::Session;
 use crate::domain::guard::History;
 use crate::domain::plan::Moment;
+use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
 use crate::store::{jobs, listed};
@@ -29,6 +30,8 @@ pub(super) struct Desk {
     lease: Lease,
     session: Box<dyn Session>,
     listed: bool,
+    /// A person decides what is written here, be the job's first cycle read or not (B9).
+    gate: Gate,
 }
 
 impl Desk {
@@ -52,12 +55,14 @@ impl Desk {
             tokio::time::sleep(LOOK).await;
         };
         let cx = engine.context(&runner, lease.token, Uuid::now_v7()).await?;
-        match controller::open(&cx).await {
-            Ok(session) => Ok(Desk {
+        let opened = async { Ok((controller::open(&cx).await?, review::is_due(&cx).await?)) };
+        match opened.await {
+            Ok((session, under_review)) => Ok(Desk {
                 cx,
                 lease,
                 session,
                 listed: false,
+                gate: Gate::ByHand { under_review },
             }),
             Err(error) => {
                 let (id, token) = (job.to_string(), lease.token);
@@ -81,6 +86,10 @@ impl Desk {
                 jobs::release(conn, &id, token)
             })
             .await
+    }
+
+    pub fn session(&self) -> &dyn Session {
+        self.session.as_ref()
     }
 
     fn accounts(&self) -> Accounts<'_> {
@@ -118,7 +127,7 @@ impl Desk {
             .read(move |conn| wakes::of(conn, &id, &anchors, Cause::Full))
             .await?;
         let mut page = reconcile::load(&self.cx, due).await?;
-        page.history = history;
+        (page.history, page.gate) = (history, self.gate);
         planning::plan(
             &self.cx,
             &self.accounts(),

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::review::Withheld;
 use crate::connector::bulk;
 use crate::domain::account::{Account, Model};
 use crate::domain::finding::{Finding, Weight};
@@ -45,8 +46,35 @@ pub struct Ending {
     /// Why a new account was made without what it refers to.
     pub postponed: Option<Error>,
     pub held: Vec<Held>,
+    /// What nobody has released yet.
+    pub withheld: Option<Unreviewed>,
     /// Some of it had been written before, by a cycle that was interrupted.
     pub resumed: bool,
+}
+
+/// What was planned and waits until a person has read it (B9).
+#[derive(Debug, Clone)]
+pub struct Unreviewed {
+    pub code: &'static str,
+    pub reason: String,
+    pub effects: Vec<Effect>,
+}
+
+impl Unreviewed {
+    pub fn of(withheld: &Withheld) -> Unreviewed {
+        Unreviewed {
+            code: withheld.code,
+            reason: withheld.reason.clone(),
+            effects: withheld.case.proposal.effects.clone(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let attributes = self.effects.iter().filter_map(Effect::attribute);
+        let whole = word(&self.effects).filter(|word| *word != "update");
+        let what: Vec<&str> = whole.into_iter().chain(attributes).collect();
+        format!("{}: {}", what.join(", "), self.reason)
+    }
 }
 
 /// The outcome in one word, with the code and the reason behind it.
@@ -271,6 +299,9 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
     if let (Some(held), false) = (ending.held.first(), wrote) {
         return of("skipped", held_code(&held.action), &describe_held(held));
     }
+    if let (Some(withheld), false) = (waiting_for_review(ending), wrote) {
+        return of("skipped", withheld.code, &withheld.describe());
+    }
     if let Some(error) = &ending.postponed {
         return of("warning", &error.code, &error.to_string());
     }
@@ -301,6 +332,11 @@ pub fn status(planned: &Planned, ending: &Ending) -> Status {
     )
 }
 
+fn waiting_for_review(ending: &Ending) -> Option<&Unreviewed> {
+    let withheld = ending.withheld.as_ref()?;
+    (!withheld.effects.is_empty()).then_some(withheld)
+}
+
 /// The event of HR's that somebody has to approve before what was written holds.
 fn waiting(ending: &Ending) -> Option<&HrEvent> {
     let event = ending.done.as_ref()?.event.as_ref()?;
@@ -322,7 +358,9 @@ fn action(planned: &Planned, ending: &Ending) -> &'static str {
         return "stagedDelete";
     }
     let held: Vec<Effect> = ending.held.iter().map(|held| held.effect.clone()).collect();
-    match (&planned.situation, word(&planned.change.effects).or(word(&held))) {
+    let withheld = ending.withheld.as_ref().and_then(|one| word(&one.effects));
+    let planned_word = word(&planned.change.effects).or(word(&held)).or(withheld);
+    match (&planned.situation, planned_word) {
         (_, Some(word)) => word,
         (Situation::Unmatched, None) if planned.findings.iter().any(|one| one.weight == Weight::Failure) => {
             "create"
@@ -410,6 +448,15 @@ fn steps(
             "skipped",
             &describe_held(held),
             json!({ "SkipReason": held_code(&held.action) }),
+        ));
+    }
+    if let Some(withheld) = waiting_for_review(ending) {
+        steps.push(step(
+            "EntrySynchronizationHeld",
+            "processing",
+            "skipped",
+            &withheld.describe(),
+            json!({ "SkipReason": withheld.code }),
         ));
     }
     if !attempted.is_empty() {

@@ -24,6 +24,7 @@ mod hear;
 mod hearing;
 mod kindred;
 mod lease;
+pub mod link;
 mod log;
 mod names;
 mod notify;
@@ -36,6 +37,7 @@ mod reconcile;
 mod record;
 pub mod report;
 mod retry;
+pub mod review;
 mod run;
 pub mod schemas;
 mod setup;
@@ -63,10 +65,11 @@ use crate::connector::webhook::Webhook;
 use crate::connector::{System, Target};
 use crate::domain::guard::Action;
 use crate::domain::policy::Policy;
+use crate::domain::review::{HELD, Standing};
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Job, Quarantine, State};
+use crate::store::jobs::{self, Job, Quarantine, Reviewed, State};
 use crate::store::wakes::{self, Cause};
-use crate::store::{Store, escrows, guard, links, pulls, uploads};
+use crate::store::{Store, escrows, guard, links, pulls, reviews, uploads};
 use callbacks::Route;
 use pull::Puller;
 
@@ -362,6 +365,25 @@ fn texts(owned: &[String]) -> Vec<&str> {
     owned.iter().map(String::as_str).collect()
 }
 
+/// The first cycle waits until a person has read what it would do (B9). Graph has no word for it.
+fn under_review(conn: &mut crate::store::Conn, job: &Job) -> Result<Option<Quarantine>> {
+    let Reviewed::Waits { since, .. } = job.status.first_cycle else {
+        return Ok(None);
+    };
+    let counts = reviews::counts(conn, &job.id)?;
+    let waiting = counts
+        .iter()
+        .find(|(standing, _)| *standing == Standing::Withheld);
+    Ok(Some(Quarantine {
+        reason: "Unknown".into(),
+        since,
+        message: format!(
+            "{HELD}: the first cycle waits for its review with {} workers",
+            waiting.map_or(0, |(_, count)| *count)
+        ),
+    }))
+}
+
 fn report(
     conn: &mut crate::store::Conn,
     job: Job,
@@ -388,6 +410,7 @@ fn report(
             message: format!("held by the guard: {}", describe()),
         })
     });
+    let quarantine = quarantine.or(under_review(conn, &job)?);
     // The inbox first: what is folded between the two reads is counted twice, never not at all.
     let waiting = uploads::waiting(conn, &job.source)?;
     Ok(JobReport {

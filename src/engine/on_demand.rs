@@ -21,6 +21,7 @@ impl Engine {
     /// Takes a worker the whole way, named by HR's own key or by the number that accounts are matched by; answers with the entry
     /// as the provisioning log has it. What a limit held back of this person is released: somebody has answered for it (B17).
     pub async fn provision(&self, job: &str, named: &str) -> Result<Json> {
+        self.may_write(job)?;
         let mut desk = Desk::open(self, job).await?;
         let entry = desk.provision(named).await;
         desk.close(self).await?;

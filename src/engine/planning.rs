@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::accounts::Accounts;
 use super::names::{self, Names};
 use super::reconcile::{self, Page, Recent};
-use super::{Context, controller, kindred};
+use super::{Context, controller, kindred, review};
 use crate::domain::plan::Moment;
 use crate::error::Result;
 
@@ -27,10 +27,12 @@ pub async fn plan(
     let endpoint = &session.endpoint().0;
     reconcile::resume(&cx.runner.policy, &mut page, endpoint, moment.now);
     names::choose(cx, session, &mut page.subjects, moment, names).await?;
-    let (runner, moment) = (Arc::clone(&cx.runner), *moment);
+    let (runner, at) = (Arc::clone(&cx.runner), *moment);
     let plan = move || {
-        reconcile::plan_page(&runner, &mut page, &moment);
+        reconcile::plan_page(&runner, &mut page, &at);
         page
     };
-    cx.store.blocking().run("planning", plan).await
+    let mut page = cx.store.blocking().run("planning", plan).await?;
+    review::doubles(cx, session, &mut page, moment).await?;
+    Ok(page)
 }

@@ -216,6 +216,7 @@ impl Engine {
     /// Carries a plan out, or the part of it that is about some workers. Error `PlanOutdated`: somebody changed a worker or an
     /// account since; nothing is written then.
     pub async fn apply_plan(&self, job: &str, id: Uuid, only: Option<&[String]>) -> Result<Applied> {
+        self.may_write(job)?;
         let desk = Desk::open(self, job).await?;
         let applied = desk.apply(self, id, only).await;
         desk.close(self).await?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::kindred::{Kin, Kindred};
+use super::review::{self, Withheld};
 use super::{Context, Runner, given};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Model, Values};
@@ -18,11 +19,13 @@ use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
 use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
 use crate::domain::policy::Policy;
+use crate::domain::review::Gate;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::changes::{self, Sent};
 use crate::store::escrows::{self, Escrow};
 use crate::store::given::Given;
+use crate::store::reviews::{self, Review};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
 use crate::store::{Conn, guard, holds, links, workers};
@@ -68,6 +71,12 @@ pub struct Subject {
     pub unclear: BTreeMap<String, plan::Unclear>,
     pub planned: Option<Planned>,
     pub held: Vec<Held>,
+    /// How the worker stands under review (B9).
+    pub review: Option<Review>,
+    /// What nobody has released of the plan.
+    pub withheld: Option<Withheld>,
+    /// A person has released exactly this plan: no limit counts it.
+    pub reviewed: bool,
 }
 
 /// A page with what the guard needs to judge it.
@@ -75,6 +84,7 @@ pub struct Subject {
 pub struct Page {
     pub subjects: Vec<Subject>,
     pub history: History,
+    pub gate: Gate,
     /// Wakes whose worker is not stored any more.
     pub vanished: Vec<Wake>,
 }
@@ -83,7 +93,7 @@ impl Subject {
     /// A person has answered for this, so that no limit counts it.
     pub fn is_released(&self, action: &Action) -> bool {
         let mut held = self.held_before.iter();
-        held.any(|(held, released)| held == action && *released)
+        self.reviewed || held.any(|(held, released)| held == action && *released)
     }
 
     /// What was sent and never answered for, each once, however often it was sent: until it is known what came of it, it counts
@@ -185,6 +195,8 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
     for hold in holds::of(conn, job, &anchors)? {
         held_by_people.entry(hold.worker.clone()).or_default().push(hold);
     }
+    let reviews = reviews::of(conn, job, &anchors)?.into_iter();
+    let mut reviews: HashMap<String, Review> = reviews.map(|one| (one.worker.clone(), one)).collect();
     let kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
@@ -222,6 +234,9 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             unclear: BTreeMap::new(),
             planned: None,
             held: Vec::new(),
+            review: reviews.remove(&wake.anchor),
+            withheld: None,
+            reviewed: false,
             worker,
         });
     }
@@ -388,13 +403,16 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
         .store
         .read(move |conn| {
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            links::by_workers(conn, &job, &all)
+            let linked = links::by_workers(conn, &job, &all)?.into_iter();
+            let there = linked.filter(|link| !link.is_in_bin(bin));
+            // Who waits for a review is nobody's yet, and can be pointed at all the same.
+            let found = reviews::accounts(conn, &job, &all)?.into_iter();
+            let found = found.map(|(worker, account)| (worker, Anchor(account)));
+            Ok(found
+                .chain(there.map(|link| (link.worker, link.account)))
+                .collect())
         })
-        .await?
-        .into_iter()
-        .filter(|link| !link.is_in_bin(bin))
-        .map(|link| (link.worker, link.account))
-        .collect();
+        .await?;
     for (subject, wanted) in subjects.iter_mut().zip(wanted) {
         subject.references = wanted
             .into_iter()
@@ -608,6 +626,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
         let mut planned = plan::plan(policy, &subject.worker, &facts, moment);
         keep_first_names(policy, subject, &mut planned, moment.now);
         subject.planned = Some(planned);
+        review::withhold(policy, page.gate, subject);
     }
     judge_page(runner, page);
 }
@@ -617,9 +636,10 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
     let (policy, limits) = (&*runner.policy, &runner.app.limits);
     let mut history = std::mem::take(&mut page.history);
     for subject in &page.subjects {
-        if let (Some(Situation::Unlinked { account, .. }), None) = (
+        if let (Some(Situation::Unlinked { account, .. }), None, None) = (
             subject.planned.as_ref().map(|planned| &planned.situation),
             &subject.earlier,
+            &subject.withheld,
         ) {
             history.population += u64::from(account.enabled == Some(true));
             history.all_made_here = false;
@@ -628,8 +648,12 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
     let mut budget = Budget::new(limits, history, &policy.model);
     for subject in &mut page.subjects {
         let released = subject.held_before.iter().filter(|(_, released)| *released);
-        let released: Vec<Action> = released.map(|(action, _)| action.clone()).collect();
+        let mut released: Vec<Action> = released.map(|(action, _)| action.clone()).collect();
         if let Some(planned) = &mut subject.planned {
+            if subject.reviewed {
+                let effects = planned.change.effects.iter();
+                released.extend(effects.filter_map(|effect| Action::of(effect, &policy.model)));
+            }
             subject.held = budget.judge(planned, &released);
         }
     }

@@ -10,11 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::apply::{Fate, Worked};
 use super::reconcile::{Page, Subject};
 use super::retry::{self, Refusal};
-use super::{Context, callbacks, given, log, standing};
+use super::{Context, callbacks, given, log, review, standing};
 use crate::domain::account::{Anchor, Model};
 use crate::domain::guard::Action;
 use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Pending, Planned, Receipt};
+use crate::domain::review::Gate;
 use crate::error::{Error, Result};
 use crate::store::departures::{self, Departure};
 use crate::store::escrows::{self, Escrow};
@@ -23,7 +24,7 @@ use crate::store::given::Given;
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{self, Conn, asked, changes, guard, holds, jobs, links, workers};
+use crate::store::{self, Conn, asked, changes, guard, holds, jobs, links, reviews, workers};
 
 /// What one page came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,7 +84,7 @@ pub fn news(model: &Model, carried: &Carried) -> News {
             Fate::Waits => continue,
         }
         let receipt = worked.ending.done.as_ref();
-        if subject.link.is_none() {
+        if subject.link.is_none() && subject.withheld.is_none() {
             news.links
                 .extend(Link::next(model, None, planned, receipt, carried.began));
         }
@@ -151,6 +152,9 @@ struct Record {
     settled: Vec<String>,
     outcome: Option<Settled>,
     entries: Vec<Entry>,
+    review: Option<review::Kept>,
+    /// The account was found and is not linked before a person has said so; others can be pointed at it.
+    appears: bool,
 }
 
 /// What is known once the work on a worker has an outcome.
@@ -212,7 +216,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     let (mut called, mut given) = (Vec::new(), Vec::new());
     for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
-        let record = settle(cx, subject, planned, worked, took, now);
+        let record = settle(cx, page.gate, subject, planned, worked, took, now);
         if let (Some(route), Some(settled)) = (&cx.runner.callbacks, &record.outcome) {
             called.push(route.outcome(
                 &cx.runner.policy,
@@ -254,6 +258,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
 
 fn settle(
     cx: &Context,
+    gate: Gate,
     subject: &Subject,
     planned: &Planned,
     worked: &Worked,
@@ -301,6 +306,9 @@ fn settle(
     record.lost = ended
         .map(|receipt| receipt.account.clone())
         .or(subject.outlived.clone());
+    record.review = review::kept(&cx.runner.policy, gate, subject, worked.fate.is_outcome());
+    let withheld = subject.withheld.as_ref();
+    record.appears = withheld.is_some_and(|withheld| withheld.appears);
     let link = Link::next(
         model,
         subject.link.as_ref(),
@@ -308,8 +316,11 @@ fn settle(
         record.receipt.as_ref(),
         now,
     );
-    record.heir_of.clone_from(&subject.heir_of);
+    if withheld.is_none() {
+        record.heir_of.clone_from(&subject.heir_of);
+    }
     match &subject.link {
+        _ if withheld.is_some() => {}
         // The one that speaks moves it.
         Some(_) if subject.speaker.is_some() => record.speaker.clone_from(&subject.speaker),
         Some(_) if subject.heir_of.is_some() => record.new_link = link,
@@ -336,6 +347,7 @@ fn settle(
                 .iter()
                 .any(|(action, _)| *action == held.action)
         });
+    let waits_for_review = withheld.is_some_and(|one| one.is_news && !one.case.proposal.effects.is_empty());
     let entry = || {
         log::entry(
             &cx.origin,
@@ -353,6 +365,7 @@ fn settle(
         record.entries.push(entry());
     } else if record.receipt.is_some()
         || record.heir_of.is_some()
+        || waits_for_review
         || (news && (escrow.is_some() || !worked.ending.held.is_empty()))
         || (is_pulled && subject.wake.cause == Cause::Said && !status.is_redundant())
     {
@@ -456,6 +469,11 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let answered_for: Vec<Place> = outcomes()
         .flat_map(|(_, settled)| settled.ends.iter().cloned())
         .collect();
+    let kept: Vec<&review::Kept> = records
+        .iter()
+        .filter_map(|record| record.review.as_ref())
+        .collect();
+    review::write(conn, job, &kept, now)?;
     callbacks::answer(conn, job, &recording.callbacks, now)?;
     let looked_at: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
     let stands: Vec<Finding> = outcomes()
@@ -490,10 +508,11 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         let receipt = record.receipt.as_ref();
         receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Restore))
     });
+    let found = records.iter().filter(|record| record.appears);
     let appeared: Vec<&str> = new
         .iter()
         .map(|link| link.worker.as_str())
-        .chain(restored.map(|record| record.worker.as_str()))
+        .chain(restored.chain(found).map(|record| record.worker.as_str()))
         .collect();
     wake_referrers(conn, job, &appeared, &pending, recording.bin, now)
 }
@@ -509,11 +528,10 @@ fn wake_referrers(
 ) -> Result<()> {
     let mut woken = links::waiting_for(conn, job, appeared)?;
     let wanted: Vec<&str> = pending.iter().map(|(_, pending)| pending.to.as_str()).collect();
-    let there: Vec<String> = links::by_workers(conn, job, &wanted)?
-        .into_iter()
-        .filter(|link| !link.is_in_bin(bin))
-        .map(|link| link.worker)
-        .collect();
+    let linked = links::by_workers(conn, job, &wanted)?.into_iter();
+    let linked = linked.filter(|link| !link.is_in_bin(bin)).map(|link| link.worker);
+    let found = reviews::accounts(conn, job, &wanted)?.into_iter();
+    let there: Vec<String> = found.map(|(worker, _)| worker).chain(linked).collect();
     let ready = pending.iter().filter(|(_, pending)| there.contains(&pending.to));
     woken.extend(ready.map(|(worker, _)| (*worker).to_string()));
     woken.sort_unstable();

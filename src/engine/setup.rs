@@ -17,8 +17,8 @@ use crate::domain::mapping::Mapping;
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Detail, Error, Kind, Result};
-use crate::store::jobs::{self, Job, State, Status, Taken};
-use crate::store::{Store, findings, links, schemas, systems};
+use crate::store::jobs::{self, Job, Reviewed, State, Status, Taken};
+use crate::store::{Store, findings, links, reviews, schemas, systems};
 
 /// Makes jobs and schemas of the config known to the store. What cannot run is not taken in.
 pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -> Result<()> {
@@ -248,6 +248,10 @@ pub async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -
             if taken == Taken::Target {
                 links::clear(conn, &app.job)?;
                 findings::clear(conn, &app.job)?;
+                reviews::clear(conn, &app.job)?;
+                jobs::update_status(conn, &app.job, |status| {
+                    status.first_cycle = Reviewed::NotYet;
+                })?;
             }
             let id = app.id.to_string();
             let is_new = match (schemas::latest(conn, &id)?, origin) {

@@ -8,6 +8,7 @@ use crate::domain::guard::Held;
 use crate::domain::mapping::{Mapping, Role};
 use crate::domain::plan::{Effect, Planned, Receipt};
 use crate::domain::policy::Policy;
+use crate::domain::review::HELD;
 use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 use crate::store::departures::Departure;
@@ -53,6 +54,18 @@ pub fn findings(policy: &Policy, subject: &Subject, planned: &Planned, ending: &
             None => cause(&one.message),
         };
         add(weight, &one.code, of_attribute, &log::describe(one));
+    }
+    if let Some(withheld) = ending
+        .withheld
+        .as_ref()
+        .filter(|one| one.code == HELD && !one.effects.is_empty())
+    {
+        add(
+            Weight::Held,
+            withheld.code,
+            cause(&withheld.reason),
+            &withheld.reason,
+        );
     }
     for held in &ending.held {
         let turned = turned(policy, &subject.worker, planned, held);

@@ -65,6 +65,7 @@ impl Engine {
     /// Takes back what a job did. What somebody changed since is left alone, and named in the answer. Error `NothingToUndo`:
     /// nothing is known of it, or not any more.
     pub async fn undo(&self, job: &str, undo: Undo) -> Result<Applied> {
+        self.may_write(job)?;
         let desk = Desk::open(self, job).await?;
         let undone = desk.undo(&undo).await;
         desk.close(self).await?;

@@ -44,6 +44,26 @@ pub struct Status {
     pub quarantine: Option<Quarantine>,
     /// Accounts that were nobody's when the target was last listed.
     pub strays: Option<Strays>,
+    pub first_cycle: Reviewed,
+    /// Its last cycle only planned (`mode = "plan"`).
+    pub only_planned: bool,
+}
+
+/// How far the review of a job's first cycle is (B9).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reviewed {
+    /// Nobody looked yet whether there is anything to review.
+    #[default]
+    NotYet,
+    /// The target held accounts that the job did not make: nothing is written until somebody says so.
+    Waits {
+        since: Timestamp,
+        /// Some of them, by their readable addresses.
+        examples: Vec<String>,
+    },
+    /// Everybody was released, or there was nothing to review.
+    Over,
 }
 
 impl Status {

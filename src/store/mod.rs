@@ -24,6 +24,7 @@ pub mod notices;
 pub mod plans;
 pub mod pulls;
 pub mod report;
+pub mod reviews;
 mod schema;
 pub mod schemas;
 pub mod settings;

@@ -380,7 +380,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    reviews (job, worker) {
+        job -> Text,
+        worker -> Text,
+        standing -> Text,
+        apart -> Bool,
+        account -> Nullable<Text>,
+        body -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    reviews,
     holds,
     plans,
     plan_pages,

@@ -97,6 +97,12 @@ impl Setup {
         self
     }
 
+    /// The same without one of them.
+    pub fn without(mut self, line: &str) -> Setup {
+        self.app = self.app.replace(line, "");
+        self
+    }
+
     pub fn clients(mut self, lines: &str) -> Setup {
         self.clients.push_str(lines);
         self
@@ -120,6 +126,11 @@ impl Setup {
         } = self;
         let inbox = || format!("kind = \"bulk\"\ninbox_limit = {inbox_limit}");
         let source = self.source.clone().unwrap_or_else(inbox);
+        // Tests put people into directories by hand, and few are about what is thought of that.
+        let first_cycle = match app.contains("first_cycle") {
+            true => "",
+            false => "first_cycle = \"apply\"",
+        };
         format!(
             r#"
             [server]
@@ -143,6 +154,7 @@ impl Setup {
             target = "corp"
             template = "{template}"
             job = "{JOB}"
+            {first_cycle}
             {app}
             "#
         )

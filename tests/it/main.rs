@@ -27,6 +27,7 @@ mod plans;
 mod pull;
 mod replicas;
 mod report;
+mod review;
 mod rights;
 mod scenarios;
 mod schema;

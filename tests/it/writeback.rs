@@ -68,6 +68,7 @@ impl Round {
                 template = "WorkdayWriteback"
                 job = "{HOME_JOB}"
                 start = true
+                first_cycle = "apply"
                 {home}
                 "#
             ))

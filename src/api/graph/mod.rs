@@ -9,6 +9,7 @@ mod logs;
 mod on_demand;
 mod plans;
 mod report;
+mod review;
 mod schema;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -27,6 +28,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(plans::find_plan)
         .service(plans::apply_plan)
         .service(plans::undo)
+        .service(review::find_review)
+        .service(review::list_reviewed)
+        .service(review::release_reviewed)
         .service(report::find_report)
         .service(schema::find_schema)
         .service(schema::put_schema)

@@ -41,6 +41,12 @@ pub struct After {
     skip_token: Option<String>,
 }
 
+impl After {
+    pub fn token(&self) -> &str {
+        self.skip_token.as_deref().unwrap_or_default()
+    }
+}
+
 /// Has a plan made: what would change, for whom, and why. Nothing is written outside.
 #[utoipa::path(tag = "plans", params(("app" = String, Path), ("job" = String, Path)), request_body = PlanRequest, responses((status = 202, body = Object, headers(("Location" = String))), (status = 400, body = Envelope), (status = 404, body = Envelope)))]
 #[post("/servicePrincipals/{app}/synchronization/jobs/{job}/plans")]
@@ -89,8 +95,7 @@ pub async fn find_plan(
     let (app, job, plan) = path.into_inner();
     let app = job_app(&gateway, &caller, &(app, job))?;
     let head = gateway.engine.plan_head(&app.job, plan_id(&plan)?).await?;
-    let after = after.into_inner().skip_token.unwrap_or_default();
-    let changes = gateway.engine.proposals(head.id, &after).await?;
+    let changes = gateway.engine.proposals(head.id, after.token()).await?;
     let next = changes.last().map(|last| {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("$skiptoken", &last.worker)

@@ -230,6 +230,7 @@ impl App {
             {schema}
             job = "{job}"
             start = {start}
+            first_cycle = "apply"
             {container}
             {way_home}
             "#

@@ -20,6 +20,7 @@ pub const MODEL: Model = Model {
     name: Some("cn"),
     references: &["manager", "assistant"],
     identifying: &["cn", "userPrincipalName", "sAMAccountName", "mail"],
+    person: Some(("givenName", "sn")),
     required: &["cn", "sAMAccountName"],
     passwords: &["unicodePwd"],
     bin: false,

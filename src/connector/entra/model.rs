@@ -16,6 +16,7 @@ pub const MODEL: Model = Model {
     name: None,
     references: &["manager"],
     identifying: &["userPrincipalName", "mailNickname", "mail"],
+    person: Some(("givenName", "surname")),
     required: &["displayName", "mailNickname", "userPrincipalName"],
     passwords: &["passwordProfile", "passwordProfile.password"],
     bin: true,

@@ -13,6 +13,7 @@ pub const MODEL: Model = Model {
     name: None,
     references: &[],
     identifying: &[EMAIL, USER_NAME],
+    person: None,
     required: &[WORKER_ID],
     passwords: &[],
     bin: false,

@@ -61,12 +61,17 @@ pub struct Difference {
 impl Proposal {
     /// `None` where nothing is to be done, and nothing is wrong.
     pub fn of(policy: &Policy, worker: &Worker, planned: &Planned, held: &[Held]) -> Option<Proposal> {
+        let whole = Proposal::whole(policy, worker, planned, held);
+        let says_something =
+            !(whole.effects.is_empty() && whole.held.is_empty() && whole.findings.is_empty());
+        says_something.then_some(whole)
+    }
+
+    /// The same, even of who has nothing to expect.
+    pub fn whole(policy: &Policy, worker: &Worker, planned: &Planned, held: &[Held]) -> Proposal {
         let says = |finding: &&Finding| finding.weight >= Weight::Warning;
         let findings: Vec<Finding> = planned.findings.iter().filter(says).cloned().collect();
         let effects = planned.change.effects.clone();
-        if effects.is_empty() && held.is_empty() && findings.is_empty() {
-            return None;
-        }
         let account = planned.situation.account();
         let kept = |held: &Held| Kept {
             action: held.action.to_string(),
@@ -75,7 +80,7 @@ impl Proposal {
         };
         let all = effects.iter().chain(held.iter().map(|held| &held.effect));
         let inputs = all.flat_map(|effect| inputs(policy, worker, effect)).collect();
-        Some(Proposal {
+        Proposal {
             worker: worker.anchor.clone(),
             name: worker.display_name().map(|name| name.into_owned()),
             situation: name_of(&planned.situation).into(),
@@ -86,7 +91,7 @@ impl Proposal {
             effects,
             findings,
             inputs,
-        })
+        }
     }
 
     /// The words of the guard, each once: what is done, in short.

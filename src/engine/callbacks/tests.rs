@@ -200,6 +200,7 @@ const HR: Model = Model {
     name: None,
     references: &[],
     identifying: &[],
+    person: None,
     required: &[],
     passwords: &[],
     bin: false,
@@ -363,6 +364,7 @@ fn config() -> Config {
         template = "API2AAD"
         job = "home.main"
         start = true
+        first_cycle = "apply"
         [notify]
         webhook = "http://127.0.0.1:9"
         secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -249,6 +249,7 @@ impl World {
             container = "{STAFF}"
             schema = "schema.json"
             start = true
+            first_cycle = "apply"
             guard = {{ {limits} }}
             "#,
             folder.path().join("muster.db").display()
