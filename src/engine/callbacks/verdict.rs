@@ -10,7 +10,6 @@ use super::Route;
 use crate::connector::{Callable, OPEN_PROCESS};
 use crate::domain::callback::Member;
 use crate::domain::finding::{Finding, Weight};
-use crate::domain::guard::Held;
 use crate::domain::link::UNAPPROVED;
 use crate::domain::mapping::Desired;
 use crate::domain::plan::{Effect, HrEvent, Moment, Planned};
@@ -38,7 +37,30 @@ pub struct Outcome {
     /// The attribute that was refused.
     at: Option<String>,
     findings: Vec<Finding>,
-    held: Vec<Held>,
+    kept_back: Vec<KeptBack>,
+}
+
+/// Something that a limit holds, or nobody has read yet: the attributes that it writes, the log's code, and why.
+struct KeptBack {
+    attributes: Vec<String>,
+    code: &'static str,
+    reason: String,
+}
+
+impl KeptBack {
+    fn all(ending: &Ending) -> Vec<KeptBack> {
+        let held = ending.held.iter().map(|held| KeptBack {
+            attributes: written(&held.effect),
+            code: log::held_code(&held.action),
+            reason: log::describe_held(held),
+        });
+        let withheld = ending.withheld.iter().map(|withheld| KeptBack {
+            attributes: withheld.effects.iter().flat_map(written).collect(),
+            code: withheld.code,
+            reason: withheld.reason.clone(),
+        });
+        held.chain(withheld).collect()
+    }
 }
 
 impl Route {
@@ -89,7 +111,7 @@ impl Route {
             error,
             at: ending.error.as_ref().and_then(|error| error.target.clone()),
             findings: planned.findings.clone(),
-            held: ending.held.clone(),
+            kept_back: KeptBack::all(ending),
         }
     }
 }
@@ -107,7 +129,7 @@ impl Outcome {
             error: Some(verdict(Status::Failure, code, message.to_string())),
             at: None,
             findings: Vec::new(),
-            held: Vec::new(),
+            kept_back: Vec::new(),
         }
     }
 
@@ -164,16 +186,9 @@ impl Outcome {
             }
             _ => {}
         }
-        let held = self
-            .held
-            .iter()
-            .find(|held| written(&held.effect).iter().any(|one| is_ours(one)));
-        if let Some(held) = held {
-            return verdict(
-                Status::Skipped,
-                log::held_code(&held.action),
-                log::describe_held(held),
-            );
+        let is_about_it = |kept: &&KeptBack| kept.attributes.iter().any(|one| is_ours(one));
+        if let Some(kept) = self.kept_back.iter().find(is_about_it) {
+            return verdict(Status::Skipped, kept.code, kept.reason.clone());
         }
         let silent = |one: &&&Callable| {
             self.silent
