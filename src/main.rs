@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use muster::command::{
-    apply, bulk, check, demo, eval, lab, link, plan, release, report, review, schema, serve, undo, workday,
+    allow, apply, bulk, check, demo, eval, hold, lab, link, plan, release, report, review, schema, serve,
+    undo, workday,
 };
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
@@ -30,6 +31,8 @@ enum Command {
     Review(review::Arguments),
     Release(release::Arguments),
     Link(link::Arguments),
+    Allow(allow::Arguments),
+    Hold(hold::Arguments),
     Report(report::Arguments),
     Eval(eval::Arguments),
     Schema(schema::Arguments),
@@ -55,6 +58,8 @@ async fn main() -> ExitCode {
         Command::Review(arguments) => review::run(arguments).await,
         Command::Release(arguments) => release::run(arguments).await,
         Command::Link(arguments) => link::run(arguments).await,
+        Command::Allow(arguments) => allow::run(arguments).await,
+        Command::Hold(arguments) => hold::run(arguments).await,
         Command::Report(arguments) => report::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
         Command::Schema(arguments) => schema::run(arguments).await,

@@ -1,10 +1,12 @@
 //! One file a subcommand. Each answers with an exit code, or with one line that says what to do next.
 
+pub mod allow;
 pub mod apply;
 pub mod bulk;
 pub mod check;
 pub mod demo;
 pub mod eval;
+pub mod hold;
 pub mod lab;
 pub mod link;
 pub mod plan;
@@ -14,6 +16,7 @@ pub mod review;
 pub mod schema;
 pub mod serve;
 pub mod undo;
+mod who;
 pub mod workday;
 
 use std::borrow::Cow;

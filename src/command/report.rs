@@ -139,6 +139,7 @@ impl Page {
         self.starters(&job.starters);
         self.leavers(&job.leavers);
         self.held(&job.held);
+        self.decided(job);
         self.causes("failures, by cause", &job.failures);
         self.causes("deliberately not done, by cause", &job.warnings);
         self.others(job);
@@ -261,9 +262,52 @@ impl Page {
                 4,
                 &format!("{:>7} {} since {}", one.count, one.action, brief(one.since)),
             );
+            if let Some(turned) = &one.turned {
+                self.line(12, &turned.to_string());
+            }
             for cause in &one.causes {
                 self.line(12, &format!("{} because {}", cause.count, cause.cause));
             }
+        }
+    }
+
+    /// What people decided: what goes on, and what was decided lately.
+    fn decided(&mut self, job: &Morning) {
+        if !job.allowances.is_empty() {
+            self.line(2, "allowed beyond the limits");
+        }
+        for one in &job.allowances {
+            let (action, until) = (&one.action, brief(one.until));
+            self.line(
+                4,
+                &format!(
+                    "{:>7} of {} {action} used, until {until}, by {}: {}",
+                    one.used, one.most, one.by, one.reason
+                ),
+            );
+        }
+        if job.holds.count > 0 {
+            self.line(2, &format!("held by people: {}", job.holds.count));
+        }
+        for hold in &job.holds.holds {
+            self.line(4, &format!("{hold}: {}", hold.says()));
+        }
+        if !job.decisions.is_empty() {
+            self.line(2, "decided");
+        }
+        for one in &job.decisions {
+            let reason = one.reason.as_ref().map(|reason| format!(": {reason}"));
+            self.line(
+                4,
+                &format!(
+                    "{} {} {} by {}{}",
+                    brief(one.at),
+                    one.what.word(),
+                    one.about,
+                    one.by,
+                    reason.unwrap_or_default()
+                ),
+            );
         }
     }
 

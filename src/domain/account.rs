@@ -58,6 +58,20 @@ pub enum Protection {
     Left,
 }
 
+impl Protection {
+    /// Who is meant by it, for people to read.
+    pub fn why(self) -> &'static str {
+        match self {
+            Protection::AdminCount => "it is, or was, an administrator's (adminCount is 1)",
+            Protection::CriticalSystemObject => "the directory itself needs it (isCriticalSystemObject)",
+            Protection::OwnAccount => "it is the one that this gateway signs in with",
+            Protection::Never => "the app's `never` names it, or a group that it is in",
+            Protection::MasteredOnPremises => "a directory on premises writes it",
+            Protection::Left => "its worker has left",
+        }
+    }
+}
+
 /// What one kind of target calls the things that planning treats specially, and the values it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Model {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::account::Model;
+use super::allowance::Allowance;
 use super::plan::{Effect, Planned};
 
 /// What the guard counts. Disables and deletes share one limit.
@@ -27,6 +28,18 @@ pub struct Held {
     pub effect: Effect,
     pub limit: u64,
 }
+
+/// Where something that was done, or may have been, is counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Charge {
+    /// Against the job's limit.
+    Limit(Action),
+    /// Against what a person allowed, by the allowance's id (B17).
+    Allowance(String),
+}
+
+/// How often something was done, by where it is counted.
+pub type Charges = BTreeMap<Charge, u64>;
 
 /// Limits for 24 hours; over 7 days twice as much.
 #[derive(Clone, Debug, Default)]
@@ -71,25 +84,50 @@ pub struct History {
     /// Every account the matching search ever found was made by this job: there is nothing to trample, so
     /// creates are not limited.
     pub all_made_here: bool,
+    /// What people allow just now, whoever ends first in front.
+    pub allowances: Vec<Allowance>,
 }
 
 impl History {
+    /// What people allow by now. Of what was known before, it is known here how much is used.
+    pub fn allow(&mut self, allowances: Vec<Allowance>) {
+        let known = std::mem::replace(&mut self.allowances, allowances);
+        for allowance in &mut self.allowances {
+            if let Some(before) = known.iter().find(|before| before.id == allowance.id) {
+                allowance.used = before.used;
+            }
+        }
+    }
+
     /// Takes off what was judged and not done after all.
-    pub fn take_back(&mut self, counts: &BTreeMap<Action, u64>) {
-        for (action, count) in counts {
-            for window in [&mut self.day, &mut self.week] {
-                if let Some(total) = window.get_mut(action) {
-                    *total = total.saturating_sub(*count);
-                }
+    pub fn take_back(&mut self, charges: &Charges) {
+        for (charge, count) in charges {
+            for total in self.totals(charge) {
+                *total = total.saturating_sub(*count);
             }
         }
     }
 
     /// Adds what was done just now.
-    pub fn add(&mut self, counts: &BTreeMap<Action, u64>) {
-        for (action, count) in counts {
-            *self.day.entry(action.clone()).or_default() += count;
-            *self.week.entry(action.clone()).or_default() += count;
+    pub fn add(&mut self, charges: &Charges) {
+        for (charge, count) in charges {
+            for total in self.totals(charge) {
+                *total += count;
+            }
+        }
+    }
+
+    fn totals(&mut self, charge: &Charge) -> Vec<&mut u64> {
+        match charge {
+            Charge::Limit(action) => vec![
+                self.day.entry(action.clone()).or_default(),
+                self.week.entry(action.clone()).or_default(),
+            ],
+            Charge::Allowance(id) => {
+                let allowances = self.allowances.iter_mut();
+                let used = allowances.filter(|one| one.id == *id).map(|one| &mut one.used);
+                used.collect()
+            }
         }
     }
 }
@@ -119,10 +157,18 @@ impl<'a> Budget<'a> {
     }
 
     /// Takes out of a plan what exceeds a limit. Released actions pass and are not counted: a person has
-    /// answered for them.
-    pub fn judge(&mut self, planned: &mut Planned, released: &[Action]) -> Vec<Held> {
+    /// answered for them. `allowed` is told what passes under an allowance, and under which.
+    pub fn judge(
+        &mut self,
+        planned: &mut Planned,
+        released: &[Action],
+        allowed: &mut BTreeMap<Action, String>,
+    ) -> Vec<Held> {
         let mut held = Vec::new();
         let effects = std::mem::take(&mut planned.change.effects);
+        for action in effects.iter().filter_map(|effect| Action::of(effect, self.model)) {
+            allowed.remove(&action);
+        }
         for effect in effects {
             // Another password goes with an enabling.
             let goes_with_held = matches!(effect, Effect::Password { .. })
@@ -133,7 +179,12 @@ impl<'a> Budget<'a> {
             let action = Action::of(&effect, self.model);
             match action {
                 Some(action) if !released.contains(&action) => match self.spending.spend(&action) {
-                    Ok(()) => planned.change.effects.push(effect),
+                    Ok(charge) => {
+                        if let Charge::Allowance(id) = charge {
+                            allowed.insert(action, id);
+                        }
+                        planned.change.effects.push(effect);
+                    }
                     Err(limit) => held.push(Held {
                         action,
                         effect,
@@ -155,10 +206,21 @@ impl<'a> Budget<'a> {
 }
 
 impl Spending<'_> {
-    fn spend(&mut self, action: &Action) -> Result<(), u64> {
+    /// What people allowed is used up first, so that what it says is what it comes to.
+    fn spend(&mut self, action: &Action) -> Result<Charge, u64> {
+        let limit = Charge::Limit(action.clone());
         if *action == Action::Create && self.history.all_made_here {
-            return Ok(());
+            return Ok(limit);
         }
+        let mut allowances = self.history.allowances.iter_mut();
+        if let Some(allowance) = allowances.find(|one| one.covers(action) && one.left() > 0) {
+            allowance.used += 1;
+            return Ok(Charge::Allowance(allowance.id.clone()));
+        }
+        self.spend_limit(action).map(|()| limit)
+    }
+
+    fn spend_limit(&mut self, action: &Action) -> Result<(), u64> {
         let limit = self.limit(action.family());
         let used = |counts: &BTreeMap<Action, u64>| -> u64 {
             let shares = |other: &Action| match action {
@@ -286,7 +348,7 @@ mod tests {
             day: BTreeMap::from([(Action::Disable, disables)]),
             week: BTreeMap::from([(Action::Disable, disables)]),
             population,
-            all_made_here: false,
+            ..History::default()
         }
     }
 
@@ -335,6 +397,77 @@ mod tests {
             2,
             "over seven days, twice as much"
         );
+    }
+
+    fn allowance(id: &str, action: Action, most: u64) -> Allowance {
+        Allowance {
+            id: id.into(),
+            action,
+            most,
+            used: 0,
+            given: jiff::Timestamp::UNIX_EPOCH,
+            until: jiff::Timestamp::MAX,
+            ended: None,
+            by: "Ada".into(),
+            reason: "a merger".into(),
+        }
+    }
+
+    #[test]
+    fn b17_an_allowance_goes_first_and_leaves_the_limits_as_they_were() {
+        let limits = Limits::default();
+        let mut history = history(0, 20);
+        history.allowances = vec![allowance("1", Action::Disable, 30)];
+        let mut spent = Spending {
+            limits: &limits,
+            history,
+        };
+        let charge = Charge::Allowance("1".into());
+        for action in [Action::Disable, Action::Delete] {
+            for _ in 0..15 {
+                assert_eq!(spent.spend(&action), Ok(charge.clone()), "{action}");
+            }
+        }
+        assert_eq!(
+            spent.spend(&Action::Disable),
+            Err(20),
+            "used up, and the day was full before"
+        );
+        assert_eq!(
+            spent.spend(&Action::Enable),
+            Ok(Charge::Limit(Action::Enable)),
+            "nobody spoke of these"
+        );
+        // What was judged and not done is allowed again, and what is read anew is not forgotten to be used.
+        spent.history.take_back(&Charges::from([(charge.clone(), 2)]));
+        spent.history.allow(vec![allowance("1", Action::Disable, 40)]);
+        let left = (0..).take_while(|_| spent.spend(&Action::Disable) == Ok(charge.clone()));
+        assert_eq!(left.count(), 12);
+        assert_eq!(spent.history.day[&Action::Disable], 20);
+        spent.history.allow(Vec::new());
+        assert_eq!(spent.spend(&Action::Disable), Err(20), "it was ended");
+    }
+
+    #[test]
+    fn b17_an_allowance_is_for_one_attribute() {
+        let title = || Action::Overwrite("title".into());
+        let limits = Limits {
+            fixed: BTreeMap::from([(Family::Overwrites, 0)]),
+            ..Limits::default()
+        };
+        let mut history = history(0, 0);
+        history.allowances = vec![allowance("1", title(), 1)];
+        let mut spent = Spending {
+            limits: &limits,
+            history,
+        };
+        assert_eq!(spent.spend(&Action::Overwrite("mail".into())), Err(0));
+        assert_eq!(
+            spent.spend(&Action::Clear("title".into())),
+            Ok(Charge::Limit(Action::Clear("title".into())))
+        );
+        assert_eq!(spent.spend(&title()), Ok(Charge::Allowance("1".into())));
+        assert_eq!(spent.spend(&title()), Err(0));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! A hold (B12): what people decided about somebody's account, over HR's head.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::account::Anchor;
 use super::finding::{Finding, Weight};
 use super::plan::Effect;
 use super::worker::Worker;
@@ -14,7 +16,11 @@ use super::worker::Worker;
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
     pub id: String,
-    pub worker: String,
+    /// Whose account it is about, by source anchor; `None` where it is about an account, whoever that belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<HeldAccount>,
     /// What is left as it is, as [`Effect::attribute`] calls it; `None` for everything.
     pub attributes: Option<BTreeSet<String>>,
     /// A disable is held, too: only where a person took one back. Every other hold lets leavers go (B13).
@@ -24,6 +30,13 @@ pub struct Hold {
     pub by: String,
     pub since: Timestamp,
     pub until: Until,
+}
+
+/// An account that is held, with what it was called then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldAccount {
+    pub anchor: Anchor,
+    pub address: String,
 }
 
 /// When a hold ends by itself.
@@ -52,6 +65,24 @@ impl Hold {
         }
     }
 
+    /// The account is not to be written at all, and nobody's who has none.
+    pub fn is_whole(&self) -> bool {
+        self.attributes.is_none()
+    }
+
+    /// Until when, where that is an instant.
+    pub fn ends(&self) -> Option<Timestamp> {
+        match self.until {
+            Until::At(at) => Some(at),
+            Until::Changed { .. } | Until::Lifted => None,
+        }
+    }
+
+    /// Somebody gave it as such: what undoing sets is not meant against undoing.
+    pub fn is_given(&self) -> bool {
+        !matches!(self.until, Until::Changed { .. })
+    }
+
     /// Whether this is not to be done.
     pub fn keeps(&self, effect: &Effect) -> bool {
         if *effect == Effect::Disable && !self.disables {
@@ -65,20 +96,45 @@ impl Hold {
     }
 
     pub fn finding(&self, effect: &Effect) -> Finding {
+        let finding = Finding::new(Weight::Warning, ON_HOLD, self.says());
+        match effect.attribute() {
+            Some(attribute) => finding.on(attribute),
+            None => finding,
+        }
+    }
+
+    /// Why something is not done.
+    pub fn says(&self) -> String {
         let until = match &self.until {
             Until::Changed { .. } => "until HR says something else of this person".to_string(),
             Until::At(at) => format!("until {at}"),
             Until::Lifted => "until somebody lifts it".to_string(),
         };
-        let message = format!(
-            "held by {} since {}, {until}: {}",
+        let what = match &self.account {
+            Some(_) => "the account is held",
+            None => "held",
+        };
+        format!(
+            "{what} by {} since {}, {until}: {}",
             self.by, self.since, self.reason
-        );
-        let finding = Finding::new(Weight::Warning, "OnHold", message);
-        match effect.attribute() {
-            Some(attribute) => finding.on(attribute),
-            None => finding,
+        )
+    }
+}
+
+/// The log's code for what is not done because of a hold.
+pub const ON_HOLD: &str = "OnHold";
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.worker, &self.account) {
+            (_, Some(account)) => write!(f, "account {}", account.address)?,
+            (worker, None) => write!(f, "worker {}", worker.as_deref().unwrap_or("?"))?,
         }
+        if let Some(attributes) = &self.attributes {
+            let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
+            write!(f, ", {}", attributes.join(", "))?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,9 @@
 //! account has, and the [`guard`] judges what comes out.
 
 pub mod account;
+pub mod allowance;
 pub mod callback;
+pub mod decision;
 pub mod dn;
 pub mod employment;
 pub mod expression;
@@ -21,5 +23,6 @@ pub mod policy;
 pub mod review;
 pub mod schema;
 pub mod scope;
+pub mod turned;
 pub mod value;
 pub mod worker;

@@ -9,13 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::{Engine, log, notify};
 use crate::config::App;
 use crate::connector::System;
+use crate::domain::guard::Action;
 use crate::domain::review::HELD;
+use crate::domain::turned::Turned;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::alarms::{self, Alarm};
 use crate::store::findings::{self, Weight};
 use crate::store::jobs::{self, Job, Reviewed, State};
-use crate::store::{Conn, escrows, guard, instant, pulls, report};
+use crate::store::{Conn, escrows, guard, instant, pulls, report, state_inputs};
 
 /// From one look to the next.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -37,6 +39,11 @@ const LATE: SignedDuration = SignedDuration::from_mins(5);
 const LATEST: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Who is looked at again that soon is still being tried.
 const SOON: SignedDuration = SignedDuration::from_mins(15);
+/// Of so many it is looked what turned, where limits hold disables.
+pub const TURNED: i64 = 2_000;
+/// Protected accounts that are told of one by one.
+const PROTECTED: i64 = 100;
+
 /// Leavers who are looked at, and who are named.
 const LEAVERS: i64 = 1_000;
 const NAMED: usize = 10;
@@ -188,6 +195,7 @@ fn alarms_of(
     found.extend(expiring(&watched.app, now));
     found.extend(holds(conn, job, now)?);
     found.extend(failures(conn, job, before)?);
+    found.extend(protected(conn, job)?);
     if job.state != State::Disabled {
         found.extend(late(conn, job, now)?);
     }
@@ -291,31 +299,41 @@ fn holds(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Vec<Alarm>> {
         }
         let code = log::held_code(&action);
         let causes = hold_causes(conn, &job.id, &action)?;
-        let most = causes
-            .first()
-            .map(|(cause, many)| format!(", {many} of them because {cause}"));
+        let turned = turned(conn, &job.id, &action)?;
+        let most = match &turned {
+            Some(turned) => Some(format!(": {turned}")),
+            None => causes
+                .first()
+                .map(|(cause, many)| format!(", {many} of them because {cause}")),
+        };
         found.push(alarm(
             "hold",
             &action.to_string(),
             format!(
-                "a limit holds '{action}' for {count} {}{}: release it, or let HR take it back",
+                "a limit holds '{action}' for {count} {}{}. Allow it, release it, or let HR take it back",
                 people(count),
                 most.unwrap_or_default()
             ),
             since,
-            json!({ "action": action.to_string(), "code": code, "count": count,
+            json!({ "action": action.to_string(), "code": code, "count": count, "turned": turned,
                 "causes": causes.iter().map(|(cause, count)| json!({ "cause": cause, "count": count })).collect::<Vec<_>>() }),
         ));
     }
     Ok(found)
 }
 
+/// What turned for most of those whose disable a limit holds; `None` for other actions, and where nothing is known.
+pub fn turned(conn: &mut Conn, job: &str, action: &Action) -> Result<Option<Turned>> {
+    match action {
+        Action::Disable | Action::Delete => Ok(crate::domain::turned::turned(&state_inputs::turned(
+            conn, job, TURNED,
+        )?)),
+        _ => Ok(None),
+    }
+}
+
 /// Why so many changes of one kind came together: what turned, and of how many.
-pub fn hold_causes(
-    conn: &mut Conn,
-    job: &str,
-    action: &crate::domain::guard::Action,
-) -> Result<Vec<(String, i64)>> {
+pub fn hold_causes(conn: &mut Conn, job: &str, action: &Action) -> Result<Vec<(String, i64)>> {
     let prefix = format!("{action}: ");
     let causes = findings::causes(conn, job, Weight::Held, CAUSES)?;
     let of_action = causes.into_iter().filter_map(|one| {
@@ -350,6 +368,22 @@ fn failures(conn: &mut Conn, job: &Job, before: &[Alarm]) -> Result<Vec<Alarm>> 
         ));
     }
     Ok(found)
+}
+
+/// HR wants an account disabled that is never written: somebody has to do it by hand, now (B21). Each is told of.
+fn protected(conn: &mut Conn, job: &Job) -> Result<Vec<Alarm>> {
+    // Of others, whom HR does not want disabled, this is a warning.
+    let found = findings::standing(conn, &job.id, Weight::Failure, "ProtectedAccount", PROTECTED)?;
+    let told = found.into_iter().map(|(worker, reason, since)| {
+        alarm(
+            "protected",
+            &worker,
+            format!("worker {worker} has left, and somebody has to disable the account by hand: {reason}"),
+            since,
+            json!({ "worker": worker, "code": "ProtectedAccount" }),
+        )
+    });
+    Ok(told.collect())
 }
 
 /// Somebody's last day was over minutes ago, and the account is enabled.

@@ -10,7 +10,7 @@ use super::log::{self, Ending, Unreviewed};
 use super::reconcile::Subject;
 use super::retry::SILENT_TRIES;
 use crate::connector::{MayStart, Outcome, Session};
-use crate::domain::plan::{ChangeId, Effect, Moment, Receipt};
+use crate::domain::plan::{Change, ChangeId, Effect, Moment, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::store::changes::{self, Sent};
 use crate::store::jobs;
@@ -61,15 +61,17 @@ pub async fn send(
     subjects: &[Subject],
     moment: &Moment,
 ) -> Result<Vec<Worked>> {
-    let planned = subjects.iter().filter_map(|subject| subject.planned.as_ref());
-    let changes: Vec<_> = planned
-        .filter(|one| !one.change.effects.is_empty())
-        .map(|one| one.change.clone())
+    let changes: Vec<_> = subjects
+        .iter()
+        .filter_map(|subject| Some((&subject.planned.as_ref()?.change, &subject.allowed)))
+        .filter(|(change, _)| !change.effects.is_empty())
+        .map(|(change, allowed)| (change.clone(), allowed.clone()))
         .collect();
     let mut outcomes: HashMap<ChangeId, Outcome> = HashMap::with_capacity(changes.len());
     if !changes.is_empty() {
-        let sent = |change| Sent {
+        let sent = |(change, allowed): (Change, changes::Allowed)| Sent {
             change,
+            allowed,
             endpoint: session.endpoint().0.clone(),
             plan: moment.plan,
             policy: cx.runner.policy.version,
@@ -87,6 +89,7 @@ pub async fn send(
                 changes::mark_sent(conn, &job, &cycle, token, &sent, now)
             })
             .await?;
+        let changes = changes.into_iter().map(|(change, _)| change).collect();
         let mut running = session.apply(changes, may_start);
         while let Some((id, outcome)) = running.next().await {
             outcomes.insert(id, outcome);

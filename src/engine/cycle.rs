@@ -5,7 +5,7 @@
 //! minute, after fifteen minutes at the latest; a full cycle goes on until everybody has been looked at, and one that
 //! reads a system until everybody has been heard of.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,13 +23,16 @@ use super::record::{self, Carried, Counts, News};
 use super::{Context, controller, log, planning, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
-use crate::domain::guard::{Action, History};
+use crate::domain::decision::{BY_ITSELF, Decision};
+use crate::domain::guard::{Action, Charge, Charges, History};
 use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Quarantine, Reviewed, State, Strays};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{Conn, changes, departures, guard, links, listed, logs, notices, plans};
+use crate::store::{
+    Conn, allowances, changes, decisions, departures, guard, links, listed, logs, notices, plans,
+};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -37,6 +40,9 @@ const FULL_PAGE: usize = 1_000;
 
 /// Accounts without a worker that are named; the others are counted.
 const STRAYS: i64 = 20;
+
+/// Days for which it is known who decided what: longer than auditors take to ask.
+const DECISIONS: i64 = 400;
 
 const QUIET: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -311,6 +317,10 @@ impl<'c> Cycle<'c> {
         if due.is_empty() {
             return Ok(());
         }
+        // What people allow while the cycle goes on holds from the next page on.
+        let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
+        let allowed = self.cx.store.read(move |conn| allowances::live(conn, &id, now));
+        self.history.allow(allowed.await?);
         let session = match self.session.take() {
             Some(session) => session,
             None => controller::open(self.cx).await?,
@@ -389,7 +399,8 @@ impl<'c> Cycle<'c> {
                 .take_back(&record::undone(&self.cx.runner.policy.model, &subject, &one));
             let anew = subject.anew(one.ending.done.clone());
             // Looking for it takes it off the count once more.
-            retry.history.add(&anew.unanswered(&self.cx.runner.policy.model));
+            let unanswered = anew.unanswered(&self.cx.runner.policy.model);
+            retry.history.add(&reconcile::counted(unanswered.into_values()));
             retry.subjects.push(anew);
             before.push((subject, one));
         }
@@ -519,6 +530,7 @@ impl<'c> Cycle<'c> {
                 if listed {
                     listed::clear(conn, &id)?;
                 }
+                close_allowances(conn, &id, now)?;
                 expire(conn, now)?;
                 jobs::update_status(conn, &id, |status| {
                     status.strays = strays.or(status.strays.take());
@@ -562,7 +574,21 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     departures::expire(conn, before(30))?;
     notices::expire(conn, before(30))?;
     plans::expire(conn, before(30))?;
+    decisions::expire(conn, before(DECISIONS))?;
+    allowances::expire(conn, before(30))?;
     guard::expire(conn, before(8))
+}
+
+/// Notes which allowances are over.
+fn close_allowances(conn: &mut Conn, job: &str, now: Timestamp) -> Result<()> {
+    let over = allowances::open(conn, job)?;
+    for allowance in over.iter().filter(|one| !one.is_live(now)) {
+        let at = allowance.until.min(now);
+        allowances::end(conn, job, &allowance.id, at)?;
+        let ended = Decision::allowance_ended(allowance, BY_ITSELF, at);
+        decisions::keep(conn, job, &[ended])?;
+    }
+    Ok(())
 }
 
 impl Burst {
@@ -588,6 +614,7 @@ pub(super) fn history(conn: &mut Conn, job: &str, model: &Model, now: Timestamp)
         week: guard::tallies(conn, job, 7 * 24, now)?,
         population,
         all_made_here,
+        allowances: allowances::live(conn, job, now)?,
     };
     history.add(&unanswered(conn, job, model)?);
     Ok(history)
@@ -595,28 +622,29 @@ pub(super) fn history(conn: &mut Conn, job: &str, model: &Model, now: Timestamp)
 
 /// What was sent and never answered for counts as done until that is known, for each worker once: answers that are lost would
 /// be a way around every limit.
-fn unanswered(conn: &mut Conn, job: &str, model: &Model) -> Result<BTreeMap<Action, u64>> {
+fn unanswered(conn: &mut Conn, job: &str, model: &Model) -> Result<Charges> {
     let sent = changes::unanswered(conn, job)?;
-    let workers: Vec<&str> = sent.iter().map(|change| change.worker.as_str()).collect();
+    let workers: Vec<&str> = sent.iter().map(|(change, _)| change.worker.as_str()).collect();
     let held = guard::held(conn, job, &workers)?;
     let is_released = |worker: &str, action: &Action| {
         let mut held = held.iter();
         held.any(|(held, which, released)| *released && held == worker && which == action)
     };
-    let mut once = BTreeSet::new();
-    for change in &sent {
+    let mut once = BTreeMap::new();
+    for (change, allowed) in &sent {
         let actions = change
             .effects
             .iter()
             .filter_map(|effect| Action::of(effect, model));
-        let counted = actions.filter(|action| !is_released(&change.worker, action));
-        once.extend(counted.map(|action| (&change.worker, action)));
+        for action in actions.filter(|action| !is_released(&change.worker, action)) {
+            let charge = match allowed.get(&action) {
+                Some(id) => Charge::Allowance(id.clone()),
+                None => Charge::Limit(action.clone()),
+            };
+            once.insert((&change.worker, action), charge);
+        }
     }
-    let mut counts = BTreeMap::new();
-    for (_, action) in once {
-        *counts.entry(action).or_default() += 1;
-    }
-    Ok(counts)
+    Ok(reconcile::counted(once.into_values()))
 }
 
 /// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that

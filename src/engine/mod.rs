@@ -7,10 +7,11 @@
 //! of what should not be (`alarm.rs`), and of everything (`stream.rs`). What stands about people (`standing.rs`) is the
 //! operator's morning (`report.rs`). Plans that are made to be read go the same way, up to the writing (`planning.rs`,
 //! `plans.rs`), and so do single people on demand (`on_demand.rs`) and what is
-//! taken back (`undo.rs`).
+//! taken back (`undo.rs`). What people decide beyond limits and over HR's head is met on the way (`allowing.rs`, `holding.rs`).
 
 mod accounts;
 mod alarm;
+pub mod allowing;
 mod apply;
 mod callbacks;
 mod circle;
@@ -22,6 +23,7 @@ mod fold;
 mod given;
 mod hear;
 mod hearing;
+pub mod holding;
 mod kindred;
 mod lease;
 pub mod link;
@@ -63,13 +65,14 @@ use uuid::Uuid;
 use crate::config::{App, Config};
 use crate::connector::webhook::Webhook;
 use crate::connector::{System, Target};
+use crate::domain::decision::Decision;
 use crate::domain::guard::Action;
 use crate::domain::policy::Policy;
 use crate::domain::review::{HELD, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Job, Quarantine, Reviewed, State};
 use crate::store::wakes::{self, Cause};
-use crate::store::{Store, escrows, guard, links, pulls, reviews, uploads};
+use crate::store::{Store, decisions, escrows, guard, links, pulls, reviews, uploads};
 use callbacks::Route;
 use pull::Puller;
 
@@ -279,13 +282,13 @@ impl Engine {
         self.set_state(job, State::Paused).await
     }
 
-    /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6).
-    pub async fn restart_job(&self, job: &str, restart: Restart) -> Result<()> {
+    /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6). `by` is who says so.
+    pub async fn restart_job(&self, job: &str, restart: Restart, by: &str) -> Result<()> {
         if restart.quarantine {
             self.runner(job)?.forgive().await;
         }
         let source = self.runner(job)?.app.source.clone();
-        let (id, now) = (job.to_string(), self.clock().now());
+        let (id, by, now) = (job.to_string(), by.to_string(), self.clock().now());
         self.store()
             .write(move |conn| {
                 pulls::hurry(conn, &source, restart.watermark)?;
@@ -297,7 +300,9 @@ impl Engine {
                     wakes::wake(conn, &id, &texts(&refused), now, Cause::Retry)?;
                 }
                 if restart.force_deletes {
-                    guard::release(conn, &id, &[Action::Disable, Action::Delete])?;
+                    let released = guard::release(conn, &id, &[Action::Disable, Action::Delete])?;
+                    let about = format!("{released} × disable and delete (ForceDeletes)");
+                    decisions::keep(conn, &id, &[Decision::released(about, &by, now)])?;
                     let held = guard::held_workers(conn, &id)?;
                     wakes::wake(conn, &id, &texts(&held), now, Cause::Held)?;
                 }
@@ -400,6 +405,11 @@ fn report(
             .collect::<Vec<_>>()
             .join(", ")
     };
+    let turned = held
+        .iter()
+        .map(|(action, _)| alarm::turned(conn, &job.id, action));
+    let turned = turned.collect::<Result<Vec<_>>>()?.into_iter().flatten().next();
+    let turned = turned.map_or_else(String::new, |turned| format!(": {turned}"));
     let quarantine = job.status.quarantine.clone().or_else(|| {
         let deletes = held
             .iter()
@@ -407,7 +417,7 @@ fn report(
         (!held.is_empty()).then(|| Quarantine {
             reason: if deletes { "TooManyDeletes" } else { "Unknown" }.into(),
             since: job.status.last.as_ref().map_or(job.created, |last| last.began),
-            message: format!("held by the guard: {}", describe()),
+            message: format!("held by the guard: {}{turned}", describe()),
         })
     });
     let quarantine = quarantine.or(under_review(conn, &job)?);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Context;
 use super::reconcile::Subject;
 use crate::connector::{Session, Target, UniqueValue};
+use crate::domain::hold::Hold;
 use crate::domain::mapping::Role;
 use crate::domain::plan::{self, Effect, Moment, Unclear};
 use crate::domain::value::folded;
@@ -130,7 +131,8 @@ fn wishes(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Vec<Wish> 
     for (at, subject) in subjects.iter_mut().enumerate() {
         subject.names.clear();
         subject.unclear.clear();
-        let is_out = subject.found.owner.is_some() || subject.speaker.is_some();
+        let is_held = subject.holds.iter().any(Hold::is_whole);
+        let is_out = subject.found.owner.is_some() || subject.speaker.is_some() || is_held;
         if subject.link.is_some() || !subject.found.accounts.is_empty() || is_out {
             continue;
         }

@@ -8,34 +8,35 @@ use serde_json::Value as Json;
 use super::desk::Desk;
 use super::hear::{self, Heard};
 use super::names::Names;
-use super::{Engine, hearing, log, pull, read_back, reconcile};
+use super::{Engine, Runner, hearing, log, pull, read_back, reconcile};
+use crate::domain::decision::Decision;
 use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
-use crate::store::{from_json, guard, jobs, workers};
+use crate::store::{Store, decisions, from_json, guard, jobs, workers};
 
 /// Workers that a number may be found in, of whom one has it.
 const CANDIDATES: i64 = 100;
 
 impl Engine {
     /// Takes a worker the whole way, named by HR's own key or by the number that accounts are matched by; answers with the entry
-    /// as the provisioning log has it. What a limit held back of this person is released: somebody has answered for it (B17).
-    pub async fn provision(&self, job: &str, named: &str) -> Result<Json> {
+    /// as the provisioning log has it. What a limit held back of this person is released: `by` has answered for it (B17).
+    pub async fn provision(&self, job: &str, named: &str, by: &str) -> Result<Json> {
         self.may_write(job)?;
         let mut desk = Desk::open(self, job).await?;
-        let entry = desk.provision(named).await;
+        let entry = desk.provision(named, by).await;
         desk.close(self).await?;
         entry
     }
 }
 
 impl Desk {
-    async fn provision(&mut self, named: &str) -> Result<Json> {
+    async fn provision(&mut self, named: &str, by: &str) -> Result<Json> {
         hearing::hear_out(&self.cx).await?;
-        let anchor = self.anchor(named).await?;
+        let anchor = anchor(&self.cx.store, &self.cx.runner, named).await?;
         self.ask(&anchor).await?;
         let began = self.cx.clock.now();
-        self.release(&anchor).await?;
+        self.release(&anchor, by).await?;
         let moment = reconcile::moment(began);
         let history = self.history().await?;
         let page = self
@@ -65,40 +66,6 @@ impl Desk {
         from_json(&told.body)
     }
 
-    /// Whose key it is, or who alone has it as the number that accounts are matched by.
-    async fn anchor(&self, named: &str) -> Result<String> {
-        let (source, wanted) = (self.cx.origin.source.clone(), named.to_string());
-        let policy = Arc::clone(&self.cx.runner.policy);
-        let found = self
-            .cx
-            .store
-            .read(move |conn| {
-                if !workers::load(conn, &source, &[&wanted])?.is_empty() {
-                    return Ok(vec![wanted]);
-                }
-                let numbers = numbers(&policy);
-                let found = workers::mentioning(conn, &source, &wanted, CANDIDATES)?;
-                let has = |attribute: &&str, worker: &crate::domain::worker::Worker| {
-                    let value = worker.attributes.get(*attribute);
-                    value.is_some_and(|value| value.to_texts() == [wanted.clone()])
-                };
-                let found = found
-                    .into_iter()
-                    .filter(|worker| numbers.iter().any(|attribute| has(attribute, worker)));
-                Ok(found.map(|worker| worker.anchor).collect())
-            })
-            .await?;
-        match found.as_slice() {
-            [anchor] => Ok(anchor.clone()),
-            [] => Err(unknown(named)),
-            several => Err(Error::invalid(format!(
-                "{} workers have the number {named}: name one by HR's own key ({})",
-                several.len(),
-                several.join(", ")
-            ))),
-        }
-    }
-
     /// Hears what HR says of the worker now, where it can be asked.
     async fn ask(&self, anchor: &str) -> Result<()> {
         let Some(puller) = &self.cx.runner.puller else {
@@ -118,17 +85,52 @@ impl Desk {
     }
 
     /// Whatever happens from here on, the job looks at this worker.
-    async fn release(&self, anchor: &str) -> Result<()> {
+    async fn release(&self, anchor: &str, by: &str) -> Result<()> {
         let (job, token, now) = (self.cx.origin.job.clone(), self.cx.token, self.cx.clock.now());
-        let anchor = anchor.to_string();
+        let (anchor, by) = (anchor.to_string(), by.to_string());
         self.cx
             .store
             .write(move |conn| {
                 jobs::fence(conn, &job, token)?;
-                guard::release_worker(conn, &job, &anchor)?;
+                if guard::release_worker(conn, &job, &anchor)? > 0 {
+                    let about = format!("what limits held of worker {anchor}");
+                    decisions::keep(conn, &job, &[Decision::released(about, &by, now)])?;
+                }
                 wakes::wake(conn, &job, &[&anchor], now, Cause::Retry)
             })
             .await
+    }
+}
+
+/// Whose key it is, or who alone has it as the number that accounts are matched by. Error `WorkerNotFound`: nobody.
+pub(super) async fn anchor(store: &Store, runner: &Runner, named: &str) -> Result<String> {
+    let (source, wanted) = (runner.app.source.clone(), named.to_string());
+    let policy = Arc::clone(&runner.policy);
+    let found = store
+        .read(move |conn| {
+            if !workers::load(conn, &source, &[&wanted])?.is_empty() {
+                return Ok(vec![wanted]);
+            }
+            let numbers = numbers(&policy);
+            let found = workers::mentioning(conn, &source, &wanted, CANDIDATES)?;
+            let has = |attribute: &&str, worker: &crate::domain::worker::Worker| {
+                let value = worker.attributes.get(*attribute);
+                value.is_some_and(|value| value.to_texts() == [wanted.clone()])
+            };
+            let found = found
+                .into_iter()
+                .filter(|worker| numbers.iter().any(|attribute| has(attribute, worker)));
+            Ok(found.map(|worker| worker.anchor).collect())
+        })
+        .await?;
+    match found.as_slice() {
+        [anchor] => Ok(anchor.clone()),
+        [] => Err(unknown(named)),
+        several => Err(Error::invalid(format!(
+            "{} workers have the number {named}: name one by HR's own key ({})",
+            several.len(),
+            several.join(", ")
+        ))),
     }
 }
 

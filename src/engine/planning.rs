@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::accounts::Accounts;
 use super::names::{self, Names};
 use super::reconcile::{self, Page, Recent};
-use super::{Context, controller, kindred, review};
+use super::{Context, controller, holding, kindred, review};
 use crate::domain::plan::Moment;
 use crate::error::Result;
 
@@ -20,9 +20,9 @@ pub async fn plan(
     names: Names<'_>,
 ) -> Result<Page> {
     let session = accounts.session();
-    reconcile::end_holds(&cx.runner.policy, &mut page.subjects, moment);
     kindred::turn_to(&cx.runner.policy, &mut page.subjects, moment);
     reconcile::find(cx, accounts, &mut page.subjects, moment, recent).await?;
+    holding::gather(cx, &mut page.subjects, moment).await?;
     controller::wait_for_replication(cx, session, &mut page).await?;
     let endpoint = &session.endpoint().0;
     reconcile::resume(&cx.runner.policy, &mut page, endpoint, moment.now);

@@ -13,7 +13,7 @@ use super::{Context, Runner, given};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Model, Values};
 use crate::domain::dn;
-use crate::domain::guard::{Action, Budget, Held, History};
+use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History};
 use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
@@ -62,11 +62,12 @@ pub struct Subject {
     pub given: Vec<Given>,
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
-    /// What people decided of the account, and the ids of what they decided until now.
+    /// What people decided of the account, as far as it holds.
     pub holds: Vec<Hold>,
     /// What HR says of the worker, by which a hold knows it again.
     pub said: String,
-    pub holds_over: Vec<String>,
+    /// What they decided until now.
+    pub holds_over: Vec<Hold>,
     /// Why nothing could be chosen, by attribute.
     pub unclear: BTreeMap<String, plan::Unclear>,
     pub planned: Option<Planned>,
@@ -77,6 +78,8 @@ pub struct Subject {
     pub withheld: Option<Withheld>,
     /// A person has released exactly this plan: no limit counts it.
     pub reviewed: bool,
+    /// What is done, or may have been, under allowances, and under which (B17).
+    pub allowed: changes::Allowed,
 }
 
 /// A page with what the guard needs to judge it.
@@ -96,13 +99,32 @@ impl Subject {
         self.reviewed || held.any(|(held, released)| held == action && *released)
     }
 
+    /// Where this counts; `None` where a person has answered for it.
+    pub fn charge(&self, action: &Action) -> Option<Charge> {
+        self.charge_under(&self.allowed, action)
+    }
+
+    fn charge_under(&self, allowed: &changes::Allowed, action: &Action) -> Option<Charge> {
+        match (self.is_released(action), allowed.get(action)) {
+            (true, _) => None,
+            (false, Some(id)) => Some(Charge::Allowance(id.clone())),
+            (false, None) => Some(Charge::Limit(action.clone())),
+        }
+    }
+
     /// What was sent and never answered for, each once, however often it was sent: until it is known what came of it, it counts
     /// as done.
-    pub fn unanswered(&self, model: &Model) -> BTreeMap<Action, u64> {
-        let effects = self.unknown.iter().flat_map(|sent| &sent.change.effects);
-        let actions = effects.filter_map(|effect| Action::of(effect, model));
-        let counted = actions.filter(|action| !self.is_released(action));
-        counted.map(|action| (action, 1)).collect()
+    pub fn unanswered(&self, model: &Model) -> BTreeMap<Action, Charge> {
+        let mut once = BTreeMap::new();
+        for sent in &self.unknown {
+            let effects = sent.change.effects.iter();
+            for action in effects.filter_map(|effect| Action::of(effect, model)) {
+                if let Some(charge) = self.charge_under(&sent.allowed, &action) {
+                    once.insert(action, charge);
+                }
+            }
+        }
+        once
     }
 
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
@@ -191,9 +213,9 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
     let mut given = memory.load(conn, &anchors, &linked)?;
-    let mut held_by_people: HashMap<String, Vec<Hold>> = HashMap::new();
+    let mut held_by_people: HashSet<String> = HashSet::new();
     for hold in holds::of(conn, job, &anchors)? {
-        held_by_people.entry(hold.worker.clone()).or_default().push(hold);
+        held_by_people.extend(hold.worker);
     }
     let reviews = reviews::of(conn, job, &anchors)?.into_iter();
     let mut reviews: HashMap<String, Review> = reviews.map(|one| (one.worker.clone(), one)).collect();
@@ -225,11 +247,11 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             references: BTreeMap::new(),
             given: given.remove(&wake.anchor).unwrap_or_default(),
             names: BTreeMap::new(),
-            said: match held_by_people.contains_key(&wake.anchor) {
+            said: match held_by_people.contains(&wake.anchor) {
                 true => digest(&worker),
                 false => String::new(),
             },
-            holds: held_by_people.remove(&wake.anchor).unwrap_or_default(),
+            holds: Vec::new(),
             holds_over: Vec::new(),
             unclear: BTreeMap::new(),
             planned: None,
@@ -237,6 +259,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             review: reviews.remove(&wake.anchor),
             withheld: None,
             reviewed: false,
+            allowed: BTreeMap::new(),
             worker,
         });
     }
@@ -484,9 +507,10 @@ fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
 /// Finds out what became of changes that were sent and never answered for: what the account shows of them
 /// happened, and a deletion whose account is gone did. The guard counts it before it judges the rest of the page.
 pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
-    let mut resumed: BTreeMap<Action, u64> = BTreeMap::new();
+    let mut resumed = Charges::new();
     for subject in &mut page.subjects {
-        page.history.take_back(&subject.unanswered(&policy.model));
+        let unanswered = subject.unanswered(&policy.model).into_values();
+        page.history.take_back(&counted(unanswered));
         for sent in std::mem::take(&mut subject.unknown) {
             let account = match subject.found.accounts.as_slice() {
                 [account] => Some(account),
@@ -515,8 +539,12 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
                     .done
                     .iter()
                     .filter_map(|effect| Action::of(effect, &policy.model));
-                for action in actions.filter(|action| !subject.is_released(action)) {
-                    *resumed.entry(action).or_default() += 1;
+                for action in actions {
+                    let under = sent.allowed.get(&action).cloned();
+                    subject.allowed.extend(under.map(|id| (action.clone(), id)));
+                    if let Some(charge) = subject.charge(&action) {
+                        *resumed.entry(charge).or_default() += 1;
+                    }
                 }
                 subject.earlier = match subject.earlier.take() {
                     Some(earlier) => Some(earlier.then(receipt)),
@@ -534,6 +562,15 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         }
     }
     page.history.add(&resumed);
+}
+
+/// How often each is there.
+pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
+    let mut counts = Charges::new();
+    for charge in charges {
+        *counts.entry(charge).or_default() += 1;
+    }
+    counts
 }
 
 fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool {
@@ -584,18 +621,6 @@ fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
             enabled: account.is_some_and(|account| account.enabled == Some(true)),
         },
         other => other.clone(),
-    }
-}
-
-/// Sets those holds aside that have ended by themselves.
-pub fn end_holds(policy: &Policy, subjects: &mut [Subject], moment: &Moment) {
-    for subject in subjects {
-        let (said, over) = (&subject.said, &mut subject.holds_over);
-        subject.holds.retain(|hold| {
-            let is_over = hold.is_over(said, policy.version, moment.now);
-            over.extend(is_over.then(|| hold.id.clone()));
-            !is_over
-        });
     }
 }
 
@@ -654,7 +679,7 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
                 let effects = planned.change.effects.iter();
                 released.extend(effects.filter_map(|effect| Action::of(effect, &policy.model)));
             }
-            subject.held = budget.judge(planned, &released);
+            subject.held = budget.judge(planned, &released, &mut subject.allowed);
         }
     }
     page.history = budget.history();

@@ -12,7 +12,9 @@ use super::reconcile::{Page, Subject};
 use super::retry::{self, Refusal};
 use super::{Context, callbacks, given, log, review, standing};
 use crate::domain::account::{Anchor, Model};
-use crate::domain::guard::Action;
+use crate::domain::decision::{BY_ITSELF, Decision};
+use crate::domain::guard::{Action, Charge, Charges};
+use crate::domain::hold::Hold;
 use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Pending, Planned, Receipt};
 use crate::domain::review::Gate;
@@ -24,7 +26,10 @@ use crate::store::given::Given;
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
-use crate::store::{self, Conn, asked, changes, guard, holds, jobs, links, reviews, workers};
+use crate::store::{
+    self, Conn, allowances, asked, changes, decisions, guard, holds, jobs, links, reviews, state_inputs,
+    workers,
+};
 
 /// What one page came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,11 +65,11 @@ pub struct News {
     /// Workers whose accounts are gone.
     pub ended: Vec<String>,
     /// What the guard counts.
-    pub tallies: BTreeMap<Action, u64>,
+    pub tallies: Charges,
     /// What it counts as well, since nobody knows whether it was done.
-    pub unanswered: BTreeMap<Action, u64>,
+    pub unanswered: Charges,
     /// What it counted for that reason, and need not any longer.
-    pub answered: BTreeMap<Action, u64>,
+    pub answered: Charges,
 }
 
 pub fn news(model: &Model, carried: &Carried) -> News {
@@ -73,12 +78,15 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         let Some(planned) = &subject.planned else { continue };
         let known = subject.unanswered(model);
         match worked.fate {
-            Fate::Over | Fate::Again => count(&mut news.answered, known.into_keys()),
+            Fate::Over | Fate::Again => count(&mut news.answered, known.into_values()),
             Fate::Unknown | Fate::GivenUp => {
                 let sent = planned.change.effects.iter();
                 let actions: BTreeSet<Action> = sent.filter_map(|effect| Action::of(effect, model)).collect();
-                let news_of = |action: &Action| !known.contains_key(action) && !subject.is_released(action);
-                count(&mut news.unanswered, actions.into_iter().filter(news_of));
+                let news_of = actions.iter().filter(|action| !known.contains_key(*action));
+                count(
+                    &mut news.unanswered,
+                    news_of.filter_map(|action| subject.charge(action)),
+                );
                 continue;
             }
             Fate::Waits => continue,
@@ -95,15 +103,15 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         let actions = done.filter_map(|effect| Action::of(effect, model));
         count(
             &mut news.tallies,
-            actions.filter(|action| !subject.is_released(action)),
+            actions.filter_map(|action| subject.charge(&action)),
         );
     }
     news
 }
 
-fn count(counts: &mut BTreeMap<Action, u64>, actions: impl Iterator<Item = Action>) {
-    for action in actions {
-        *counts.entry(action).or_default() += 1;
+fn count(counts: &mut Charges, charges: impl Iterator<Item = Charge>) {
+    for charge in charges {
+        *counts.entry(charge).or_default() += 1;
     }
 }
 
@@ -122,13 +130,13 @@ fn undone_actions(model: &Model, subject: &Subject, worked: &Worked) -> Vec<Acti
 }
 
 /// The same, as far as the guard counted it when it judged the plan.
-pub fn undone(model: &Model, subject: &Subject, worked: &Worked) -> BTreeMap<Action, u64> {
-    let mut counts = BTreeMap::new();
-    for action in undone_actions(model, subject, worked) {
-        if !subject.is_released(&action) {
-            *counts.entry(action).or_default() += 1;
-        }
-    }
+pub fn undone(model: &Model, subject: &Subject, worked: &Worked) -> Charges {
+    let mut counts = Charges::new();
+    let undone = undone_actions(model, subject, worked);
+    count(
+        &mut counts,
+        undone.iter().filter_map(|action| subject.charge(action)),
+    );
     counts
 }
 
@@ -141,7 +149,7 @@ struct Record {
     new_link: Option<Link>,
     moved_link: Option<Link>,
     /// Holds that ended by themselves.
-    holds_over: Vec<String>,
+    holds_over: Vec<Hold>,
     /// The account to which the link ends.
     lost: Option<Anchor>,
     /// The link of another record of the same person, which becomes this worker's.
@@ -169,6 +177,8 @@ struct Settled {
     /// What stands about the worker from now on.
     findings: Vec<Finding>,
     departure: Option<Departure>,
+    /// What HR says where it decides whether the account is enabled.
+    state: Option<state_inputs::News>,
 }
 
 /// Records how a page ended, in one commit.
@@ -190,7 +200,7 @@ pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
 /// Everything that one commit writes about one page.
 struct Recording {
     records: Vec<Record>,
-    tallies: BTreeMap<Action, u64>,
+    tallies: Charges,
     vanished: Vec<Wake>,
     counts: Counts,
     /// What somebody may have called back for.
@@ -393,6 +403,13 @@ fn settle(
         ends: subject.places.clone(),
         findings: standing::findings(&cx.runner.policy, subject, planned, &worked.ending),
         departure: standing::departure(subject, record.receipt.as_ref()),
+        state: standing::state(
+            &cx.runner.policy,
+            subject,
+            planned,
+            &worked.ending,
+            record.new_link.is_some(),
+        ),
     });
     record.holds_over.clone_from(&subject.holds_over);
     record
@@ -419,11 +436,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
-    let over: Vec<&str> = records
-        .iter()
-        .flat_map(|record| super::texts(&record.holds_over))
-        .collect();
-    holds::end(conn, &over)?;
+    end_holds(conn, job, records, now)?;
     store::given::keep(conn, &recording.target, &recording.given)?;
     if let Some(system) = &recording.read_back {
         let written: Vec<&str> = receipts
@@ -437,7 +450,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .flat_map(|record| record.settled.iter().cloned())
         .collect();
     changes::settle(conn, &settled)?;
-    guard::tally(conn, job, &recording.tallies, now)?;
+    spend(conn, job, &recording.tallies, now)?;
     let entries: Vec<&Entry> = records.iter().flat_map(|record| &record.entries).collect();
     logs::append(conn, &entries)?;
     let outcomes = || {
@@ -484,6 +497,9 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|(_, settled)| settled.departure.clone())
         .collect();
     departures::keep(conn, job, &recording.source, &left)?;
+    let states =
+        outcomes().filter_map(|(record, settled)| Some((record.worker.as_str(), settled.state.as_ref()?)));
+    state_inputs::keep(conn, job, &states.collect::<Vec<_>>())?;
     uploads::end(conn, job, &answered_for)?;
     let ended = records.iter().filter(|record| record.again.is_none());
     wakes::end(
@@ -515,6 +531,43 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .chain(restored.chain(found).map(|record| record.worker.as_str()))
         .collect();
     wake_referrers(conn, job, &appeared, &pending, recording.bin, now)
+}
+
+/// Counts what was done, against limits or against what people allowed.
+fn spend(conn: &mut Conn, job: &str, charges: &Charges, now: Timestamp) -> Result<()> {
+    let mut tallies = BTreeMap::new();
+    for (charge, count) in charges {
+        match charge {
+            Charge::Limit(action) => drop(tallies.insert(action.clone(), *count)),
+            Charge::Allowance(id) => use_up(conn, job, id, *count, now)?,
+        }
+    }
+    guard::tally(conn, job, &tallies, now)
+}
+
+fn use_up(conn: &mut Conn, job: &str, id: &str, count: u64, now: Timestamp) -> Result<()> {
+    allowances::spend(conn, job, id, count)?;
+    let spent = allowances::find(conn, job, id)?.filter(|allowance| allowance.left() == 0);
+    if let Some(allowance) = spent
+        && allowances::end(conn, job, id, now)?
+    {
+        let ended = Decision::allowance_ended(&allowance, BY_ITSELF, now);
+        decisions::keep(conn, job, &[ended])?;
+    }
+    Ok(())
+}
+
+/// Holds that ended by themselves. One of an account is met with each of its workers.
+fn end_holds(conn: &mut Conn, job: &str, records: &[Record], now: Timestamp) -> Result<()> {
+    let over = records.iter().flat_map(|record| &record.holds_over);
+    let over: BTreeMap<&str, &Hold> = over.map(|hold| (hold.id.as_str(), hold)).collect();
+    let ids: Vec<&str> = over.keys().copied().collect();
+    holds::end(conn, &ids)?;
+    let ended = over.values().filter(|hold| hold.is_given());
+    let ended: Vec<Decision> = ended
+        .map(|hold| Decision::hold_ended(hold, BY_ITSELF, now))
+        .collect();
+    decisions::keep(conn, job, &ended)
 }
 
 /// Whoever refers to an account that is there now has a reason to be looked at again.

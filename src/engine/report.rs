@@ -14,12 +14,18 @@ use serde_json::Value as Json;
 
 use super::alarm;
 use crate::config::App;
+use crate::domain::allowance::Allowance;
+use crate::domain::decision::Decision;
+use crate::domain::hold::Hold;
+use crate::domain::turned::Turned;
 use crate::error::{Error, Kind, Result};
 use crate::store::alarms::{self, Alarm};
 use crate::store::findings::{self, Weight};
 use crate::store::jobs::{self, Execution, Job};
 use crate::store::pulls;
-use crate::store::{Conn, escrows, from_json, links, report as asked, systems, uploads, workers};
+use crate::store::{
+    Conn, allowances, decisions, escrows, from_json, holds, links, report as asked, systems, uploads, workers,
+};
 pub use people::{Leavers, Person, Standing, Starters};
 pub use repair::repair;
 
@@ -31,6 +37,9 @@ const BEHIND: i64 = 2;
 const CAUSES: i64 = 50;
 const EXAMPLES: i64 = 5;
 const LISTED: usize = 50;
+
+/// Holds and decisions that are told.
+const SHOWN: i64 = 50;
 
 /// Jobs on a day.
 #[derive(Debug, Serialize)]
@@ -67,6 +76,12 @@ pub struct Morning {
     pub starters: Starters,
     pub leavers: Leavers,
     pub held: Vec<Held>,
+    /// What people allow beyond the limits, until when, and how much of it is used (B17).
+    pub allowances: Vec<Allowance>,
+    /// How many accounts people hold over HR's head, and some of them (B12).
+    pub holds: Holds,
+    /// Who decided what, newest first.
+    pub decisions: Vec<Decision>,
     /// What failed, by cause.
     pub failures: Vec<CauseView>,
     /// What HR wants and is deliberately not done, by cause.
@@ -150,6 +165,8 @@ pub struct Held {
     pub action: String,
     pub count: i64,
     pub since: Timestamp,
+    /// What HR says of most of them, and said before, where disables are held.
+    pub turned: Option<Turned>,
     /// What turned, and of how many.
     pub causes: Vec<CauseCount>,
 }
@@ -159,6 +176,12 @@ pub struct Held {
 pub struct CauseCount {
     pub cause: String,
     pub count: i64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Holds {
+    pub count: i64,
+    pub holds: Vec<Hold>,
 }
 
 /// Everybody whom one cause hit, and the one repair.
@@ -291,6 +314,12 @@ fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timesta
         )?,
         leavers: people::leavers(conn, &job, day, later(day.1, 24 * AHEAD), now)?,
         held: held(conn, &job)?,
+        allowances: allowances::live(conn, &job.id, now)?,
+        holds: Holds {
+            count: holds::count(conn, &job.id)?,
+            holds: holds::after(conn, &job.id, "", SHOWN)?,
+        },
+        decisions: decisions::of(conn, &job.id, day, SHOWN)?,
         failures: causes(conn, &job, Weight::Failure)?,
         warnings: causes(conn, &job, Weight::Warning)?,
         disabled_elsewhere: disabled_elsewhere(conn, &job)?,
@@ -336,7 +365,9 @@ fn held(conn: &mut Conn, job: &Job) -> Result<Vec<Held>> {
         let causes = causes
             .into_iter()
             .map(|(cause, count)| CauseCount { cause, count });
+        let turned = alarm::turned(conn, &job.id, &action)?;
         held.push(Held {
+            turned,
             action: action.to_string(),
             count,
             since,

@@ -18,7 +18,7 @@ use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Detail, Error, Kind, Result};
 use crate::store::jobs::{self, Job, Reviewed, State, Status, Taken};
-use crate::store::{Store, findings, links, reviews, schemas, systems};
+use crate::store::{Store, findings, links, reviews, schemas, state_inputs, systems};
 
 /// Makes jobs and schemas of the config known to the store. What cannot run is not taken in.
 pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -> Result<()> {
@@ -252,6 +252,7 @@ pub async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -
                 jobs::update_status(conn, &app.job, |status| {
                     status.first_cycle = Reviewed::NotYet;
                 })?;
+                state_inputs::clear(conn, &app.job)?;
             }
             let id = app.id.to_string();
             let is_new = match (schemas::latest(conn, &id)?, origin) {

@@ -4,15 +4,18 @@
 use super::log::{self, Ending};
 use super::reconcile::Subject;
 use crate::domain::finding::Weight as Said;
-use crate::domain::guard::Held;
+use crate::domain::guard::{Action, Held};
 use crate::domain::mapping::{Mapping, Role};
 use crate::domain::plan::{Effect, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::domain::review::HELD;
+use crate::domain::turned::Inputs;
 use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 use crate::store::departures::Departure;
 use crate::store::findings::{Finding, Weight};
+use crate::store::state_inputs::News;
+use crate::store::wakes::Cause;
 
 /// Characters that are kept of a cause and of a reason.
 const CAUSE: usize = 300;
@@ -111,7 +114,7 @@ pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departu
         .filter(|turn| !turn.active && turn.at <= receipt.at)
         .map(|turn| turn.at)
         .max();
-    let by_date = subject.wake.cause == crate::store::wakes::Cause::Revisit && last_day.is_some();
+    let by_date = subject.wake.cause == Cause::Revisit && last_day.is_some();
     Some(Departure {
         worker: subject.worker.anchor.clone(),
         last_day,
@@ -122,6 +125,47 @@ pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departu
         },
         done: receipt.at,
     })
+}
+
+/// What HR says where it decides whether the account is enabled, as far as that is news: while HR wants it, and where a limit holds
+/// the disable.
+pub fn state(
+    policy: &Policy,
+    subject: &Subject,
+    planned: &Planned,
+    ending: &Ending,
+    is_new: bool,
+) -> Option<News> {
+    let done = ending.done.as_ref();
+    if done.is_some_and(|receipt| receipt.has(|effect| matches!(effect, Effect::Disable | Effect::Delete))) {
+        return Some(News::Over);
+    }
+    let is_held = |held: &Held| matches!(held.action, Action::Disable | Action::Delete);
+    let inputs = || Some(state_inputs(policy.mapping(Role::State)?, &subject.worker));
+    if ending.held.iter().any(is_held) {
+        return inputs().map(News::Held);
+    }
+    // Of whom HR has said nothing since, it is known already.
+    let is_news = is_new || subject.wake.cause == Cause::Said || !subject.held_before.is_empty();
+    let is_wanted = planned.wanted == Some(true) && (is_new || subject.link.is_some());
+    inputs().filter(|_| is_wanted && is_news).map(News::Active)
+}
+
+/// What the account-state mapping reads of a worker.
+fn state_inputs(mapping: &Mapping, worker: &Worker) -> Inputs {
+    let names = mapping
+        .expression
+        .as_ref()
+        .map(|expression| expression.attributes());
+    let names = names.unwrap_or_default().into_iter();
+    names
+        .map(|name| (name.to_string(), cut(&held_value(worker, name), VALUE)))
+        .collect()
+}
+
+fn held_value(worker: &Worker, name: &str) -> String {
+    let value = worker.attributes.get(name).unwrap_or(&Value::Null);
+    value.to_texts().join(", ")
 }
 
 /// What of HR's word is behind a held change: the mapping that it follows, with what that reads.
@@ -164,8 +208,7 @@ fn inputs(mapping: &Mapping, worker: &Worker) -> String {
         if mapping.role != Role::State {
             return name.to_string();
         }
-        let value = worker.attributes.get(name).unwrap_or(&Value::Null);
-        match cut(&value.to_texts().join(", "), VALUE) {
+        match cut(&held_value(worker, name), VALUE) {
             nothing if nothing.is_empty() => format!("{name} (nothing)"),
             text => format!("{name} = {text}"),
         }

@@ -170,7 +170,7 @@ impl Desk {
             .store
             .write(move |conn| {
                 jobs::fence(conn, &job, token)?;
-                let workers: Vec<&str> = holds.iter().map(|hold| hold.worker.as_str()).collect();
+                let workers: Vec<&str> = holds.iter().filter_map(|hold| hold.worker.as_deref()).collect();
                 wakes::wake(conn, &job, &workers, now, Cause::Retry)?;
                 holds::keep(conn, &job, &holds)?;
                 Ok(holds.clone())
@@ -180,7 +180,12 @@ impl Desk {
 
     /// Ends the holds of workers of whom nothing was written after all.
     async fn let_go(&self, holds: &[Hold], unsent: &[&str]) -> Result<()> {
-        let ended = holds.iter().filter(|hold| unsent.contains(&hold.worker.as_str()));
+        let is_unsent = |hold: &&Hold| {
+            hold.worker
+                .as_deref()
+                .is_some_and(|worker| unsent.contains(&worker))
+        };
+        let ended = holds.iter().filter(is_unsent);
         let ended: Vec<String> = ended.map(|hold| hold.id.clone()).collect();
         self.cx
             .store
@@ -247,6 +252,18 @@ fn take_back(
     for (attribute, message) in reversal.moved {
         differs(Some(attribute), message);
     }
+    // What people hold is held against this, too (B12); what another undo set is not.
+    for hold in subject.holds.iter().filter(|hold| hold.is_given()) {
+        let (kept, left) = reversal
+            .effects
+            .into_iter()
+            .partition(|effect| hold.keeps(effect));
+        reversal.effects = left;
+        let kept: Vec<Effect> = kept;
+        for effect in kept {
+            differs(effect.attribute().map(String::from), hold.says());
+        }
+    }
     let is_wanted_otherwise = |effect: &Effect| {
         let mut wanted = planned.change.effects.iter();
         effect.attribute().is_some() && wanted.any(|one| one.attribute() == effect.attribute())
@@ -301,7 +318,8 @@ fn hold(subject: &Subject, record: String, schema_version: i64, undo: &Undo, now
     let attributes = effects.iter().filter_map(Effect::attribute).map(String::from);
     Some(Hold {
         id: Uuid::now_v7().to_string(),
-        worker: subject.worker.anchor.clone(),
+        worker: Some(subject.worker.anchor.clone()),
+        account: None,
         attributes: (!effects.iter().any(whole)).then(|| attributes.collect()),
         disables: effects.contains(&Effect::Enable),
         reason: "what was done to the account was undone".into(),

@@ -1,10 +1,13 @@
 //! What is being done and what was done: sent marks, and the receipts they turn into.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::schema::{changes, receipts};
 use super::{Conn, from_json, micros, native, to_json};
+use crate::domain::guard::Action;
 use crate::domain::plan::{Change, Receipt};
 use crate::error::Result;
 
@@ -16,7 +19,12 @@ pub struct Sent {
     /// The plan it belongs to, and the schema version that was made with.
     pub plan: uuid::Uuid,
     pub policy: i64,
+    /// What of it counts against an allowance, and against which (B17).
+    pub allowed: Allowed,
 }
+
+/// Actions, and the allowances under which they are done.
+pub type Allowed = BTreeMap<Action, String>;
 
 /// Marks changes as sent, before the first of them is.
 pub fn mark_sent(
@@ -42,6 +50,7 @@ pub fn mark_sent(
                     changes::endpoint.eq(&one.endpoint),
                     changes::token.eq(token),
                     changes::sent.eq(micros(now)),
+                    changes::allowed.eq(written(&one.allowed)?),
                 ))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -52,31 +61,59 @@ pub fn mark_sent(
 
 /// Changes of these workers that were sent and have no outcome.
 pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>> {
-    let rows: Vec<(String, String, String, i64)> = changes::table
+    let rows: Vec<(String, String, String, i64, Option<String>)> = changes::table
         .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
         .order((changes::sent, changes::id))
-        .select((changes::body, changes::endpoint, changes::plan, changes::policy))
+        .select((
+            changes::body,
+            changes::endpoint,
+            changes::plan,
+            changes::policy,
+            changes::allowed,
+        ))
         .load(conn)?;
     rows.into_iter()
-        .map(|(body, endpoint, plan, policy)| {
+        .map(|(body, endpoint, plan, policy, allowed)| {
             let plan = plan.parse().unwrap_or_default();
             Ok(Sent {
                 change: from_json(&body)?,
                 endpoint,
                 plan,
                 policy,
+                allowed: read(allowed.as_deref())?,
             })
         })
         .collect()
 }
 
-/// Everything that was sent and has no outcome.
-pub fn unanswered(conn: &mut Conn, job: &str) -> Result<Vec<Change>> {
-    let bodies: Vec<String> = changes::table
+/// Everything that was sent and has no outcome, with what of it counts against allowances.
+pub fn unanswered(conn: &mut Conn, job: &str) -> Result<Vec<(Change, Allowed)>> {
+    let rows: Vec<(String, Option<String>)> = changes::table
         .filter(changes::job.eq(job))
-        .select(changes::body)
+        .select((changes::body, changes::allowed))
         .load(conn)?;
-    bodies.iter().map(|body| from_json(body)).collect()
+    rows.iter()
+        .map(|(body, allowed)| Ok((from_json(body)?, read(allowed.as_deref())?)))
+        .collect()
+}
+
+fn written(allowed: &Allowed) -> Result<Option<String>> {
+    if allowed.is_empty() {
+        return Ok(None);
+    }
+    let names: BTreeMap<String, &str> = allowed
+        .iter()
+        .map(|(action, id)| (action.to_string(), id.as_str()))
+        .collect();
+    to_json(&names).map(Some)
+}
+
+fn read(text: Option<&str>) -> Result<Allowed> {
+    let names: BTreeMap<String, String> = text.map(from_json).transpose()?.unwrap_or_default();
+    let known = names.into_iter();
+    Ok(known
+        .filter_map(|(name, id)| Some((Action::parse(&name)?, id)))
+        .collect())
 }
 
 /// Takes the marks off: these changes have an outcome.

@@ -171,6 +171,34 @@ pub fn examples(conn: &mut Conn, job: &str, cause: &Cause, limit: i64) -> Result
         .load(conn)?)
 }
 
+/// Of whom something of a code stands, longest first: (worker, reason, since).
+pub fn standing(
+    conn: &mut Conn,
+    job: &str,
+    weight: Weight,
+    code: &str,
+    limit: i64,
+) -> Result<Vec<(String, String, Timestamp)>> {
+    let rows: Vec<(String, String, i64)> = findings::table
+        .filter(findings::job.eq(job).and(findings::weight.eq(weight.name())))
+        .filter(findings::code.eq(code))
+        .order((findings::since, findings::worker))
+        .select((findings::worker, findings::reason, findings::since))
+        .limit(limit)
+        .load(conn)?;
+    let found = |(worker, reason, since)| (worker, reason, instant(since));
+    Ok(rows.into_iter().map(found).collect())
+}
+
+/// Everybody of whom something of a code stands.
+pub fn whom(conn: &mut Conn, job: &str, code: &str) -> Result<Vec<String>> {
+    Ok(findings::table
+        .filter(findings::job.eq(job).and(findings::code.eq(code)))
+        .select(findings::worker)
+        .distinct()
+        .load(conn)?)
+}
+
 /// What stands about these workers.
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Finding>> {
     let mut found = Vec::new();

@@ -95,22 +95,21 @@ pub fn hold(conn: &mut Conn, job: &str, worker: &str, actions: &[Action], now: T
     Ok(())
 }
 
-/// Lets held actions through: a person has answered for them.
+/// Lets held actions through: a person has answered for them. Answers how many that were.
 pub fn release(conn: &mut Conn, job: &str, actions: &[Action]) -> Result<usize> {
     let actions: Vec<String> = actions.iter().map(Action::to_string).collect();
-    Ok(
-        diesel::update(held::table.filter(held::job.eq(job).and(held::action.eq_any(actions))))
-            .set(held::released.eq(true))
-            .execute(conn)?,
-    )
+    let held = held::table.filter(held::job.eq(job).and(held::released.eq(false)));
+    Ok(diesel::update(held.filter(held::action.eq_any(actions)))
+        .set(held::released.eq(true))
+        .execute(conn)?)
 }
 
-/// Lets through whatever is held for one worker.
-pub fn release_worker(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
-    diesel::update(held::table.filter(held::job.eq(job).and(held::worker.eq(worker))))
+/// Lets through whatever is held for one worker. Answers how many actions that were.
+pub fn release_worker(conn: &mut Conn, job: &str, worker: &str) -> Result<usize> {
+    let held = held::table.filter(held::job.eq(job).and(held::released.eq(false)));
+    Ok(diesel::update(held.filter(held::worker.eq(worker)))
         .set(held::released.eq(true))
-        .execute(conn)?;
-    Ok(())
+        .execute(conn)?)
 }
 
 /// How many of each action wait for a person: the job's quarantine.
@@ -124,6 +123,17 @@ pub fn held_counts(conn: &mut Conn, job: &str) -> Result<Vec<(Action, i64)>> {
         .into_iter()
         .filter_map(|(action, count)| Some((Action::parse(&action)?, count)))
         .collect())
+}
+
+/// Everybody of whom one of these actions is held, and not released.
+pub fn held_by(conn: &mut Conn, job: &str, actions: &[Action]) -> Result<Vec<String>> {
+    let actions: Vec<String> = actions.iter().map(Action::to_string).collect();
+    Ok(held::table
+        .filter(held::job.eq(job).and(held::released.eq(false)))
+        .filter(held::action.eq_any(actions))
+        .select(held::worker)
+        .distinct()
+        .load(conn)?)
 }
 
 /// Everybody for whom something is held.

@@ -1,4 +1,4 @@
-//! What people decided about accounts (B12), by job and worker.
+//! What people decided about accounts (B12), by job and by worker or account.
 
 use diesel::prelude::*;
 
@@ -15,8 +15,9 @@ pub fn keep(conn: &mut Conn, job: &str, kept: &[Hold]) -> Result<()> {
                 Ok((
                     holds::id.eq(&hold.id),
                     holds::job.eq(job),
-                    holds::worker.eq(&hold.worker),
+                    holds::worker.eq(hold.worker.as_deref().unwrap_or_default()),
                     holds::body.eq(to_json(hold)?),
+                    holds::account.eq(hold.account.as_ref().map(|account| account.anchor.0.as_str())),
                 ))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -38,6 +39,46 @@ pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Hold>> {
         }
     }
     Ok(found)
+}
+
+/// Those of accounts, whoever they belong to.
+pub fn of_accounts(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<Hold>> {
+    let mut found = Vec::new();
+    for page in accounts.chunks(ROWS) {
+        let rows: Vec<String> = holds::table
+            .filter(holds::job.eq(job).and(holds::account.eq_any(page)))
+            .order(holds::id)
+            .select(holds::body)
+            .load(conn)?;
+        for row in rows {
+            found.push(from_json(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Those that were made after one, in the order in which they were.
+pub fn after(conn: &mut Conn, job: &str, after: &str, limit: i64) -> Result<Vec<Hold>> {
+    let rows: Vec<String> = holds::table
+        .filter(holds::job.eq(job).and(holds::id.gt(after)))
+        .order(holds::id)
+        .select(holds::body)
+        .limit(limit)
+        .load(conn)?;
+    rows.iter().map(|row| from_json(row)).collect()
+}
+
+pub fn count(conn: &mut Conn, job: &str) -> Result<i64> {
+    Ok(holds::table.filter(holds::job.eq(job)).count().get_result(conn)?)
+}
+
+pub fn find(conn: &mut Conn, job: &str, id: &str) -> Result<Option<Hold>> {
+    let row: Option<String> = holds::table
+        .filter(holds::job.eq(job).and(holds::id.eq(id)))
+        .select(holds::body)
+        .first(conn)
+        .optional()?;
+    row.as_deref().map(from_json).transpose()
 }
 
 /// Ends holds.

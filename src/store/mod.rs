@@ -6,9 +6,11 @@
 //! disk is shared by all who wait for it.
 
 pub mod alarms;
+pub mod allowances;
 pub mod asked;
 pub mod callbacks;
 pub mod changes;
+pub mod decisions;
 pub mod departures;
 pub mod escrows;
 pub mod findings;
@@ -28,6 +30,7 @@ pub mod reviews;
 mod schema;
 pub mod schemas;
 pub mod settings;
+pub mod state_inputs;
 pub mod streams;
 pub mod systems;
 pub mod uploads;

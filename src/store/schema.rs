@@ -160,6 +160,7 @@ diesel::table! {
         endpoint -> Text,
         token -> BigInt,
         sent -> BigInt,
+        allowed -> Nullable<Text>,
     }
 }
 
@@ -377,6 +378,40 @@ diesel::table! {
         job -> Text,
         worker -> Text,
         body -> Text,
+        account -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    allowances (id) {
+        id -> Text,
+        job -> Text,
+        action -> Text,
+        most -> BigInt,
+        used -> BigInt,
+        given -> BigInt,
+        until -> BigInt,
+        ended -> Nullable<BigInt>,
+        decider -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    decisions (id) {
+        id -> Text,
+        job -> Text,
+        made -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    state_inputs (job, worker) {
+        job -> Text,
+        worker -> Text,
+        active -> Nullable<Text>,
+        held -> Nullable<Text>,
     }
 }
 
@@ -393,6 +428,9 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     reviews,
+    allowances,
+    decisions,
+    state_inputs,
     holds,
     plans,
     plan_pages,

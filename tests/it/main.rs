@@ -9,6 +9,7 @@ mod callbacks;
 mod commands;
 mod container;
 mod crash;
+mod decisions;
 mod demo;
 mod directory;
 mod directory_sources;

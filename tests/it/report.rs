@@ -1,6 +1,6 @@
 //! The operator's morning: the report, the alarms, and the log's stream.
 
-mod alarms;
+pub mod alarms;
 mod stream;
 
 use std::collections::BTreeMap;

@@ -4,21 +4,26 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::domain::account::{Account, Anchor};
+use muster::domain::allowance::Allowance;
 use muster::domain::callback::{Call, Member, Who};
+use muster::domain::decision::Decision;
 use muster::domain::guard::Action;
+use muster::domain::hold::{HeldAccount, Hold, Until};
 use muster::domain::link::Link;
-use muster::domain::plan::Pending;
+use muster::domain::plan::{Change, Effect, Pending};
+use muster::domain::turned::{Inputs, Turn};
 use muster::domain::worker::Worker;
 use muster::error::{Kind, Result};
 use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
+use muster::store::state_inputs::News;
 use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
-    Conn, Location, Store, asked, callbacks, guard, jobs, links, listed, logs, notices, pulls, settings,
-    systems, uploads, wakes, workers,
+    Conn, Location, Store, allowances, asked, callbacks, changes, decisions, guard, holds, jobs, links,
+    listed, logs, notices, pulls, settings, state_inputs, systems, uploads, wakes, workers,
 };
 
 use crate::support::postgres;
@@ -1026,6 +1031,257 @@ async fn a_system_is_lent_while_nobody_reads_it() {
         assert!(lent);
         write(&store, |conn| pulls::give_back(conn, "directory", ("a", 2))).await;
         assert!(is_due(at(32)).await.unwrap(), "what broke off is read again");
+    })
+    .await;
+}
+
+fn allowance(id: &str, action: Action, most: u64, until: i64) -> Allowance {
+    Allowance {
+        id: id.into(),
+        action,
+        most,
+        used: 0,
+        given: at(0),
+        until: at(until),
+        ended: None,
+        by: "ada".into(),
+        reason: "a merger".into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b17_allowances_are_live_until_they_are_used_up_or_over() {
+    on_both(async |store| {
+        let given = [
+            allowance("1", Action::Disable, 3, 100),
+            allowance("2", Action::Overwrite("title".into()), 3, 50),
+        ];
+        let kept = given.clone();
+        write(&store, move |conn| allowances::give(conn, JOB, &kept)).await;
+        let live = async |now| {
+            let live = store.read(move |conn| allowances::live(conn, JOB, at(now)));
+            let live = live.await.unwrap().into_iter();
+            live.map(|one| (one.id, one.used)).collect::<Vec<_>>()
+        };
+        let found = store.read(|conn| allowances::find(conn, JOB, "2")).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&given[1]));
+        assert_eq!(
+            live(0).await,
+            [("2".into(), 0), ("1".into(), 0)],
+            "what ends first in front"
+        );
+        assert_eq!(live(50).await, [("1".into(), 0)]);
+        assert!(
+            store
+                .read(|conn| allowances::live(conn, "other", at(0)))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        write(&store, |conn| allowances::spend(conn, JOB, "1", 2)).await;
+        assert_eq!(live(60).await, [("1".into(), 2)]);
+        write(&store, |conn| allowances::spend(conn, JOB, "1", 1)).await;
+        assert!(live(60).await.is_empty(), "used up");
+        let open = store.read(|conn| allowances::open(conn, JOB)).await.unwrap();
+        assert_eq!(open.len(), 2, "nobody noted that they are over");
+        assert!(write(&store, |conn| allowances::end(conn, JOB, "2", at(70))).await);
+        assert!(
+            !write(&store, |conn| allowances::end(conn, JOB, "2", at(80))).await,
+            "once"
+        );
+        write(&store, |conn| allowances::expire(conn, at(71))).await;
+        assert!(
+            store
+                .read(|conn| allowances::find(conn, JOB, "2"))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            store
+                .read(|conn| allowances::find(conn, JOB, "1"))
+                .await
+                .unwrap()
+                .is_some()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b26_a_change_that_was_sent_knows_its_allowance() {
+    on_both(async |store| {
+        let sent = |worker: &str, allowed: changes::Allowed| changes::Sent {
+            change: Change {
+                id: uuid::Uuid::now_v7(),
+                worker: worker.into(),
+                account: None,
+                effects: vec![Effect::Disable],
+            },
+            endpoint: "dc1".into(),
+            plan: uuid::Uuid::nil(),
+            policy: 1,
+            allowed,
+        };
+        let under = BTreeMap::from([
+            (Action::Disable, "7".to_string()),
+            (Action::Overwrite("a:b".into()), "8".to_string()),
+        ]);
+        let both = [sent("a", under.clone()), sent("b", BTreeMap::new())];
+        write(&store, move |conn| {
+            changes::mark_sent(conn, JOB, "cycle", 1, &both, at(0))
+        })
+        .await;
+        let unknown = store
+            .read(|conn| changes::unknown(conn, JOB, &["a", "b"]))
+            .await
+            .unwrap();
+        let of = |worker: &str| unknown.iter().find(|one| one.change.worker == worker).unwrap();
+        assert_eq!(of("a").allowed, under);
+        assert!(of("b").allowed.is_empty());
+        let all = store.read(|conn| changes::unanswered(conn, JOB)).await.unwrap();
+        assert_eq!(all.iter().filter(|(_, allowed)| *allowed == under).count(), 1);
+        assert_eq!(all.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b12_holds_are_found_by_worker_and_by_account() {
+    on_both(async |store| {
+        let hold = |id: &str, worker: Option<&str>, account: Option<&str>| Hold {
+            id: id.into(),
+            worker: worker.map(String::from),
+            account: account.map(|anchor| HeldAccount {
+                anchor: Anchor(anchor.into()),
+                address: "CN=Ada".into(),
+            }),
+            attributes: None,
+            disables: false,
+            reason: "a claim".into(),
+            by: "ada".into(),
+            since: at(0),
+            until: Until::At(at(10)),
+        };
+        let kept = [
+            hold("1", Some("a"), None),
+            hold("2", None, Some("guid")),
+            hold("3", Some("b"), None),
+        ];
+        let all = kept.to_vec();
+        write(&store, move |conn| holds::keep(conn, JOB, &all)).await;
+        let read = async |unit: fn(&mut Conn) -> Result<Vec<Hold>>| store.read(unit).await.unwrap();
+        assert_eq!(read(|conn| holds::of(conn, JOB, &["a", "c"])).await, kept[..1]);
+        assert_eq!(
+            read(|conn| holds::of_accounts(conn, JOB, &["guid", "a"])).await,
+            kept[1..2]
+        );
+        assert_eq!(read(|conn| holds::after(conn, JOB, "1", 1)).await, kept[1..2]);
+        assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept);
+        assert_eq!(store.read(|conn| holds::count(conn, JOB)).await.unwrap(), 3);
+        let found = store.read(|conn| holds::find(conn, JOB, "2")).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&kept[1]));
+        assert!(
+            store
+                .read(|conn| holds::find(conn, "other", "2"))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        write(&store, |conn| holds::end(conn, &["1", "2"])).await;
+        assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept[2..]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_is_told_newest_first() {
+    on_both(async |store| {
+        let made = |seconds, about: &str| Decision::released(about.into(), "ada", at(seconds));
+        let all = [
+            made(1, "first"),
+            made(2, "second"),
+            made(2, "third"),
+            made(9, "later"),
+        ];
+        let kept = all.to_vec();
+        write(&store, move |conn| decisions::keep(conn, JOB, &kept)).await;
+        let told = async |limit| {
+            let read = store.read(move |conn| decisions::of(conn, JOB, (at(0), at(9)), limit));
+            read.await.unwrap()
+        };
+        assert_eq!(told(10).await, [all[2].clone(), all[1].clone(), all[0].clone()]);
+        assert_eq!(told(1).await, all[2..3]);
+        write(&store, |conn| decisions::expire(conn, at(2))).await;
+        assert_eq!(told(10).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b17_what_hr_said_before_a_hold_is_remembered() {
+    on_both(async |store| {
+        let inputs = |value: &str| Inputs::from([("Status".to_string(), value.to_string())]);
+        let keep = async |worker: &'static str, news: News| {
+            write(&store, move |conn| {
+                state_inputs::keep(conn, JOB, &[(worker, &news)])
+            })
+            .await;
+        };
+        keep("a", News::Active(inputs("A"))).await;
+        keep("a", News::Held(inputs(""))).await;
+        keep("b", News::Held(inputs("T"))).await;
+        keep("c", News::Active(inputs("A"))).await;
+        let turned = async || {
+            store
+                .read(|conn| state_inputs::turned(conn, JOB, 10))
+                .await
+                .unwrap()
+        };
+        assert!(turned().await.is_empty(), "nothing is held of anybody");
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "a", &[Action::Disable], at(0))
+        })
+        .await;
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "b", &[Action::Delete], at(0))
+        })
+        .await;
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "c", &[Action::Enable], at(0))
+        })
+        .await;
+        let expected = [
+            Turn {
+                before: Some(inputs("A")),
+                now: inputs(""),
+            },
+            Turn {
+                before: None,
+                now: inputs("T"),
+            },
+        ];
+        assert_eq!(turned().await, expected);
+        keep("a", News::Active(inputs("A"))).await;
+        assert_eq!(turned().await, expected[1..], "HR took it back");
+        keep("b", News::Over).await;
+        assert!(turned().await.is_empty());
+        let held_by = store.read(|conn| guard::held_by(conn, JOB, &[Action::Disable, Action::Delete]));
+        assert_eq!(held_by.await.unwrap(), ["a", "b"]);
+        assert_eq!(
+            write(&store, |conn| guard::release_worker(conn, JOB, "a")).await,
+            1
+        );
+        assert_eq!(
+            write(&store, |conn| guard::release(
+                conn,
+                JOB,
+                &[Action::Disable, Action::Delete]
+            ))
+            .await,
+            1
+        );
+        write(&store, |conn| state_inputs::clear(conn, JOB)).await;
     })
     .await;
 }

@@ -121,7 +121,8 @@ pub async fn restart_job(
         .criteria
         .and_then(|criteria| criteria.reset_scope)
         .unwrap_or_default();
-    gateway.engine.restart_job(&app.job, restart(&scope)?).await?;
+    let by = &caller.client.id;
+    gateway.engine.restart_job(&app.job, restart(&scope)?, by).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -2,6 +2,7 @@
 
 mod apps;
 mod bulk_upload;
+mod decisions;
 mod directories;
 mod expressions;
 pub(super) mod jobs;
@@ -31,6 +32,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(review::find_review)
         .service(review::list_reviewed)
         .service(review::release_reviewed)
+        .service(decisions::allow)
+        .service(decisions::list_allowances)
+        .service(decisions::end_allowance)
+        .service(decisions::hold)
+        .service(decisions::list_holds)
+        .service(decisions::lift)
         .service(report::find_report)
         .service(schema::find_schema)
         .service(schema::put_schema)

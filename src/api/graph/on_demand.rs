@@ -51,9 +51,9 @@ pub async fn provision_on_demand(
     let (Some(named), None) = (subjects.next(), subjects.next()) else {
         return Err(Error::invalid("parameters[0].subjects: name one worker").into());
     };
-    let (engine, job) = (gateway.engine.clone(), app.job.clone());
+    let (engine, job, by) = (gateway.engine.clone(), app.job.clone(), caller.client.id.clone());
     // Whoever hangs up does not stop it halfway.
-    let provisioning = tokio::spawn(async move { engine.provision(&job, &named).await });
+    let provisioning = tokio::spawn(async move { engine.provision(&job, &named, &by).await });
     let entry = provisioning
         .await
         .map_err(|error| Error::internal("provisioning ended early").because(error))??;

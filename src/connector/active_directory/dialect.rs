@@ -9,6 +9,8 @@ use super::wire::{Entry, Filter};
 pub(super) struct Dialect {
     /// The immutable key of an entry.
     pub anchor: &'static str,
+    /// The attribute that holds an entry's own DN.
+    pub dn: &'static str,
     pub addressing: Addressing,
     /// What a person's entry is, as a filter.
     pub people: &'static [(&'static str, &'static str)],
@@ -62,6 +64,7 @@ pub(super) enum Schema {
 
 pub(super) static ACTIVE_DIRECTORY: Dialect = Dialect {
     anchor: "objectGUID",
+    dn: "distinguishedName",
     addressing: Addressing::Guid,
     people: &[("objectCategory", "person"), ("objectClass", "user")],
     classes: &["top", "person", "organizationalPerson", "user"],
@@ -76,6 +79,7 @@ pub(super) static ACTIVE_DIRECTORY: Dialect = Dialect {
 /// Another server whose schema has AD's class `user`.
 pub(super) static WITH_USERS: Dialect = Dialect {
     anchor: "entryUUID",
+    dn: "entryDN",
     addressing: Addressing::Dn,
     people: &[("objectClass", "user")],
     classes: &["top", "person", "organizationalPerson", "user"],

@@ -65,9 +65,13 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
             Lookup::Match { value, .. } if value.is_empty() => continue,
             Lookup::Match { attribute, value } => {
                 searchable(attribute)?;
+                let attribute = match attribute.eq_ignore_ascii_case("distinguishedName") {
+                    true => dialect.dn,
+                    false => attribute.as_str(),
+                };
                 let filter = Filter::equal(attribute, value);
                 let folded = folded(value, dialect.folds_accents);
-                (false, attribute.as_str(), folded, filter)
+                (false, attribute, folded, filter)
             }
         };
         by_base.entry(everywhere).or_default().push(Term {

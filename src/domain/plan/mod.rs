@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use change::{Change, ChangeId, Effect, HrEvent, Receipt, Recipe};
-pub use proposal::{Difference, Kept, Proposal};
+pub use proposal::{CONTAINER, Difference, ENABLED, Kept, NAME, Proposal};
 pub use reversal::{Reversal, reversal};
 
 use super::account::{Account, Anchor, Protection};
 use super::dn;
 use super::expression::{Context, EvaluationError, Expression, Outcome, Seed};
 use super::finding::{Finding, Weight};
-use super::hold::Hold;
+use super::hold::{Hold, ON_HOLD};
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
 use super::matching::{self, Found};
@@ -214,6 +214,8 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
         ));
     } else if !draft.policy.schema.flow_types.add {
         draft.skip("this job may not create accounts: Add is not among its flowTypes");
+    } else if let Some(hold) = draft.facts.holds.iter().find(|hold| hold.is_whole()) {
+        draft.finding(Finding::new(Weight::Warning, ON_HOLD, hold.says()));
     } else {
         draft.create(wanted);
     }
@@ -288,7 +290,10 @@ pub fn may_write(policy: &Policy, account: &Account) -> Result<(), Finding> {
         }
         return refuse(
             "ProtectedAccount",
-            format!("the account is protected ({protection:?}) and is never written"),
+            format!(
+                "the account is protected and is never written: {}",
+                protection.why()
+            ),
         );
     }
     if policy.model.container.is_none() || policy.settings.managed.is_empty() {

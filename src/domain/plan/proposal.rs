@@ -155,14 +155,19 @@ impl Proposal {
     }
 }
 
+/// What effects call what each target calls in its own way: an object's name, its place, and whether it is enabled.
+pub const NAME: &str = "name";
+pub const CONTAINER: &str = "container";
+pub const ENABLED: &str = "enabled";
+
 impl Effect {
     /// The one attribute that it is about.
     pub fn attribute(&self) -> Option<&str> {
         match self {
             Effect::Set { attribute, .. } | Effect::Refer { attribute, .. } => Some(attribute),
-            Effect::Rename { .. } => Some("name"),
-            Effect::Move { .. } => Some("container"),
-            Effect::Disable | Effect::Enable => Some("enabled"),
+            Effect::Rename { .. } => Some(NAME),
+            Effect::Move { .. } => Some(CONTAINER),
+            Effect::Disable | Effect::Enable => Some(ENABLED),
             Effect::Create { .. } | Effect::Restore | Effect::Password { .. } | Effect::Delete => None,
         }
     }

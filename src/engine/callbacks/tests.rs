@@ -998,7 +998,7 @@ async fn b30_what_waits_for_hr_is_pending_and_what_hr_refuses_is_not() {
     };
     company
         .engine
-        .restart_job(&company.app.job, restart)
+        .restart_job(&company.app.job, restart, "somebody")
         .await
         .unwrap();
     let expected = [is("success", ""), is("failure", "UserNameTaken")];

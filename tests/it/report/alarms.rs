@@ -24,13 +24,13 @@ use crate::support::{openldap, postgres};
 const NOTIFY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Takes notices in.
-struct Receiver {
+pub struct Receiver {
     url: String,
     notices: mpsc::UnboundedReceiver<Json>,
 }
 
 impl Receiver {
-    async fn start() -> Receiver {
+    pub async fn start() -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (tell, notices) = mpsc::unbounded_channel();
@@ -56,11 +56,11 @@ impl Receiver {
         Receiver { url, notices }
     }
 
-    fn table(&self) -> String {
+    pub fn table(&self) -> String {
         format!("[notify]\nwebhook = \"{}\"\nsecret = \"{NOTIFY}\"\n", self.url)
     }
 
-    async fn next(&mut self) -> Json {
+    pub async fn next(&mut self) -> Json {
         let wait = std::time::Duration::from_secs(60);
         tokio::time::timeout(wait, self.notices.recv())
             .await

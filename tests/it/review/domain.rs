@@ -134,8 +134,10 @@ impl World {
         let (user, password) = controller.service_account(&[STAFF]);
         controller.index("employeeID");
         controller.add(&format!("dn: {SALES}\nobjectClass: organizationalUnit\n"));
-        let all: String = (0..PEOPLE).map(accounts).collect();
-        controller.add(&all);
+        let all: Vec<usize> = (0..PEOPLE).collect();
+        for some in all.chunks(250) {
+            controller.add(&some.iter().map(|who| accounts(*who)).collect::<String>());
+        }
         let target = format!(
             "kind = \"active-directory\"\nurls = [\"{}\"]\nbase_dn = \"{}\"\nbind_dn = \"{user}\"\npassword = \"{password}\"\nca_file = \"{}\"\n",
             controller.ldaps_url,

@@ -372,7 +372,7 @@ impl World {
                     quarantine: *memory == Memory::Quarantine,
                     force_deletes: false,
                 };
-                life.engine.restart_job(JOB, restart).await.unwrap();
+                life.engine.restart_job(JOB, restart, "somebody").await.unwrap();
             }
             Step::Released => {
                 let held = self.eyes().held();
@@ -383,7 +383,7 @@ impl World {
                     force_deletes: true,
                     ..Restart::default()
                 };
-                life.engine.restart_job(JOB, restart).await.unwrap();
+                life.engine.restart_job(JOB, restart, "somebody").await.unwrap();
             }
             Step::Killed { .. } | Step::Restarted => {}
         }
@@ -484,7 +484,7 @@ impl World {
             watermark: true,
             ..Restart::default()
         };
-        life.engine.restart_job(JOB, restart).await.unwrap();
+        life.engine.restart_job(JOB, restart, "somebody").await.unwrap();
         self.rest().await;
     }
 

@@ -1,0 +1,292 @@
+//! What people decided about single accounts, over HR's head (B12): given, lifted, and met by everybody who is planned. A hold is
+//! a row that is read when a page is planned, so giving one waits for nobody.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::reconcile::Subject;
+use super::{Context, Engine, Runner, allowing, on_demand};
+use crate::connector::{Endpoint, Lookup};
+use crate::domain::account::Account;
+use crate::domain::decision::Decision;
+use crate::domain::dn::Dn;
+use crate::domain::hold::{HeldAccount, Hold, ON_HOLD, Until};
+use crate::domain::mapping::{Mapping, Role};
+use crate::domain::plan::{CONTAINER, ENABLED, Moment, NAME};
+use crate::domain::policy::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::store::wakes::{self, Cause};
+use crate::store::{Conn, decisions, findings, holds, links, systems};
+
+/// Holds that are read together.
+const PAGE: i64 = 1_000;
+
+/// By which names people know an account, beside its DN and its anchor.
+const NAMES: [&str; 2] = ["userPrincipalName", "sAMAccountName"];
+
+/// What somebody wants held.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub whose: Whose,
+    /// As the schema calls them; none for everything.
+    pub attributes: Vec<String>,
+    /// A day, to its end (UTC), or an instant; until somebody lifts it otherwise.
+    pub until: Option<String>,
+    pub reason: String,
+    /// Who says so.
+    pub by: String,
+}
+
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// By HR's own key, or the number that accounts are matched by.
+    Worker(String),
+    /// By DN, anchor, user principal name or sAMAccountName.
+    Account(String),
+}
+
+impl Engine {
+    /// Holds a worker's account, or an account whoever it belongs to, and has its worker looked at. Errors: nobody or several are
+    /// meant; the job writes no such attribute; an account's target cannot be asked.
+    pub async fn hold(&self, job: &str, wanted: Wanted) -> Result<Hold> {
+        let runner = self.current(job).await?;
+        let now = self.clock().now();
+        let until = wanted.until.as_deref();
+        let until = until.map(|text| allowing::until(text, now)).transpose()?;
+        let mut hold = Hold {
+            id: Uuid::now_v7().to_string(),
+            worker: None,
+            account: None,
+            attributes: attributes(&runner.policy, &wanted.attributes)?,
+            disables: false,
+            reason: allowing::reason(&wanted.reason)?,
+            by: wanted.by,
+            since: now,
+            until: until.map_or(Until::Lifted, Until::At),
+        };
+        match &wanted.whose {
+            Whose::Worker(named) => {
+                hold.worker = Some(on_demand::anchor(self.store(), &runner, named).await?);
+            }
+            Whose::Account(named) => hold.account = Some(self.account(&runner, named).await?),
+        }
+        let (id, kept) = (job.to_string(), hold.clone());
+        self.store()
+            .write(move |conn| {
+                holds::keep(conn, &id, std::slice::from_ref(&kept))?;
+                decisions::keep(conn, &id, &[Decision::held(&kept)])?;
+                let whose = whose(conn, &id, &kept)?;
+                wakes::wake(conn, &id, &super::texts(&whose), now, Cause::Retry)
+            })
+            .await?;
+        self.wake(job);
+        Ok(hold)
+    }
+
+    /// What is held of a job's, a page of it after one; empty when there is no more.
+    pub async fn holds(&self, job: &str, after: &str) -> Result<Vec<Hold>> {
+        let (id, after) = (self.runner(job)?.app.job.clone(), after.to_string());
+        self.store()
+            .read(move |conn| holds::after(conn, &id, &after, PAGE))
+            .await
+    }
+
+    /// Lifts a hold, and has everybody looked at whom it kept from something. Error: there is none of this id, or not any more.
+    pub async fn lift(&self, job: &str, hold: &str, by: &str) -> Result<()> {
+        self.runner(job)?;
+        let (id, wanted, by, now) = (
+            job.to_string(),
+            hold.to_string(),
+            by.to_string(),
+            self.clock().now(),
+        );
+        let lifted = self
+            .store()
+            .write(move |conn| {
+                let Some(hold) = holds::find(conn, &id, &wanted)? else {
+                    return Ok(false);
+                };
+                holds::end(conn, &[&hold.id])?;
+                decisions::keep(conn, &id, &[Decision::hold_ended(&hold, &by, now)])?;
+                let mut woken = whose(conn, &id, &hold)?;
+                // Others whom it may have kept from the account: records of the same person, and whoever would have been given it.
+                woken.extend(findings::whom(conn, &id, ON_HOLD)?);
+                wakes::wake(conn, &id, &unique(&woken), now, Cause::Retry)?;
+                Ok(true)
+            })
+            .await?;
+        if !lifted {
+            let message = format!("there is no hold {hold} of this job, or not any more");
+            return Err(Error::new(Kind::NotFound, message));
+        }
+        self.wake(job);
+        Ok(())
+    }
+
+    /// The one account that somebody means, as the target shows it.
+    async fn account(&self, runner: &Runner, named: &str) -> Result<HeldAccount> {
+        let system = runner.app.target.clone();
+        let pinned = self
+            .store()
+            .read(move |conn| systems::endpoint(conn, &system))
+            .await?;
+        let pinned = pinned.map(|(endpoint, _)| Endpoint(endpoint));
+        let session = runner.target.open(pinned.as_ref()).await?;
+        let found = session.find(&lookups(&runner.policy, named)).await?;
+        let mut found: Vec<Account> = found.into_iter().flatten().collect();
+        found.sort_by(|one, other| one.anchor.cmp(&other.anchor));
+        found.dedup_by(|one, other| one.anchor == other.anchor);
+        match found.as_slice() {
+            [one] => Ok(HeldAccount {
+                anchor: one.anchor.clone(),
+                address: one.address.clone(),
+            }),
+            [] => {
+                let message = format!(
+                    "there is no account '{named}' in '{}': name one by its DN, its object id, or what its person signs in with",
+                    runner.app.target
+                );
+                Err(Error::new(Kind::NotFound, message).code("AccountNotFound"))
+            }
+            several => {
+                let addresses: Vec<&str> = several.iter().map(|one| one.address.as_str()).collect();
+                Err(Error::invalid(format!(
+                    "{} accounts are called '{named}': name one by its object id ({})",
+                    several.len(),
+                    addresses.join("; ")
+                )))
+            }
+        }
+    }
+}
+
+/// Every way in which somebody may have meant an account.
+fn lookups(policy: &Policy, named: &str) -> Vec<Lookup> {
+    let called = |attribute: &str| Lookup::Match {
+        attribute: attribute.to_string(),
+        value: named.to_string(),
+    };
+    if let Ok(anchor) = named.parse::<Uuid>() {
+        return vec![Lookup::Anchor(crate::domain::account::Anchor(anchor.to_string()))];
+    }
+    if policy.model.container.is_some() && Dn::parse(named).is_some() {
+        return vec![called("distinguishedName")];
+    }
+    let known = |name: &&str| policy.model.identifying.contains(name);
+    NAMES
+        .iter()
+        .filter(|name| known(name))
+        .map(|name| called(name))
+        .collect()
+}
+
+/// As effects call them. Error: the schema maps no such attribute.
+fn attributes(policy: &Policy, wanted: &[String]) -> Result<Option<BTreeSet<String>>> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let called = |mapping: &Mapping| match mapping.role {
+        Role::State => ENABLED.to_string(),
+        Role::Container => CONTAINER.to_string(),
+        Role::Name => NAME.to_string(),
+        Role::Plain | Role::Reference | Role::Password => mapping.target.clone(),
+    };
+    let mappings = &policy.schema.mappings;
+    let one = |wanted: &String| {
+        let found = mappings
+            .iter()
+            .find(|mapping| mapping.target.eq_ignore_ascii_case(wanted));
+        found.map(called).ok_or_else(|| {
+            let known: Vec<&str> = mappings.iter().map(|mapping| mapping.target.as_str()).collect();
+            Error::invalid(format!(
+                "the job writes no attribute '{wanted}': it writes {}",
+                known.join(", ")
+            ))
+            .at("attributes")
+        })
+    };
+    wanted.iter().map(one).collect::<Result<_>>().map(Some)
+}
+
+/// Whom a hold is about: the worker, or whoever the account belongs to.
+fn whose(conn: &mut Conn, job: &str, hold: &Hold) -> Result<Vec<String>> {
+    match (&hold.worker, &hold.account) {
+        (_, Some(account)) => {
+            let owners = links::owners(conn, job, &[&account.anchor.0])?;
+            Ok(owners.into_iter().map(|(_, worker)| worker).collect())
+        }
+        (worker, None) => Ok(worker.iter().cloned().collect()),
+    }
+}
+
+fn unique(workers: &[String]) -> Vec<&str> {
+    let unique: BTreeSet<&str> = workers.iter().map(String::as_str).collect();
+    unique.into_iter().collect()
+}
+
+/// Gathers what people decided of everybody on the page: of the worker, of other records of the same person, and of the account
+/// that was found. What ended by itself is set aside.
+pub(super) async fn gather(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Result<()> {
+    let workers: BTreeSet<String> = subjects.iter().flat_map(records).map(String::from).collect();
+    let accounts: BTreeSet<String> = subjects.iter().flat_map(accounts_of).map(String::from).collect();
+    let job = cx.origin.job.clone();
+    let (of_workers, of_accounts) = cx
+        .store
+        .read(move |conn| {
+            if holds::count(conn, &job)? == 0 {
+                return Ok((Vec::new(), Vec::new()));
+            }
+            let workers: Vec<&str> = workers.iter().map(String::as_str).collect();
+            let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+            let of_workers = holds::of(conn, &job, &workers)?;
+            Ok((of_workers, holds::of_accounts(conn, &job, &accounts)?))
+        })
+        .await?;
+    let mut by_key: HashMap<String, Vec<Hold>> = HashMap::new();
+    for hold in of_workers.into_iter().chain(of_accounts) {
+        let account = hold.account.as_ref().map(|account| account.anchor.0.clone());
+        if let Some(key) = account.or(hold.worker.clone()) {
+            by_key.entry(key).or_default().push(hold);
+        }
+    }
+    for subject in subjects {
+        let found: Vec<&Hold> = match by_key.is_empty() {
+            true => Vec::new(),
+            false => records(subject)
+                .chain(accounts_of(subject))
+                .filter_map(|key| by_key.get(key))
+                .flatten()
+                .collect(),
+        };
+        let (holds, over) = sorted(&found, subject, cx.runner.policy.version, moment);
+        (subject.holds, subject.holds_over) = (holds, over);
+    }
+    Ok(())
+}
+
+/// What holds, and what ended by itself. What an undo took back is one record's alone, and known by what HR says of it.
+fn sorted(found: &[&Hold], subject: &Subject, version: i64, moment: &Moment) -> (Vec<Hold>, Vec<Hold>) {
+    let own = subject.worker.anchor.as_str();
+    let about = found
+        .iter()
+        .filter(|hold| hold.is_given() || (hold.worker.as_deref() == Some(own) && !subject.said.is_empty()));
+    let (over, holds): (Vec<&&Hold>, Vec<&&Hold>) =
+        about.partition(|hold| hold.is_over(&subject.said, version, moment.now));
+    let owned = |some: Vec<&&Hold>| some.into_iter().map(|hold| Hold::clone(hold)).collect();
+    (owned(holds), owned(over))
+}
+
+/// The worker's anchor, and those of other records of the same person.
+fn records(subject: &Subject) -> impl Iterator<Item = &str> {
+    let kin = subject.kin.iter().map(|kin| kin.worker.anchor.as_str());
+    std::iter::once(subject.worker.anchor.as_str()).chain(kin)
+}
+
+fn accounts_of(subject: &Subject) -> impl Iterator<Item = &str> {
+    subject
+        .found
+        .accounts
+        .iter()
+        .map(|account| account.anchor.0.as_str())
+}
