@@ -11,6 +11,8 @@ pub struct Duty<'a> {
     /// The app, as reports name it.
     pub app: &'a str,
     pub work: Work<'a>,
+    /// The app's `never`.
+    pub never: Option<&'a str>,
 }
 
 #[derive(Clone, Copy)]

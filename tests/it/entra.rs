@@ -476,6 +476,77 @@ async fn whoever_must_never_be_written_is_not() {
     assert_eq!(world.outcome("2").await.1, "failure");
 }
 
+/// B12, B21: the same of whoever is in a group, or in a group in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_a_group_that_never_names_is_never_written() {
+    let tenant = Tenant::unthrottled();
+    for (name, id) in [("ada", "1"), ("bob", "2"), ("eve", "3")] {
+        tenant.alter(json!({ "set": {
+            "userPrincipalName": format!("{name}@example.test"), "displayName": name, "mailNickname": name,
+            "employeeId": id, "accountEnabled": true, "userType": "Member",
+        } }));
+    }
+    let (outer, inner) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let id = |worker: &str| tenant.user(worker)["id"].clone();
+    let groups = [
+        json!({ "group": outer, "members": [id("1"), inner] }),
+        json!({ "group": inner, "members": [id("2")] }),
+    ];
+    for group in groups {
+        tenant.control("groups", group).await;
+    }
+    let world = World::new(tenant, &format!("never = \"{outer}\"")).await;
+    let leaves = |id: &str, name: &str| with(person(id, name), json!({ "active": false }));
+    world
+        .says(&[
+            person("1", "Ada Byron"),
+            leaves("2", "Bob Byron"),
+            leaves("3", "Eve Byron"),
+        ])
+        .await;
+    for (id, name, enabled) in [("1", "ada", true), ("2", "bob", true), ("3", "Eve Byron", false)] {
+        let user = world.tenant.user(id);
+        assert_eq!(
+            (&user["displayName"], &user["accountEnabled"]),
+            (&json!(name), &json!(enabled)),
+            "{id}"
+        );
+    }
+    assert_eq!(
+        world.outcome("1").await,
+        outcome("other", "warning", "ProtectedAccount")
+    );
+    assert_eq!(
+        world.outcome("2").await,
+        outcome("other", "failure", "ProtectedAccount")
+    );
+    let reason = world.reason("2").await;
+    assert!(reason.contains("a group that it is in"), "{reason}");
+    let asked = &world.tenant.lab.state()["answers"]["GET /groups/{id}/transitiveMembers"];
+    assert_eq!(asked["200"], 1, "asked once a cycle");
+}
+
+/// Who is in the group has to be known before anybody is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_cannot_be_read_writes_nobody() {
+    let group = uuid::Uuid::new_v4();
+    let world = World::new(Tenant::unthrottled(), &format!("never = \"{group}\"")).await;
+    world.gateway.caller.upload(&[person("1", "Ada Byron")]).await;
+    eventually("the cycle says why it fails", async || {
+        let job = world.gateway.caller.job().await;
+        let error = job["status"]["lastExecution"]["error"]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_string();
+        error.contains("does not exist")
+    })
+    .await;
+    assert!(world.tenant.holders("1").is_empty());
+    let members = json!({ "group": group, "members": [] });
+    world.tenant.control("groups", members).await;
+    eventually("it goes on", async || world.tenant.holders("1").len() == 1).await;
+}
+
 /// B16: bringing somebody back from the bin gives access, and is counted as that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_the_guard_holds_leaves_the_user_in_the_bin() {

@@ -89,6 +89,7 @@ struct App<'a> {
     name: &'a str,
     source: &'a str,
     target: &'a str,
+    never: Option<&'a str>,
     read: Result<(Policy, Document)>,
 }
 
@@ -103,6 +104,7 @@ fn apps(config: &Config) -> Vec<App<'_>> {
             name: &app.name,
             source: &app.source,
             target: &app.target,
+            never: app.never.as_deref(),
             read: read(),
         }
     };
@@ -115,7 +117,15 @@ fn duties<'a>(name: &str, system: &System, apps: &'a [App<'_>]) -> Vec<Duty<'a>>
         let writes = (app.target == name).then_some(Work::Writes(policy));
         let reads = (app.source == name && system.is_pulled()).then(|| Work::Reads(document.schema()));
         let works = writes.into_iter().chain(reads);
-        Some(works.map(|work| Duty { app: app.name, work }).collect::<Vec<_>>())
+        Some(
+            works
+                .map(|work| Duty {
+                    app: app.name,
+                    work,
+                    never: app.never,
+                })
+                .collect::<Vec<_>>(),
+        )
     };
     apps.iter().filter_map(duty).flatten().collect()
 }

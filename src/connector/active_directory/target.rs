@@ -295,12 +295,28 @@ impl DirectorySession {
         let filter = match &self.shared.never {
             None => return Ok(Vec::new()),
             Some(Never::Filter(filter)) => filter.clone(),
-            Some(Never::MembersOf(group)) => match dialect.references {
-                References::ExtendedDn => Filter::equal(MEMBER_OF_IN_CHAIN, group),
-                References::Lookup => Filter::equal("memberOf", group),
-            },
+            Some(Never::MembersOf(group)) => {
+                self.must_be_there(group).await?;
+                match dialect.references {
+                    References::ExtendedDn => Filter::equal(MEMBER_OF_IN_CHAIN, group),
+                    References::Lookup => Filter::equal("memberOf", group),
+                }
+            }
         };
         self.anchors_of(filter).await
+    }
+
+    /// Of a group that was renamed nobody seems to be a member: nobody is written before that is put right.
+    async fn must_be_there(&self, group: &str) -> Result<()> {
+        match self.entry_at(group).await?.is_empty() {
+            false => Ok(()),
+            true => {
+                let message = format!(
+                    "there is no group {group}: nobody is written as long as it is not known who is in it"
+                );
+                Err(Error::invalid(message).at("never"))
+            }
+        }
     }
 
     /// Whoever the configured name may stand for: a DN, a user principal name (`name@domain` also stands
@@ -309,7 +325,7 @@ impl DirectorySession {
         let name = &self.shared.bind_dn;
         let account_name = |name: &str| Filter::equal("sAMAccountName", name);
         let filter = match (name.split_once('\\'), name.split_once('@')) {
-            _ if Dn::parse(name).is_some() => return self.own_entry(name).await,
+            _ if Dn::parse(name).is_some() => return self.entry_at(name).await,
             (Some((_, user)), _) => account_name(user),
             (_, Some((user, _))) => {
                 Filter::Any(vec![Filter::equal("userPrincipalName", name), account_name(user)])
@@ -319,7 +335,7 @@ impl DirectorySession {
         self.anchors_of(filter).await
     }
 
-    async fn own_entry(&self, dn: &str) -> Result<Vec<Anchor>> {
+    async fn entry_at(&self, dn: &str) -> Result<Vec<Anchor>> {
         let dialect = self.server.dialect;
         let connection = self.controller.connection(0).await?;
         let entry = connection

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::config::Config;
 use super::graph::Graph;
+use super::target::Never;
 use super::wire;
 use crate::connector::rights::{Duty, Excess, Missing, Rights, Work};
 use crate::domain::mapping::{Flow, Role};
@@ -18,6 +19,7 @@ const READ_WRITE: &str = "User.ReadWrite.All";
 const STATE: &str = "User.EnableDisableAccount.All";
 const PASSWORDS: &str = "User-PasswordProfile.ReadWrite.All";
 const DOMAINS: &str = "Domain.Read.All";
+const GROUPS: &str = "GroupMember.Read.All";
 const LEAVE_DATES: &str = "User-LifeCycleInfo.ReadWrite.All";
 
 /// Permissions that hold another one ("Microsoft Graph permissions reference").
@@ -26,6 +28,7 @@ const HELD_BY: &[(&str, &[&str])] = &[
     (READ,       &[READ_WRITE, "Directory.Read.All", "Directory.ReadWrite.All"]),
     (READ_WRITE, &["Directory.ReadWrite.All"]),
     (DOMAINS,    &["Domain.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+    (GROUPS,     &["GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
     (PASSWORDS,  &["the role User Administrator"]),
 ];
 
@@ -160,6 +163,13 @@ fn needs(duties: &[Duty<'_>]) -> Vec<Need> {
         match duty.work {
             Work::Reads(_) => add(READ, Vec::new(), "nobody is read from the tenant"),
             Work::Writes(policy) => writes(policy, &mut add),
+        }
+        if let (Work::Writes(_), Some(Never::MembersOf(_))) = (duty.work, duty.never.map(Never::parse)) {
+            add(
+                GROUPS,
+                Vec::new(),
+                "nobody is written: nobody can say who is in the group of `never`",
+            );
         }
     }
     needs

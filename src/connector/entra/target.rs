@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::config::Config;
 use super::find::{encoded, next_page};
@@ -18,7 +19,7 @@ use crate::connector::{
 };
 use crate::domain::account::{Account, Anchor};
 use crate::domain::plan::{Change, ChangeId};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 
 /// One tenant. Cheap to keep, and meant to be kept: it holds the token and knows the tenant's pace.
 pub struct Entra {
@@ -31,21 +32,60 @@ pub(super) struct Shared {
     pub mapped: Mapped,
     pub domain: String,
     pub endpoint: Endpoint,
-    /// An OData filter: accounts that are read and never written (B21).
-    pub never: Option<String>,
+    /// Accounts that are read and never written (B21).
+    pub never: Option<Never>,
     pub recent: Recent,
+}
+
+/// An app's `never`.
+pub(super) enum Never {
+    /// A filter of Graph's users.
+    Filter(String),
+    /// Everybody in this group, or in a group in it.
+    MembersOf(Uuid),
+}
+
+impl Never {
+    pub fn parse(text: &str) -> Never {
+        match text.trim().parse() {
+            Ok(group) => Never::MembersOf(group),
+            Err(_) => Never::Filter(text.to_string()),
+        }
+    }
+
+    fn question(&self) -> String {
+        match self {
+            Never::Filter(filter) => format!("users?$filter={}&$select=id&$top=999", encoded(filter)),
+            Never::MembersOf(group) => format!("groups/{group}/transitiveMembers?$select=id&$top=999"),
+        }
+    }
+
+    fn unanswered(&self, error: Error) -> Error {
+        match (self, error.kind) {
+            (Never::MembersOf(_), Kind::Forbidden) => {
+                let message = format!(
+                    "{}: who is in the group cannot be read; grant the app GroupMember.Read.All and consent to it",
+                    error.message
+                );
+                Error::new(error.kind, message)
+                    .code(error.code.clone())
+                    .at("never")
+            }
+            _ => error.at("never"),
+        }
+    }
 }
 
 impl Entra {
     /// `attributes` are those the policy maps, spelled as it spells them; nothing else is read. `never` is a filter of
-    /// Graph's users. Connects to nothing yet. Errors: an unreadable `ca_file`.
+    /// Graph's users, or a group's object id: accounts that are read and never written. Connects to nothing yet. Errors: an unreadable `ca_file`.
     pub fn new(config: &Config, attributes: &[String], never: Option<&str>) -> Result<Entra> {
         let shared = Shared {
             graph: Graph::new(config)?,
             mapped: Mapped::new(attributes, MODEL.references),
             domain: config.domain.clone(),
             endpoint: Endpoint(config.url.to_string()),
-            never: never.map(str::to_string),
+            never: never.map(Never::parse),
             recent: Recent::default(),
         };
         Ok(Entra {
@@ -83,19 +123,22 @@ impl Shared {
         ))
     }
 
+    /// Asked once a cycle.
     async fn never_written(&self) -> Result<HashSet<Anchor>> {
         let mut found = HashSet::new();
-        let Some(filter) = &self.never else {
+        let Some(never) = &self.never else {
             return Ok(found);
         };
-        let mut next = Some(
-            self.graph
-                .address(&format!("users?$filter={}&$select=id&$top=999", encoded(filter)))?,
-        );
+        let mut next = Some(self.graph.address(&never.question())?);
         while let Some(url) = next {
-            let page: Json = self.graph.ask(&url).await.map_err(|error| error.at("never"))?;
-            let users = page["value"].as_array().into_iter().flatten();
-            found.extend(users.filter_map(|user| Some(Anchor(user["id"].as_str()?.to_lowercase()))));
+            let page: Json = self
+                .graph
+                .ask(&url)
+                .await
+                .map_err(|error| never.unanswered(error))?;
+            // Groups and devices among them have ids as well, which are no user's.
+            let members = page["value"].as_array().into_iter().flatten();
+            found.extend(members.filter_map(|user| Some(Anchor(user["id"].as_str()?.to_lowercase()))));
             next = next_page(&self.graph, &page).transpose()?;
         }
         Ok(found)

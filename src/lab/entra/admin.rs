@@ -5,6 +5,7 @@
 //! - `POST /lab/users`: `{"user": id or name, "set": {…}, "roleHolder": true, "mailbox": true}` makes or alters a user
 //!   in ways that Graph has no call for; nothing is checked. `{"purge": id or name}` removes one, deleted before
 //!   or not, without a trace; 404 where there is none.
+//! - `POST /lab/groups`: `{"group": id, "members": [ids of users and groups]}` makes or alters a group.
 //! - `POST /lab/expire`: `{"tokens": true}` revokes every token now, `{"tokensAfter": 3}` after three more calls,
 //!   `{"changes": true}` forgets every delta token.
 
@@ -17,6 +18,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::exchange::Refusal;
+use super::groups::Group;
 use super::properties;
 use super::service::Service;
 use super::user::User;
@@ -30,6 +32,7 @@ pub fn routes(service: Arc<Service>) -> impl Fn(&mut ServiceConfig) + Clone + Se
             .route("/lab/settings", web::get().to(settings))
             .route("/lab/settings", web::post().to(set_settings))
             .route("/lab/users", web::post().to(alter))
+            .route("/lab/groups", web::post().to(group))
             .route("/lab/expire", web::post().to(expire));
     }
 }
@@ -98,6 +101,13 @@ async fn alter(service: Data<Service>, alteration: Json<Alteration>) -> HttpResp
         Ok(user) => HttpResponse::Ok().json(user),
         Err(refusal) => HttpResponse::NotFound().body(refusal.message),
     }
+}
+
+async fn group(service: Data<Service>, group: Json<Group>) -> impl Responder {
+    let group = group.into_inner();
+    let mut state = service.state();
+    state.directory.groups.insert(group.group, group.members);
+    Json(json!({}))
 }
 
 #[derive(Default, Deserialize)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::exchange::Refusal;
+use super::groups::Groups;
 use super::shelf::Shelf;
 use super::user::{User, moment};
 
@@ -28,6 +29,7 @@ pub struct Directory {
     /// How long it takes until everybody knows somebody who was made or restored.
     pub read_delay: Duration,
     newcomers: HashMap<Uuid, Instant>,
+    pub groups: Groups,
     /// Grows when the directory forgets what changed before.
     pub age: u32,
     change: u64,

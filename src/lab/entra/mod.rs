@@ -11,7 +11,7 @@
 //! a read and a 502 to a write. Lists can be spoilt (`spoil`).
 //!
 //! What it leaves out: permissions beyond "holds a role" (tokens name those that the settings give, and they change
-//! nothing), guests' invitations, licences, groups, federated domains, `$search`, and properties that other services keep
+//! nothing), guests' invitations, licences, groups but for who is in them, federated domains, `$search`, and properties that other services keep
 //! for a user.
 
 mod admin;
@@ -22,6 +22,7 @@ mod desk;
 mod directory;
 mod exchange;
 mod filter;
+mod groups;
 mod manager;
 mod organization;
 mod properties;
@@ -53,6 +54,7 @@ use crate::error::{Error, Kind, Result};
 pub use admin::Alteration;
 pub use desk::Settings;
 use desk::Tenant;
+pub use groups::Group;
 use service::{Service, State};
 pub use throttle::Throttling;
 

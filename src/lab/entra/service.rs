@@ -14,7 +14,7 @@ use super::exchange::{Answer, Call, Refusal};
 use super::spoil::spoil;
 use super::throttle::Throttle;
 use super::token::{self, Tokens};
-use super::{batch, deleted, delta, manager, organization, users};
+use super::{batch, deleted, delta, groups, manager, organization, users};
 use crate::lab::controls::Controls;
 use crate::lab::faults::Action;
 
@@ -45,6 +45,7 @@ const ROUTES: &[Route] = &[
     Route { kind: "GET /directory/deletedItems/{id}",          units: 1, answer: deleted::get },
     Route { kind: "POST /directory/deletedItems/{id}/restore", units: 1, answer: deleted::restore },
     Route { kind: "DELETE /directory/deletedItems/{id}",       units: 1, answer: deleted::purge },
+    Route { kind: "GET /groups/{id}/transitiveMembers", units: 2, answer: groups::transitive_members },
     Route { kind: "GET /domains",                     units: 1, answer: organization::domains },
     Route { kind: "GET /domains/{id}",                units: 1, answer: organization::get_domain },
     Route { kind: "GET /organization",                units: 1, answer: organization::organization },
