@@ -13,6 +13,7 @@ mod problem;
 mod signing;
 mod writeback;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -36,6 +37,10 @@ use problem::Problem;
 use signing::Signer;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// Graph's limit of provisionOnDemand: five calls in ten seconds.
+const CALLS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+const CALLS_A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// What handlers share.
@@ -46,6 +51,8 @@ pub struct Gateway {
     room: Arc<Semaphore>,
     /// Uploads by client, where the config limits them.
     uploads: Option<DefaultKeyedRateLimiter<String>>,
+    /// Calls for single people by app: each of them makes the job wait.
+    on_demand: DefaultKeyedRateLimiter<String>,
 }
 
 impl Gateway {
@@ -65,6 +72,7 @@ impl Gateway {
             signer,
             room: Arc::new(Semaphore::new(BODIES_IN_FLIGHT)),
             uploads,
+            on_demand: RateLimiter::keyed(Quota::per_minute(CALLS_A_MINUTE).allow_burst(CALLS)),
             engine,
         })
     }
@@ -314,11 +322,16 @@ fn decode(text: &str) -> String {
 
 /// Whether a client may send another upload now.
 fn within_rate(gateway: &Gateway, client: &str) -> Result<()> {
+    gateway
+        .uploads
+        .as_ref()
+        .map_or(Ok(()), |limiter| within(limiter, client))
+}
+
+/// Whether so many calls are allowed.
+fn within(limiter: &DefaultKeyedRateLimiter<String>, key: &str) -> Result<()> {
     use governor::clock::Clock;
-    let Some(limiter) = &gateway.uploads else {
-        return Ok(());
-    };
-    limiter.check_key(&client.to_string()).map_err(|refused| {
+    limiter.check_key(&key.to_string()).map_err(|refused| {
         let clock = governor::clock::DefaultClock::default();
         Error::new(Kind::TooMany, "Please retry again later.")
             .retry_after(refused.wait_time_from(clock.now()))

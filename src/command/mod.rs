@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 pub mod eval;
 pub mod hold;
+pub mod explain;
 pub mod lab;
 pub mod link;
 pub mod plan;
@@ -42,25 +43,37 @@ fn read_on(written: io::Result<()>) -> Result<bool, String> {
     }
 }
 
+/// The config, and the database that a gateway with it has made.
+async fn known(config: &Path) -> Result<(Config, Store), String> {
+    let config = Config::load(config).map_err(|problems| problems.to_string())?;
+    let location = Location::parse(&config.store.url).map_err(|error| error.to_string())?;
+    if let Location::Sqlite(path) = &location
+        && !path.exists()
+    {
+        return Err(format!(
+            "there is no database {}: run `muster serve` with this config first",
+            path.display()
+        ));
+    }
+    let store = Store::open(location).await.map_err(|error| error.to_string())?;
+    Ok((config, store))
+}
+
 /// The gateway's jobs and what it knows, without running anything.
 async fn offline(config: &Path) -> Result<Engine, String> {
-    let config = Config::load(config).map_err(|problems| problems.to_string())?;
-    let store = async {
-        let store = Store::open(Location::parse(&config.store.url)?).await?;
-        Engine::open(config.clone(), store, Clock::system()).await
-    };
-    store.await.map_err(|error| error.to_string())
+    let (config, store) = known(config).await?;
+    let engine = Engine::open(config, store, Clock::system()).await;
+    engine.map_err(|error| error.to_string())
 }
 
 /// The app that somebody means: by its id, its name or its job.
 fn app<'c>(config: &'c Config, named: &str) -> Result<&'c App, String> {
-    let is_meant = |app: &&App| app.id.to_string() == named || app.name == named || app.job == named;
+    let is_meant =
+        |app: &&App| app.id.to_string().eq_ignore_ascii_case(named) || app.name == named || app.job == named;
     config.apps.iter().find(is_meant).ok_or_else(|| {
-        let known: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
-        format!(
-            "there is no app '{named}' in the config; there is '{}'",
-            known.join("', '")
-        )
+        let known = config.apps.iter().map(|app| format!("{} ({})", app.id, app.name));
+        let known: Vec<String> = known.collect();
+        format!("there is no app '{named}': use one of {}", known.join(", "))
     })
 }
 

@@ -9,18 +9,16 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Outcome, plain, read_on};
-use crate::config::{App, Config};
+use super::{Outcome, app, known, plain, read_on};
 use crate::engine::Clock;
 use crate::engine::report::{
     self, CauseView, Heard, Held, Leavers, Morning, Person, Report, Standing, Starters,
 };
-use crate::store::{Location, Store};
 
 /// Where each job stands, who starts and who leaves, what is in the way, and what to do about it.
 #[derive(Args)]
 pub struct Arguments {
-    /// The app whose job it is, by id or name; all of them otherwise.
+    /// The app whose job it is: its id, its name or its job; all of them otherwise.
     app: Option<String>,
     /// What was done on this day (UTC), such as 2026-11-01; in the last 24 hours otherwise.
     #[arg(long)]
@@ -34,18 +32,11 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> Outcome {
-    let config = Config::load(&arguments.config).map_err(|problems| problems.to_string())?;
-    let apps = chosen(&config, arguments.app.as_deref())?;
-    let location = Location::parse(&config.store.url).map_err(|error| error.to_string())?;
-    if let Location::Sqlite(path) = &location
-        && !path.exists()
-    {
-        return Err(format!(
-            "there is no database {}: run `muster serve` with this config first",
-            path.display()
-        ));
-    }
-    let store = Store::open(location).await.map_err(|error| error.to_string())?;
+    let (config, store) = known(&arguments.config).await?;
+    let apps = match &arguments.app {
+        Some(named) => vec![app(&config, named)?.clone()],
+        None => config.apps.clone(),
+    };
     let (day, now) = (arguments.day, Clock::system().now());
     let report = store
         .read(move |conn| report::report(conn, &apps, day, now))
@@ -57,28 +48,6 @@ pub async fn run(arguments: Arguments) -> Outcome {
     };
     read_on(io::stdout().lock().write_all(printed.as_bytes()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn chosen(config: &Config, app: Option<&str>) -> Result<Vec<App>, String> {
-    let Some(wanted) = app else {
-        return Ok(config.apps.clone());
-    };
-    let is_it = |app: &&App| app.id.to_string().eq_ignore_ascii_case(wanted) || app.name == wanted;
-    let found: Vec<App> = config.apps.iter().filter(is_it).cloned().collect();
-    match found.is_empty() {
-        false => Ok(found),
-        true => {
-            let known: Vec<String> = config
-                .apps
-                .iter()
-                .map(|app| format!("{} ({})", app.id, app.name))
-                .collect();
-            Err(format!(
-                "there is no app '{wanted}': use one of {}",
-                known.join(", ")
-            ))
-        }
-    }
 }
 
 /// The report for a person at a terminal.

@@ -86,6 +86,8 @@ pub struct History {
     pub all_made_here: bool,
     /// What people allow just now, whoever ends first in front.
     pub allowances: Vec<Allowance>,
+    /// N counts the accounts of those already who are still to be judged.
+    pub is_counted: bool,
 }
 
 impl History {

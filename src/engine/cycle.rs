@@ -615,6 +615,7 @@ pub(super) fn history(conn: &mut Conn, job: &str, model: &Model, now: Timestamp)
         population,
         all_made_here,
         allowances: allowances::live(conn, job, now)?,
+        is_counted: false,
     };
     history.add(&unanswered(conn, job, model)?);
     Ok(history)

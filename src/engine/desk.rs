@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::accounts::{self, Accounts};
@@ -13,6 +14,7 @@ use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts};
 use super::{Context, Engine, controller, cycle, planning, review};
 use crate::connector::Session;
+use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::domain::plan::Moment;
 use crate::domain::review::Gate;
@@ -32,17 +34,22 @@ pub(super) struct Desk {
     listed: bool,
     /// A person decides what is written here, be the job's first cycle read or not (B9).
     gate: Gate,
+    /// The gateway is told to stop.
+    stop: CancellationToken,
 }
 
 impl Desk {
     /// Waits a minute for a job that is at work. Error `JobBusy`: it still is.
     pub async fn open(engine: &Engine, job: &str) -> Result<Desk> {
+        let stop = engine.shared.stop.clone();
+        go_on(&stop)?;
         let runner = engine.current(job).await?;
         let until = tokio::time::Instant::now() + PATIENCE;
         let lease = loop {
             if let Some(lease) = Lease::take(engine, job, runner.call_timeout).await? {
                 break lease;
             }
+            go_on(&stop)?;
             if tokio::time::Instant::now() > until {
                 let id = job.to_string();
                 let holder = engine.store().read(move |conn| jobs::holder(conn, &id)).await?;
@@ -63,6 +70,7 @@ impl Desk {
                 session,
                 listed: false,
                 gate: Gate::ByHand { under_review },
+                stop,
             }),
             Err(error) => {
                 let (id, token) = (job.to_string(), lease.token);
@@ -90,6 +98,29 @@ impl Desk {
 
     pub fn session(&self) -> &dyn Session {
         self.session.as_ref()
+    }
+
+    /// Error `SourceNotRead`: of half of HR's records, or half of a record, wrong accounts would be made.
+    pub async fn whole_source(&self) -> Result<()> {
+        let Some(puller) = &self.cx.runner.puller else {
+            return Ok(());
+        };
+        let (standing, is_unread) = puller.standing(&self.cx.store).await?;
+        if !is_unread {
+            return Ok(());
+        }
+        let why = match (&standing.failure, standing.watermark) {
+            (Some(failure), _) => format!("the last read failed ({})", failure.message),
+            (None, Some(_)) => "the schemas ask for other attributes than the last read brought".into(),
+            (None, None) => "the first read is not over".into(),
+        };
+        let message = format!("HR has not been read whole yet: {why}, wait for the first complete read");
+        Err(Error::new(Kind::Conflict, message).code("SourceNotRead"))
+    }
+
+    /// Error: the gateway is told to stop, and the change in hand was the last.
+    pub fn go_on(&self) -> Result<()> {
+        go_on(&self.stop)
     }
 
     fn accounts(&self) -> Accounts<'_> {
@@ -120,6 +151,12 @@ impl Desk {
         history: History,
         names: Names<'_>,
     ) -> Result<Page> {
+        let page = self.find(anchors, moment).await?;
+        self.judge(page, moment, history, names).await
+    }
+
+    /// Finds the accounts of these workers.
+    pub async fn find(&self, anchors: Vec<String>, moment: &Moment) -> Result<Page> {
         let id = self.cx.origin.job.clone();
         let due = self
             .cx
@@ -127,16 +164,21 @@ impl Desk {
             .read(move |conn| wakes::of(conn, &id, &anchors, Cause::Full))
             .await?;
         let mut page = reconcile::load(&self.cx, due).await?;
+        let (accounts, recent) = (self.accounts(), Recent::default());
+        planning::find(&self.cx, &accounts, &mut page, moment, &recent).await?;
+        Ok(page)
+    }
+
+    /// Plans those whose accounts are found.
+    pub async fn judge(
+        &self,
+        mut page: Page,
+        moment: &Moment,
+        history: History,
+        names: Names<'_>,
+    ) -> Result<Page> {
         (page.history, page.gate) = (history, self.gate);
-        planning::plan(
-            &self.cx,
-            &self.accounts(),
-            page,
-            moment,
-            &Recent::default(),
-            names,
-        )
-        .await
+        planning::judge(&self.cx, self.session.as_ref(), page, moment, names).await
     }
 
     /// Lists the whole target, if that pays for so many workers.
@@ -148,7 +190,8 @@ impl Desk {
     /// Writes what is planned, and records it.
     pub async fn carry_out(&self, page: Page, moment: &Moment) -> Result<(Arc<Carried>, Counts)> {
         let began = self.cx.clock.now();
-        let may_start = self.lease.may_start();
+        let (lease, stop) = (self.lease.may_start(), self.stop.clone());
+        let may_start: MayStart = Arc::new(move || !stop.is_cancelled() && lease());
         let sent = apply::send(&self.cx, self.session.as_ref(), may_start, &page.subjects, moment);
         // What is not as it was read is left alone, and is the job's to plan anew (B25).
         let overtaken = |one: Worked| match (one.fate, one.ending.error.as_ref().map(Error::shared)) {
@@ -159,5 +202,14 @@ impl Desk {
         let carried = Arc::new(Carried { page, worked, began });
         let counts = record::record(&self.cx, Arc::clone(&carried)).await?;
         Ok((carried, counts))
+    }
+}
+
+fn go_on(stop: &CancellationToken) -> Result<()> {
+    match stop.is_cancelled() {
+        false => Ok(()),
+        true => Err(Error::unavailable(
+            "the gateway is being stopped: ask again when it runs",
+        )),
     }
 }

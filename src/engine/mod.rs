@@ -6,7 +6,7 @@
 //! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`):
 //! of what should not be (`alarm.rs`), and of everything (`stream.rs`). What stands about people (`standing.rs`) is the
 //! operator's morning (`report.rs`). Plans that are made to be read go the same way, up to the writing (`planning.rs`,
-//! `plans.rs`), and so do single people on demand (`on_demand.rs`) and what is
+//! `plans.rs`), and so do single people on demand (`on_demand.rs`), those of whom somebody asks why (`explain.rs`), and what is
 //! taken back (`undo.rs`). What people decide beyond limits and over HR's head is met on the way (`allowing.rs`, `holding.rs`).
 
 mod accounts;
@@ -19,6 +19,7 @@ mod clock;
 mod controller;
 mod cycle;
 mod desk;
+mod explain;
 mod fold;
 mod given;
 mod hear;
@@ -88,6 +89,9 @@ struct Shared {
     clock: Clock,
     /// Names this process in leases.
     holder: String,
+    /// What people have done by hand, and that the gateway is told to stop: what is in hand then is finished.
+    hands: TaskTracker,
+    stop: CancellationToken,
     /// Who is told of what happens.
     webhook: Option<Webhook>,
     /// By job id; each is replaced when its schema changes.
@@ -209,6 +213,8 @@ impl Engine {
                 store,
                 clock,
                 holder,
+                hands: TaskTracker::new(),
+                stop: CancellationToken::new(),
                 webhook,
                 runners: RwLock::new(runners),
             }),
@@ -221,6 +227,7 @@ impl Engine {
             let cycle = run::Driver::new(self.clone(), job.clone(), stop.clone());
             tasks.spawn(cycle.run());
         }
+        tasks.spawn(self.clone().finish_by_hand(stop.clone()));
         tasks.spawn(callbacks::tend(self.clone(), stop.clone()));
         if let Some(webhook) = &self.shared.webhook {
             tasks.spawn(notify::deliver(self.clone(), webhook.clone(), stop.clone()));
@@ -229,6 +236,23 @@ impl Engine {
         if let Some(to) = &self.config().log {
             tasks.spawn(stream::send(self.clone(), to.clone(), stop.clone()));
         }
+    }
+
+    /// Lets what people have done by hand come to its end when told to stop.
+    async fn finish_by_hand(self, stop: CancellationToken) {
+        stop.cancelled().await;
+        self.shared.stop.cancel();
+        self.shared.hands.close();
+        self.shared.hands.wait().await;
+    }
+
+    /// Goes on when whoever asked for it has gone, and is finished when the gateway stops.
+    pub async fn in_hand<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let ended = |error| Error::internal("the work ended early").because(error);
+        self.shared.hands.spawn(work).await.map_err(ended)?
     }
 
     pub fn config(&self) -> &Config {

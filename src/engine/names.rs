@@ -10,6 +10,8 @@ use super::reconcile::Subject;
 use crate::connector::{Session, Target, UniqueValue};
 use crate::domain::hold::Hold;
 use crate::domain::mapping::Role;
+use crate::domain::account::Values;
+use crate::domain::mapping::{Mapping, Role};
 use crate::domain::plan::{self, Effect, Moment, Unclear};
 use crate::domain::value::folded;
 use crate::error::{Error, Kind, Result};
@@ -31,6 +33,8 @@ pub type Promised = Mutex<HashMap<(String, String), String>>;
 pub enum Names<'p> {
     /// It is the worker's from now on.
     Keep,
+    /// The same, without those that others are promised.
+    KeepBeside(&'p Promised),
     /// Nobody hears of it, but for whoever else is planned together with this worker.
     Look(&'p Promised),
 }
@@ -70,6 +74,15 @@ pub async fn choose(
     wishes.sort_by(|one, other| one.owner.cmp(&other.owner));
     let given = match names {
         Names::Keep => keep(cx, wishes).await?,
+        Names::KeepBeside(promised) => {
+            let promised = promised.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            for wish in &mut wishes {
+                let mut candidates = std::mem::take(&mut wish.candidates);
+                candidates.retain(|value| is_free(&wish.name(value), &promised));
+                wish.candidates = candidates;
+            }
+            keep(cx, wishes).await?
+        }
         Names::Look(promised) => look(cx, wishes, promised).await?,
     };
     for (subject, attribute, value) in given {
@@ -109,19 +122,50 @@ async fn look(cx: &Context, wishes: Vec<Wish>, promised: &Promised) -> Result<Gi
     let mut promised = promised.lock().unwrap_or_else(PoisonError::into_inner);
     let mut given = Vec::with_capacity(wishes.len());
     for wish in &wishes {
-        let is_free = |value: &&String| {
+        let is_nobodys = |value: &&String| {
             let name = wish.name(value);
             let key = (name.namespace.clone(), name.folded.clone());
             let is_own = owners.get(&key).is_none_or(|owner| *owner == name.owner);
-            is_own && promised.get(&key).is_none_or(|owner| *owner == name.owner)
+            is_own && is_free(&name, &promised)
         };
-        if let Some(value) = wish.candidates.iter().find(is_free) {
+        if let Some(value) = wish.candidates.iter().find(is_nobodys) {
             let name = wish.name(value);
             promised.insert((name.namespace, name.folded), name.owner);
             given.push((wish.subject, wish.attribute.clone(), value.clone()));
         }
     }
     Ok(given)
+}
+
+/// Promises a worker the names that an account is to be made with.
+pub fn promise(cx: &Context, promised: &Promised, worker: &str, values: &Values) {
+    let mut promised = promised.lock().unwrap_or_else(PoisonError::into_inner);
+    let mappings = cx.runner.policy.schema.mappings.iter();
+    for mapping in mappings.filter(|mapping| mapping.chooses()) {
+        if let Some(value) = values.get(&mapping.target).and_then(|values| values.first()) {
+            let key = (namespace(cx, mapping), folded(value));
+            promised.entry(key).or_insert_with(|| owner(cx, worker));
+        }
+    }
+}
+
+/// Nobody else is promised it.
+fn is_free(name: &Name, promised: &HashMap<(String, String), String>) -> bool {
+    let key = (name.namespace.clone(), name.folded.clone());
+    promised.get(&key).is_none_or(|owner| *owner == name.owner)
+}
+
+/// A name inside a container is compared with such names; what people sign in and are written to by, with all.
+fn namespace(cx: &Context, mapping: &Mapping) -> String {
+    let kind = match mapping.role {
+        Role::Name => "name",
+        _ => "address",
+    };
+    format!("{}/{kind}", cx.origin.target)
+}
+
+fn owner(cx: &Context, worker: &str) -> String {
+    format!("{}/{worker}", cx.origin.source)
 }
 
 /// What would have to be unique, were these accounts made now. A create of unknown outcome keeps its names (B26).
@@ -149,16 +193,10 @@ fn wishes(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Vec<Wish> 
                 subject.names.insert(mapping.target.clone(), value.clone());
                 continue;
             }
-            // A name inside a container is compared with such names; what people sign in and are written to by, with all.
-            let kind = if mapping.role == Role::Name {
-                "name"
-            } else {
-                "address"
-            };
             wishes.push(Wish {
                 subject: at,
-                namespace: format!("{}/{kind}", cx.origin.target),
-                owner: format!("{}/{}", cx.origin.source, subject.worker.anchor),
+                namespace: namespace(cx, mapping),
+                owner: owner(cx, &subject.worker.anchor),
                 attribute: mapping.target.clone(),
                 candidates,
             });

@@ -11,6 +11,7 @@ use super::names::Names;
 use super::{Engine, Runner, hearing, log, pull, read_back, reconcile};
 use crate::domain::decision::Decision;
 use crate::domain::policy::Policy;
+use crate::domain::worker::Worker;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
 use crate::store::{Store, decisions, from_json, guard, jobs, workers};
@@ -32,6 +33,7 @@ impl Engine {
 
 impl Desk {
     async fn provision(&mut self, named: &str, by: &str) -> Result<Json> {
+        self.whole_source().await?;
         hearing::hear_out(&self.cx).await?;
         let anchor = anchor(&self.cx.store, &self.cx.runner, named).await?;
         self.ask(&anchor).await?;
@@ -113,7 +115,7 @@ pub(super) async fn anchor(store: &Store, runner: &Runner, named: &str) -> Resul
             }
             let numbers = numbers(&policy);
             let found = workers::mentioning(conn, &source, &wanted, CANDIDATES)?;
-            let has = |attribute: &&str, worker: &crate::domain::worker::Worker| {
+            let has = |attribute: &&str, worker: &Worker| {
                 let value = worker.attributes.get(*attribute);
                 value.is_some_and(|value| value.to_texts() == [wanted.clone()])
             };
@@ -143,7 +145,7 @@ fn numbers(policy: &Policy) -> Vec<&str> {
     read.filter(|names| names.len() == 1).flatten().collect()
 }
 
-fn unknown(named: &str) -> Error {
+pub(super) fn unknown(named: &str) -> Error {
     let message =
         format!("HR has said nothing of a worker {named}: name somebody by HR's own key or by their number");
     Error::new(Kind::NotFound, message).code("WorkerNotFound")

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::accounts::Accounts;
-use super::names::{self, Names};
+use super::names::{self, Names, Promised};
 use super::reconcile::{self, Page, Recent};
 use super::{Context, controller, holding, kindred, review};
+use crate::connector::Session;
 use crate::domain::plan::Moment;
 use crate::error::Result;
 
@@ -19,11 +20,55 @@ pub async fn plan(
     recent: &Recent,
     names: Names<'_>,
 ) -> Result<Page> {
-    let session = accounts.session();
+    find(cx, accounts, &mut page, moment, recent).await?;
+    judge(cx, accounts.session(), page, moment, names).await
+}
+
+/// The same for somebody who only looks: nobody is kept waiting, and nothing is written, names that are looked at included.
+pub async fn look(
+    cx: &Context,
+    session: &dyn Session,
+    mut page: Page,
+    moment: &Moment,
+    promised: &Promised,
+) -> Result<Page> {
+    let accounts = Accounts::Asked(session);
+    find_now(cx, &accounts, &mut page, moment, &Recent::default()).await?;
+    judge(cx, session, page, moment, Names::Look(promised)).await
+}
+
+/// The first half: everybody's account is found. Pages need not wait for each other here.
+pub async fn find(
+    cx: &Context,
+    accounts: &Accounts<'_>,
+    page: &mut Page,
+    moment: &Moment,
+    recent: &Recent,
+) -> Result<()> {
+    find_now(cx, accounts, page, moment, recent).await?;
+    controller::wait_for_replication(cx, accounts.session(), page).await
+}
+
+async fn find_now(
+    cx: &Context,
+    accounts: &Accounts<'_>,
+    page: &mut Page,
+    moment: &Moment,
+    recent: &Recent,
+) -> Result<()> {
     kindred::turn_to(&cx.runner.policy, &mut page.subjects, moment);
     reconcile::find(cx, accounts, &mut page.subjects, moment, recent).await?;
-    holding::gather(cx, &mut page.subjects, moment).await?;
-    controller::wait_for_replication(cx, session, &mut page).await?;
+    holding::gather(cx, &mut page.subjects, moment).await
+}
+
+/// The second: what is to be done follows, page after page, since names and limits are given out in turn.
+pub async fn judge(
+    cx: &Context,
+    session: &dyn Session,
+    mut page: Page,
+    moment: &Moment,
+    names: Names<'_>,
+) -> Result<Page> {
     let endpoint = &session.endpoint().0;
     reconcile::resume(&cx.runner.policy, &mut page, endpoint, moment.now);
     names::choose(cx, session, &mut page.subjects, moment, names).await?;

@@ -1,6 +1,8 @@
 //! Plans that people read before they happen: made like a live cycle's, written nowhere but in the store, and carried out
 //! exactly so, or refused because the world moved.
 
+mod make;
+
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,21 +12,23 @@ use uuid::Uuid;
 
 use super::apply::Worked;
 use super::desk::Desk;
-use super::names::{Names, Promised};
+use super::names::{self, Names, Promised};
 use super::reconcile::{Page, Subject};
 use super::record::{Carried, Counts};
 use super::{Engine, hearing};
-use crate::domain::plan::{Difference, Moment, Proposal};
+use crate::domain::guard::History;
+use crate::domain::mapping::Mapping;
+use crate::domain::plan::{Difference, Effect, Moment, Proposal};
 use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
-use crate::store::{jobs, plans, workers};
-
-/// Workers planned together.
-const PAGE: i64 = 1_000;
+use crate::store::{jobs, plans};
 
 /// Differences that are told of a plan that does not hold any more.
 const TOLD: usize = 20;
+
+/// How long a plan may wait for the job to be free, and its target to answer, before its making begins.
+const WAITING: SignedDuration = SignedDuration::from_mins(5);
 
 /// For whom a plan is made.
 #[derive(Clone, Debug)]
@@ -70,6 +74,12 @@ pub struct Head {
     /// Those in which it was carried out.
     #[serde(default)]
     pub cycles: Vec<String>,
+    /// N of the limits when everybody had been looked at: linked accounts, and those that were found for people without one.
+    #[serde(default)]
+    pub population: u64,
+    /// Of the lease under which it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub making: Option<i64>,
 }
 
 /// A plan as a file has it.
@@ -125,7 +135,7 @@ impl Engine {
     pub async fn order_plan(&self, job: &str, scope: Scope) -> Result<Head> {
         let head = self.begin_plan(job).await?;
         let (engine, mut ordered) = (self.clone(), head.clone());
-        tokio::spawn(async move {
+        self.shared.hands.spawn(async move {
             if let Err(error) = engine.fill(&mut ordered, scope, &mut |_| {}).await {
                 tracing::warn!(job = %ordered.job, plan = %ordered.id, code = %error.code, %error, "the plan could not be made");
                 ordered.state = State::Failed;
@@ -142,14 +152,40 @@ impl Engine {
         let (job, plan) = (job.to_string(), id.to_string());
         let head = self
             .store()
-            .read(move |conn| plans::find(conn, &job, &plan))
+            .read(move |conn| plans::find::<Head>(conn, &job, &plan))
             .await?;
+        let head = match head {
+            Some(head) if head.state == State::Making => self.end_if_abandoned(head).await?,
+            head => head,
+        };
         head.ok_or_else(|| {
             Error::new(
                 Kind::NotFound,
                 format!("there is no plan {id} of this job, or not any more"),
             )
         })
+    }
+
+    /// A plan whose maker is gone is never made: it is said to have failed.
+    async fn end_if_abandoned(&self, head: Head) -> Result<Option<Head>> {
+        let (job, plan, now) = (head.job, head.id.to_string(), self.clock().now());
+        self.store()
+            .write(move |conn| {
+                let Some(mut head) = plans::find::<Head>(conn, &job, &plan)? else {
+                    return Ok(None);
+                };
+                let is_made = match head.making {
+                    Some(token) => jobs::is_held(conn, &job, token, now)?,
+                    None => now.duration_since(head.made) < WAITING,
+                };
+                if head.state == State::Making && !is_made {
+                    head.state = State::Failed;
+                    head.error = Some("whoever made it was stopped in the middle: make another".into());
+                    plans::update(conn, &plan, &head)?;
+                }
+                Ok(Some(head))
+            })
+            .await
     }
 
     /// What is proposed for the workers after one, a page of them; empty when there are no more.
@@ -190,6 +226,8 @@ impl Engine {
             hash: None,
             error: None,
             cycles: Vec::new(),
+            population: 0,
+            making: None,
         };
         let kept = head.clone();
         self.store()
@@ -209,8 +247,7 @@ impl Engine {
         let mut desk = Desk::open(self, &head.job).await?;
         let made = desk.make(head, scope, told).await;
         desk.close(self).await?;
-        made?;
-        self.keep(head).await
+        made
     }
 
     /// Carries a plan out, or the part of it that is about some workers. Error `PlanOutdated`: somebody changed a worker or an
@@ -248,144 +285,6 @@ fn may_apply(head: &Head, policy: &Policy, lifetime: SignedDuration, now: Timest
 }
 
 impl Desk {
-    async fn make(&mut self, head: &mut Head, scope: Scope, told: &mut impl FnMut(&Head)) -> Result<()> {
-        // What was uploaded and not read yet is known of, too.
-        hearing::hear_out(&self.cx).await?;
-        let scope = match scope {
-            Scope::Due if self.owes_full().await? => Scope::Everybody,
-            scope => scope,
-        };
-        head.expected = self.expected(&scope).await?.unsigned_abs();
-        if matches!(scope, Scope::Everybody) {
-            self.list(i64::try_from(head.expected).unwrap_or(i64::MAX))
-                .await?;
-        }
-        let moment = Moment {
-            now: head.made,
-            plan: head.id,
-        };
-        let promised = Promised::default();
-        let mut history = self.history().await?;
-        let mut hash = hash_of(head)?;
-        let (mut after, mut position) = (String::new(), 0);
-        loop {
-            told(head);
-            let anchors = self.next(&scope, &after).await?;
-            let Some(last) = anchors.last().cloned() else {
-                break;
-            };
-            let page = self
-                .plan(anchors, &moment, history, Names::Look(&promised))
-                .await?;
-            if let (Scope::Workers(_), Some(unknown)) = (&scope, page.vanished.first()) {
-                let message = format!(
-                    "no worker {} is known: HR names people by its own key here",
-                    unknown.anchor
-                );
-                return Err(Error::new(Kind::NotFound, message).code("WorkerNotFound"));
-            }
-            history = page.history.clone();
-            head.looked_at += page.subjects.len() as u64;
-            let policy = &self.cx.runner.policy;
-            let proposals: Vec<Proposal> = proposals(policy, &page);
-            proposals
-                .iter()
-                .for_each(|one| count(&mut head.counts, policy, one));
-            for proposal in &proposals {
-                hash.update(line(proposal)?);
-            }
-            if let Some(proposed) = proposals.last().map(|one| one.worker.clone()) {
-                self.add(head, position, &proposed, proposals).await?;
-                position += 1;
-            }
-            after = last;
-        }
-        head.hash = Some(format!("{:x}", hash.finalize()));
-        head.state = State::Ready;
-        Ok(())
-    }
-
-    async fn add(&self, head: &Head, position: i32, last: &str, proposals: Vec<Proposal>) -> Result<()> {
-        let (id, token, head, last) = (
-            self.cx.origin.job.clone(),
-            self.cx.token,
-            head.clone(),
-            last.to_string(),
-        );
-        let pack = move || plans::pack(&proposals);
-        let body = self.cx.store.blocking().run("keeping a plan", pack).await??;
-        self.cx
-            .store
-            .write(move |conn| {
-                jobs::fence(conn, &id, token)?;
-                let plan = head.id.to_string();
-                plans::update(conn, &plan, &head)?;
-                plans::add(conn, &plan, position, &last, &body)
-            })
-            .await
-    }
-
-    /// Whether the next cycle is to look at everybody.
-    async fn owes_full(&self) -> Result<bool> {
-        let id = self.cx.origin.job.clone();
-        let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
-        Ok(job.is_some_and(|job| job.status.full_due))
-    }
-
-    async fn expected(&self, scope: &Scope) -> Result<i64> {
-        let (id, source, now) = (
-            self.cx.origin.job.clone(),
-            self.cx.origin.source.clone(),
-            self.cx.clock.now(),
-        );
-        match scope {
-            Scope::Workers(anchors) => Ok(i64::try_from(anchors.len()).unwrap_or(i64::MAX)),
-            Scope::Everybody => {
-                self.cx
-                    .store
-                    .read(move |conn| workers::count(conn, &source))
-                    .await
-            }
-            Scope::Due => {
-                self.cx
-                    .store
-                    .read(move |conn| wakes::count_due(conn, &id, now))
-                    .await
-            }
-        }
-    }
-
-    /// The next workers, in the order of their anchors.
-    async fn next(&self, scope: &Scope, after: &str) -> Result<Vec<String>> {
-        let (id, source, now) = (
-            self.cx.origin.job.clone(),
-            self.cx.origin.source.clone(),
-            self.cx.clock.now(),
-        );
-        let after = after.to_string();
-        match scope {
-            Scope::Workers(anchors) => {
-                let mut anchors: Vec<String> = anchors.iter().filter(|one| **one > after).cloned().collect();
-                anchors.sort_unstable();
-                anchors.dedup();
-                anchors.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-                Ok(anchors)
-            }
-            Scope::Everybody => {
-                self.cx
-                    .store
-                    .read(move |conn| workers::after(conn, &source, &after, PAGE))
-                    .await
-            }
-            Scope::Due => {
-                self.cx
-                    .store
-                    .read(move |conn| wakes::due_after(conn, &id, now, &after, PAGE))
-                    .await
-            }
-        }
-    }
-
     async fn apply(&self, engine: &Engine, id: Uuid, only: Option<&[String]>) -> Result<Applied> {
         let head = &mut engine.plan_head(&self.cx.origin.job, id).await?;
         let runner = &self.cx.runner;
@@ -395,27 +294,31 @@ impl Desk {
             runner.app.plan_lifetime,
             self.cx.clock.now(),
         )?;
+        self.whole_source().await?;
         hearing::hear_out(&self.cx).await?;
         let moment = Moment {
             now: head.made,
             plan: head.id,
         };
-        self.verify(engine, head, only, &moment).await?;
+        let promised = self.promised(engine, head).await?;
+        self.verify(engine, head, only, &moment, &promised).await?;
         head.cycles.push(self.cx.origin.cycle.clone());
         let mut applied = Applied {
             cycle: self.cx.origin.cycle.clone(),
             ..Applied::default()
         };
-        let mut history = self.history().await?;
+        let mut history = self.history_for(head).await?;
         let mut after = String::new();
         while let Some((last, proposals)) = self.open_part(engine, head, only, &after).await? {
+            self.go_on()?;
             after = last;
             if proposals.is_empty() {
                 continue;
             }
             self.promise(head, &proposals).await?;
             let anchors = proposals.iter().map(|one| one.worker.clone()).collect();
-            let mut page = self.plan(anchors, &moment, history, Names::Keep).await?;
+            let names = Names::KeepBeside(&promised);
+            let mut page = self.plan(anchors, &moment, history, names).await?;
             history = page.history.clone();
             let changed = self.differences(&page, &proposals, &moment);
             self.settle_on(&mut page, &proposals, &changed);
@@ -437,26 +340,59 @@ impl Desk {
         head: &Head,
         only: Option<&[String]>,
         moment: &Moment,
+        promised: &Promised,
     ) -> Result<()> {
-        let promised = Promised::default();
-        let mut history = self.history().await?;
+        let mut history = self.history_for(head).await?;
         let mut differences = Vec::new();
         let mut after = String::new();
         while let Some((last, proposals)) = self.open_part(engine, head, only, &after).await? {
+            self.go_on()?;
             after = last;
             if proposals.is_empty() {
                 continue;
             }
             let anchors = proposals.iter().map(|one| one.worker.clone()).collect();
-            let page = self
-                .plan(anchors, moment, history, Names::Look(&promised))
-                .await?;
+            let page = self.plan(anchors, moment, history, Names::Look(promised)).await?;
             history = page.history.clone();
             differences.extend(self.differences(&page, &proposals, moment));
         }
         match differences.as_slice() {
             [] => Ok(()),
             some => Err(outdated(some)),
+        }
+    }
+
+    /// The limits count as they did when the plan was made, also those people's accounts that are not among what is carried
+    /// out: who was found without a link, and nothing is to be done about.
+    async fn history_for(&self, head: &Head) -> Result<History> {
+        let history = self.history().await?;
+        Ok(History {
+            population: history.population.max(head.population),
+            is_counted: true,
+            ..history
+        })
+    }
+
+    /// The names that a plan gives, whoever of it is served now: nobody takes another's.
+    async fn promised(&self, engine: &Engine, head: &Head) -> Result<Promised> {
+        let promised = Promised::default();
+        if !self.cx.runner.policy.schema.mappings.iter().any(Mapping::chooses) {
+            return Ok(promised);
+        }
+        let mut after = String::new();
+        loop {
+            let proposals = engine.proposals(head.id, &after).await?;
+            let Some(last) = proposals.last() else {
+                return Ok(promised);
+            };
+            after.clone_from(&last.worker);
+            for proposal in &proposals {
+                let held = proposal.held.iter().map(|held| &held.effect);
+                let created = proposal.effects.iter().chain(held).find_map(Effect::created);
+                if let Some(values) = created {
+                    names::promise(&self.cx, &promised, &proposal.worker, values);
+                }
+            }
         }
     }
 
@@ -581,15 +517,6 @@ fn proposals(policy: &Policy, page: &Page) -> Vec<Proposal> {
 fn by_worker(policy: &Policy, page: &Page) -> HashMap<String, Proposal> {
     let proposals = proposals(policy, page).into_iter();
     proposals.map(|one| (one.worker.clone(), one)).collect()
-}
-
-fn count(counts: &mut BTreeMap<String, u64>, policy: &Policy, proposal: &Proposal) {
-    let actions = proposal.actions(policy);
-    let held = (!proposal.held.is_empty()).then_some("held");
-    let found = (!proposal.findings.is_empty()).then_some("findings");
-    for word in actions.into_iter().chain(held).chain(found) {
-        *counts.entry(word.to_string()).or_default() += 1;
-    }
 }
 
 fn outdated(differences: &[Difference]) -> Error {

@@ -640,7 +640,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
             returned: given::returned(runner, subject),
-            names: std::mem::take(&mut subject.names),
+            names: subject.names.clone(),
             unclear: std::mem::take(&mut subject.unclear),
             holds: subject.holds.clone(),
             recoverable,
@@ -666,7 +666,8 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
             &subject.earlier,
             &subject.withheld,
         ) {
-            history.population += u64::from(account.enabled == Some(true));
+            let is_new = account.enabled == Some(true) && !history.is_counted;
+            history.population += u64::from(is_new);
             history.all_made_here = false;
         }
     }

@@ -25,7 +25,7 @@ use crate::store::wakes::{self, Cause};
 use crate::store::{holds, jobs, plans, workers};
 
 /// People whose accounts are taken back together.
-const PAGE: usize = 500;
+const PAGE: i64 = 500;
 
 /// What is taken back.
 #[derive(Clone, Debug)]
@@ -75,23 +75,18 @@ impl Engine {
 
 impl Desk {
     async fn undo(&self, undo: &Undo) -> Result<Applied> {
-        let mut by_worker: BTreeMap<String, Vec<Receipt>> = BTreeMap::new();
-        for (worker, receipt) in self.receipts(&undo.what).await? {
-            by_worker.entry(worker).or_default().push(receipt);
-        }
-        if by_worker.is_empty() {
-            let message =
-                "nothing is known that was done by it, or not any more: receipts are kept for thirty days";
-            return Err(Error::new(Kind::NotFound, message).code("NothingToUndo"));
-        }
         let moment = reconcile::moment(self.cx.clock.now());
         let policy = Arc::clone(&self.cx.runner.policy);
         let mut undone = Applied {
             cycle: self.cx.origin.cycle.clone(),
             ..Applied::default()
         };
-        let all: Vec<(String, Vec<Receipt>)> = by_worker.into_iter().collect();
-        for some in all.chunks(PAGE) {
+        let mut after = String::new();
+        loop {
+            self.go_on()?;
+            let some = self.receipts(&undo.what, &after).await?;
+            let Some((last, _)) = some.last() else { break };
+            after.clone_from(last);
             let anchors = some.iter().map(|(worker, _)| worker.clone()).collect();
             let names = Promised::default();
             let mut page = self
@@ -124,16 +119,25 @@ impl Desk {
                 .collect();
             self.let_go(&holds, &unsent).await?;
         }
+        if after.is_empty() {
+            let message =
+                "nothing is known that was done by it, or not any more: receipts are kept for thirty days";
+            return Err(Error::new(Kind::NotFound, message).code("NothingToUndo"));
+        }
         Ok(undone)
     }
 
-    async fn receipts(&self, what: &What) -> Result<Vec<(String, Receipt)>> {
-        let (job, what) = (self.cx.origin.job.clone(), what.clone());
+    /// What was done to the next page of people.
+    async fn receipts(&self, what: &What, after: &str) -> Result<Vec<(String, Vec<Receipt>)>> {
+        let (job, what, after) = (self.cx.origin.job.clone(), what.clone(), after.to_string());
         self.cx
             .store
-            .read(move |conn| match &what {
-                What::Cycles(cycles) => changes::receipts(conn, &job, &Of::Cycles(cycles)),
-                What::Worker(worker) => changes::receipts(conn, &job, &Of::Worker(worker)),
+            .read(move |conn| {
+                let of = match &what {
+                    What::Cycles(cycles) => Of::Cycles(cycles),
+                    What::Worker(worker) => Of::Worker(worker),
+                };
+                changes::receipts(conn, &job, &of, &after, PAGE)
             })
             .await
     }

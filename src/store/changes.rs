@@ -136,18 +136,56 @@ pub enum Of<'o> {
     Worker(&'o str),
 }
 
-/// What was done, oldest first: (worker, receipt).
-pub fn receipts(conn: &mut Conn, job: &str, of: &Of<'_>) -> Result<Vec<(String, Receipt)>> {
-    let all = receipts::table
-        .filter(receipts::job.eq(job))
-        .order((receipts::at, receipts::id))
-        .select((receipts::worker, receipts::body));
-    let rows: Vec<(String, String)> = match of {
-        Of::Cycles(cycles) => all.filter(receipts::cycle.eq_any(*cycles)).load(conn)?,
-        Of::Worker(worker) => all.filter(receipts::worker.eq(*worker)).load(conn)?,
+/// What was done to the next so many people's accounts, in the order of their anchors from one on; each one's oldest first.
+pub fn receipts(
+    conn: &mut Conn,
+    job: &str,
+    of: &Of<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, Vec<Receipt>)>> {
+    let beyond = receipts::table
+        .filter(receipts::job.eq(job).and(receipts::worker.gt(after)))
+        .order(receipts::worker)
+        .select(receipts::worker)
+        .distinct()
+        .limit(limit);
+    let workers: Vec<String> = match of {
+        Of::Cycles(cycles) => beyond.filter(receipts::cycle.eq_any(*cycles)).load(conn)?,
+        Of::Worker(worker) => beyond.filter(receipts::worker.eq(*worker)).load(conn)?,
     };
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for page in workers.chunks(super::ROWS) {
+        let theirs = receipts::table
+            .filter(receipts::job.eq(job).and(receipts::worker.eq_any(page)))
+            .order((receipts::worker, receipts::at, receipts::id))
+            .select((receipts::worker, receipts::body));
+        rows.extend(match of {
+            Of::Cycles(cycles) => theirs.filter(receipts::cycle.eq_any(*cycles)).load(conn)?,
+            Of::Worker(_) => theirs.load(conn)?,
+        });
+    }
+    let mut found: Vec<(String, Vec<Receipt>)> = Vec::with_capacity(workers.len());
+    for (worker, body) in rows {
+        let receipt = from_json(&body)?;
+        match found.last_mut() {
+            Some((last, receipts)) if *last == worker => receipts.push(receipt),
+            _ => found.push((worker, vec![receipt])),
+        }
+    }
+    Ok(found)
+}
+
+/// What was done to one worker's account, newest first, each with its cycle.
+pub fn history(conn: &mut Conn, job: &str, worker: &str, limit: i64) -> Result<Vec<(String, Receipt)>> {
+    let rows: Vec<(String, String)> = receipts::table
+        .filter(receipts::job.eq(job).and(receipts::worker.eq(worker)))
+        .order((receipts::at.desc(), receipts::id.desc()))
+        .select((receipts::cycle, receipts::body))
+        .limit(limit)
+        .load(conn)?;
     rows.into_iter()
-        .map(|(worker, body)| Ok((worker, from_json(&body)?)))
+        .map(|(cycle, body)| Ok((cycle, from_json(&body)?)))
         .collect()
 }
 

@@ -319,6 +319,14 @@ pub fn fence(conn: &mut Conn, id: &str, token: i64) -> Result<()> {
     }
 }
 
+/// Whether the lease with this token still holds.
+pub fn is_held(conn: &mut Conn, id: &str, token: i64, now: Timestamp) -> Result<bool> {
+    let held = jobs::table
+        .filter(jobs::id.eq(id).and(jobs::token.eq(token)))
+        .filter(jobs::until.gt(micros(now)));
+    Ok(diesel::select(diesel::dsl::exists(held)).get_result(conn)?)
+}
+
 pub fn extend(conn: &mut Conn, id: &str, token: i64, until: Timestamp) -> Result<()> {
     fence(conn, id, token)?;
     diesel::update(jobs::table.find(id))

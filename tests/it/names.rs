@@ -14,7 +14,7 @@ use crate::support::tenant::Tenant;
 const STAFF: &str = "OU=Staff,DC=example,DC=test";
 
 /// The last candidate can always differ.
-const DIRECTORY: &[(&str, &str)] = &[
+pub const DIRECTORY: &[(&str, &str)] = &[
     (
         "userPrincipalName",
         r#"SelectUniqueValue(Join("@", Join(".", [name.givenName], [name.familyName]), "example.test"), Join("@", Join(".", [name.givenName], [name.familyName], [externalId]), "example.test"))"#,

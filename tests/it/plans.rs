@@ -1,5 +1,7 @@
 //! Plans that are read before they happen: what they say, and that exactly that is done or nothing.
 
+mod edges;
+
 use std::process::{Command, Output};
 
 use reqwest::StatusCode;
@@ -8,15 +10,17 @@ use serde_json::{Value as Json, json};
 use crate::gateway::{ENTERPRISE, Gateway, JOB, Setup, eventually, outcome, person, with};
 use crate::pull::ldap;
 use crate::support::lab::{self, Lab};
+use crate::support::workday::Tenant;
 
-struct Desk {
-    directory: Lab,
-    gateway: Gateway,
+/// A gateway with a job that is worked on by hand.
+pub struct Desk {
+    pub directory: Lab,
+    pub gateway: Gateway,
 }
 
 impl Desk {
     /// A job that is paused once these people have their accounts.
-    async fn of(people: &[Json]) -> Desk {
+    pub async fn of(people: &[Json]) -> Desk {
         let directory = lab::directory();
         let setup = Setup::with_target(&ldap(&directory)).app("start = true");
         let gateway = setup.start().await;
@@ -40,13 +44,13 @@ impl Desk {
         desk
     }
 
-    async fn post(&self, what: &str, body: Json) -> (StatusCode, Json) {
+    pub async fn post(&self, what: &str, body: Json) -> (StatusCode, Json) {
         let path = format!("{}/{what}", self.gateway.caller.job_path());
         self.gateway.caller.send("POST", &path, Some(body)).await
     }
 
     /// A plan that is made, with the first page of what it proposes.
-    async fn plan(&self, wanted: Json) -> Json {
+    pub async fn plan(&self, wanted: Json) -> Json {
         let (status, made) = self.post("plans", wanted).await;
         assert_eq!(status, 202, "{made}");
         let id = made["plan"]["id"].as_str().unwrap().to_string();
@@ -61,7 +65,23 @@ impl Desk {
         plan
     }
 
-    async fn apply(&self, plan: &Json) -> (StatusCode, Json) {
+    /// Why a plan for everybody is not made.
+    async fn unplanned(&self) -> String {
+        let (status, made) = self.post("plans", json!({"full": true})).await;
+        assert_eq!(status, 202, "{made}");
+        let id = made["plan"]["id"].as_str().unwrap();
+        let path = format!("{}/plans/{id}", self.gateway.caller.job_path());
+        let mut plan = Json::Null;
+        eventually("the plan is refused", async || {
+            plan = self.gateway.caller.send("GET", &path, None).await.1;
+            plan["plan"]["state"] != "making"
+        })
+        .await;
+        assert_eq!(plan["plan"]["state"], "failed", "{plan}");
+        plan["plan"]["error"].as_str().unwrap().to_string()
+    }
+
+    pub async fn apply(&self, plan: &Json) -> (StatusCode, Json) {
         let id = plan["plan"]["id"].as_str().unwrap();
         self.post(&format!("plans/{id}/apply"), json!({})).await
     }
@@ -77,7 +97,7 @@ impl Desk {
         .await;
     }
 
-    fn title(&self, worker: &str) -> Option<String> {
+    pub fn title(&self, worker: &str) -> Option<String> {
         let found = self
             .directory
             .admin()
@@ -87,7 +107,7 @@ impl Desk {
         found[0].value("title").map(String::from)
     }
 
-    fn by_hand(&self, worker: &str, title: &str) {
+    pub fn by_hand(&self, worker: &str, title: &str) {
         let admin = self.directory.admin();
         let found = admin
             .search(&format!("(employeeID={worker})"), &["title"])
@@ -100,7 +120,7 @@ impl Desk {
             .unwrap();
     }
 
-    fn muster(&self, arguments: &[&str]) -> Output {
+    pub fn muster(&self, arguments: &[&str]) -> Output {
         let config = self.gateway.setup.dir.path().join("muster.toml");
         std::fs::write(&config, self.gateway.setup.text("127.0.0.1:0")).unwrap();
         Command::new(env!("CARGO_BIN_EXE_muster"))
@@ -113,7 +133,7 @@ impl Desk {
     }
 }
 
-fn titled(id: &str, name: &str, title: &str) -> Json {
+pub fn titled(id: &str, name: &str, title: &str) -> Json {
     with(person(id, name), json!({"title": title}))
 }
 
@@ -321,6 +341,57 @@ async fn the_examples_of_the_page_make_plans_and_carry_them_out() {
     assert_eq!(desk.title("1").unwrap(), "Judge");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_planned_from_half_of_hr() {
+    let tenant = Tenant::new(30);
+    tenant.faults(json!([{"on": "Get_Workers", "skip": 2, "do": {"answer": {"code": 503}}}]));
+    let directory = lab::directory();
+    let gateway = Setup::with_target(&ldap(&directory))
+        .pulls(&tenant.table("page_size = 10"), "Workday2AD", tenant.clock())
+        .app("start = true")
+        .start()
+        .await;
+    let desk = Desk { directory, gateway };
+    let last = async || desk.gateway.caller.job().await["status"]["lastExecution"].clone();
+    eventually("the read stops half way", async || {
+        last().await["state"] == "Failed"
+    })
+    .await;
+    desk.post("pause", json!({})).await;
+    let said = desk.unplanned().await;
+    assert!(said.contains("HR has not been read whole yet"), "{said}");
+    assert!(said.contains("wait for the first complete read"), "{said}");
+    let accounts = || desk.directory.admin().search("(employeeID=*)", &["cn"]).unwrap();
+    assert!(accounts().is_empty());
+    // As soon as everybody has been read, there are plans.
+    tenant.faults(json!([]));
+    desk.post("start", json!({})).await;
+    eventually("everybody is read", async || last().await["state"] == "Succeeded").await;
+    desk.post("pause", json!({})).await;
+    let known = tenant.wids().await.len();
+    assert_eq!(desk.plan(json!({"full": true})).await["plan"]["expected"], known);
+    // And none from half of each record, where the schema asks for more than was read.
+    tenant.faults(json!([{"on": "Get_Workers", "do": {"answer": {"code": 503}}}]));
+    let path = format!("{}/schema", desk.gateway.caller.job_path());
+    let (_, mut schema) = desk.gateway.caller.send("GET", &path, None).await;
+    let mappings = &mut schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+    mappings.as_array_mut().unwrap().push(json!({
+        "targetAttributeName": "description",
+        "source": { "expression": "Coalesce([EmployeeID], \"never heard of it\")" },
+    }));
+    let (status, answer) = desk.gateway.caller.send("PUT", &path, Some(schema)).await;
+    assert_eq!(status, 204, "{answer}");
+    let said = desk.unplanned().await;
+    assert!(said.contains("ask for other attributes"), "{said}");
+    let person = json!({"parameters": [{"subjects": [{"objectId": tenant.wids().await[0]}]}]});
+    let (status, refused) = desk.post("provisionOnDemand", person).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (StatusCode::CONFLICT, &json!("SourceNotRead")),
+        "{refused}"
+    );
+}
+
 /// Shown of everybody in the test's unit, to be compared.
 fn everything(desk: &Desk) -> Vec<String> {
     let shown = [
@@ -504,4 +575,25 @@ async fn one_person_is_provisioned_on_demand_and_every_step_is_told() {
         desk.post("provisionOnDemand", json!({"parameters": []})).await.0,
         400
     );
+    // Five calls in ten seconds.
+    let mut refused = Vec::new();
+    for _ in 0..6 {
+        let path = format!("{}/provisionOnDemand", desk.gateway.caller.job_path());
+        let asked = desk.gateway.caller.request("POST", &path).json(&asked("404"));
+        let answer = asked
+            .bearer_auth(desk.gateway.caller.token().await)
+            .send()
+            .await
+            .unwrap();
+        if answer.status() == 429 {
+            refused.push(
+                answer.headers()["retry-after"]
+                    .to_str()
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap(),
+            );
+        }
+    }
+    assert!(refused.iter().any(|wait| (1..=2).contains(wait)), "{refused:?}");
 }

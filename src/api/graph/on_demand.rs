@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::jobs::job_app;
-use crate::api::Gateway;
 use crate::api::auth::{Caller, WriteJobs};
 use crate::api::problem::{Envelope, Problem};
+use crate::api::{Gateway, within};
 use crate::error::{Error, Result};
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,8 +34,8 @@ pub struct Subject {
 }
 
 /// Takes one worker the whole way, and tells every step: a stringKeyStringValuePair of two JSON texts. What a limit held back of
-/// this person is released.
-#[utoipa::path(tag = "synchronization", params(("app" = String, Path), ("job" = String, Path)), request_body = OnDemandRequest, responses((status = 200, body = Object), (status = 400, body = Envelope), (status = 404, body = Envelope)))]
+/// this person is released. Five calls in ten seconds for each app, as Graph has it.
+#[utoipa::path(tag = "synchronization", params(("app" = String, Path), ("job" = String, Path)), request_body = OnDemandRequest, responses((status = 200, body = Object), (status = 400, body = Envelope), (status = 404, body = Envelope), (status = 429, body = Envelope)))]
 #[post("/servicePrincipals/{app}/synchronization/jobs/{job}/provisionOnDemand")]
 pub async fn provision_on_demand(
     gateway: web::Data<Gateway>,
@@ -51,12 +51,11 @@ pub async fn provision_on_demand(
     let (Some(named), None) = (subjects.next(), subjects.next()) else {
         return Err(Error::invalid("parameters[0].subjects: name one worker").into());
     };
+    within(&gateway.on_demand, &app.id.to_string())?;
     let (engine, job, by) = (gateway.engine.clone(), app.job.clone(), caller.client.id.clone());
     // Whoever hangs up does not stop it halfway.
-    let provisioning = tokio::spawn(async move { engine.provision(&job, &named, &by).await });
-    let entry = provisioning
-        .await
-        .map_err(|error| Error::internal("provisioning ended early").because(error))??;
+    let provisioning = async move { engine.provision(&job, &named, &by).await };
+    let entry = gateway.engine.in_hand(provisioning).await?;
     Ok(web::Json(answer(&entry)))
 }
 

@@ -119,10 +119,8 @@ pub async fn apply_plan(
     let wanted: ApplyRequest = read(&body)?;
     let (engine, job, id) = (gateway.engine.clone(), app.job.clone(), plan_id(&plan)?);
     // Whoever hangs up does not stop it halfway.
-    let applying = tokio::spawn(async move { engine.apply_plan(&job, id, wanted.workers.as_deref()).await });
-    let applied = applying
-        .await
-        .map_err(|error| Error::internal("carrying out the plan ended early").because(error))??;
+    let applying = async move { engine.apply_plan(&job, id, wanted.workers.as_deref()).await };
+    let applied = gateway.engine.in_hand(applying).await?;
     Ok(HttpResponse::Ok().json(applied))
 }
 
@@ -163,10 +161,8 @@ pub async fn undo(
         by: caller.client.id.clone(),
     };
     let (engine, job) = (gateway.engine.clone(), app.job.clone());
-    let undoing = tokio::spawn(async move { engine.undo(&job, undo).await });
-    let undone = undoing
-        .await
-        .map_err(|error| Error::internal("undoing ended early").because(error))??;
+    let undoing = async move { engine.undo(&job, undo).await };
+    let undone = gateway.engine.in_hand(undoing).await?;
     Ok(HttpResponse::Ok().json(undone))
 }
 

@@ -143,4 +143,12 @@ impl Effect {
     pub fn is_create(&self) -> bool {
         matches!(self, Effect::Create { .. })
     }
+
+    /// What an account is made with, where this makes one.
+    pub fn created(&self) -> Option<&Values> {
+        match self {
+            Effect::Create { values, .. } => Some(values),
+            _ => None,
+        }
+    }
 }

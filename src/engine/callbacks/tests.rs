@@ -428,6 +428,8 @@ impl Company {
         };
         let engine = Engine {
             shared: Arc::new(Shared {
+                hands: TaskTracker::new(),
+                stop: CancellationToken::new(),
                 config,
                 store,
                 clock,

@@ -1,0 +1,281 @@
+//! The making of a plan: pages of workers through three stations, and what is proposed on the way into the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{Head, Scope, State, hash_of, line, proposals};
+use crate::domain::guard::History;
+use crate::domain::plan::{Moment, Proposal};
+use crate::domain::policy::Policy;
+use crate::engine::desk::Desk;
+use crate::engine::hearing;
+use crate::engine::names::{Names, Promised};
+use crate::engine::reconcile::Page;
+use crate::error::{Error, Kind, Result};
+use crate::store::{jobs, plans, wakes, workers};
+
+/// Workers planned together.
+const PAGE: i64 = 1_000;
+
+impl Desk {
+    pub(super) async fn make(
+        &mut self,
+        head: &mut Head,
+        scope: Scope,
+        told: &mut impl FnMut(&Head),
+    ) -> Result<()> {
+        self.whole_source().await?;
+        head.making = Some(self.cx.token);
+        self.keep(head).await?;
+        // What was uploaded and not read yet is known of, too.
+        hearing::hear_out(&self.cx).await?;
+        let scope = match scope {
+            Scope::Due if self.owes_full().await? => Scope::Everybody,
+            scope => scope,
+        };
+        head.expected = self.expected(&scope).await?.unsigned_abs();
+        if matches!(scope, Scope::Everybody) {
+            self.list(i64::try_from(head.expected).unwrap_or(i64::MAX))
+                .await?;
+        }
+        let moment = Moment {
+            now: head.made,
+            plan: head.id,
+        };
+        // Whoever looks sees how many there are.
+        self.keep(head).await?;
+        head.hash = Some(self.pages(head, &scope, &moment, told).await?);
+        head.state = State::Ready;
+        // Under the lease, so that nobody takes it for abandoned.
+        self.keep(head).await
+    }
+
+    /// Pages go through three stations side by side: while one is planned, the one before is kept, and the accounts of the one
+    /// behind are found. The hash of all that is proposed.
+    async fn pages(
+        &self,
+        head: &mut Head,
+        scope: &Scope,
+        moment: &Moment,
+        told: &mut impl FnMut(&Head),
+    ) -> Result<String> {
+        let (promised, mut history) = (Promised::default(), self.history().await?);
+        let (mut hash, mut position) = (hash_of(head)?, 0);
+        let mut found = self.find_after(scope, "", moment).await?;
+        let mut packed: Option<Packed> = None;
+        loop {
+            self.go_on()?;
+            told(head);
+            let before = packed.take();
+            if found.is_none() && before.is_none() {
+                head.population = history.population;
+                return Ok(format!("{:x}", hash.finalize()));
+            }
+            let (page, last) = found.unzip();
+            let (ahead, proposed, kept) = tokio::join!(
+                self.find_ahead(scope, last, moment),
+                self.propose(page, moment, history, &promised, hash),
+                self.add(head, position, before.as_ref()),
+            );
+            kept?;
+            position += i32::from(before.is_some());
+            found = ahead?;
+            (history, hash, packed) = proposed?;
+            if let Some(packed) = &packed {
+                head.looked_at += packed.looked_at;
+                for (word, count) in &packed.counts {
+                    *head.counts.entry(word.clone()).or_default() += count;
+                }
+            }
+        }
+    }
+
+    async fn find_ahead(
+        &self,
+        scope: &Scope,
+        after: Option<String>,
+        moment: &Moment,
+    ) -> Result<Option<(Page, String)>> {
+        match after {
+            Some(after) => self.find_after(scope, &after, moment).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The first station: the next page of workers and their accounts, and the last of them.
+    async fn find_after(
+        &self,
+        scope: &Scope,
+        after: &str,
+        moment: &Moment,
+    ) -> Result<Option<(Page, String)>> {
+        let anchors = self.next(scope, after).await?;
+        let Some(last) = anchors.last().cloned() else {
+            return Ok(None);
+        };
+        let page = self.find(anchors, moment).await?;
+        if let (Scope::Workers(_), Some(unknown)) = (scope, page.vanished.first()) {
+            let message = format!(
+                "no worker {} is known: HR names people by its own key here",
+                unknown.anchor
+            );
+            return Err(Error::new(Kind::NotFound, message).code("WorkerNotFound"));
+        }
+        Ok(Some((page, last)))
+    }
+
+    /// The second: what is to be done about them, as it is kept.
+    async fn propose(
+        &self,
+        page: Option<Page>,
+        moment: &Moment,
+        history: History,
+        promised: &Promised,
+        mut hash: Sha256,
+    ) -> Result<(History, Sha256, Option<Packed>)> {
+        let Some(page) = page else {
+            return Ok((history, hash, None));
+        };
+        let names = Names::Look(promised);
+        let mut page = self.judge(page, moment, history, names).await?;
+        let history = std::mem::take(&mut page.history);
+        let policy = Arc::clone(&self.cx.runner.policy);
+        let pack = move || Packed::of(&policy, &page, &mut hash).map(|packed| (hash, packed));
+        let (hash, packed) = self.cx.store.blocking().run("keeping a plan", pack).await??;
+        Ok((history, hash, Some(packed)))
+    }
+
+    async fn keep(&self, head: &Head) -> Result<()> {
+        let (id, token, head) = (self.cx.origin.job.clone(), self.cx.token, head.clone());
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &id, token)?;
+                plans::update(conn, &head.id.to_string(), &head)
+            })
+            .await
+    }
+
+    /// The third: it is kept.
+    async fn add(&self, head: &Head, position: i32, packed: Option<&Packed>) -> Result<()> {
+        let Some(packed) = packed else { return Ok(()) };
+        let (id, token, head) = (self.cx.origin.job.clone(), self.cx.token, head.clone());
+        let page = packed.page.clone();
+        self.cx
+            .store
+            .write(move |conn| {
+                jobs::fence(conn, &id, token)?;
+                let plan = head.id.to_string();
+                plans::update(conn, &plan, &head)?;
+                match &page {
+                    Some((last, body)) => plans::add(conn, &plan, position, last, body),
+                    None => Ok(()),
+                }
+            })
+            .await
+    }
+
+    /// Whether the next cycle is to look at everybody.
+    async fn owes_full(&self) -> Result<bool> {
+        let id = self.cx.origin.job.clone();
+        let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
+        Ok(job.is_some_and(|job| job.status.full_due))
+    }
+
+    async fn expected(&self, scope: &Scope) -> Result<i64> {
+        let (id, source, now) = (
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.clock.now(),
+        );
+        match scope {
+            Scope::Workers(anchors) => Ok(i64::try_from(anchors.len()).unwrap_or(i64::MAX)),
+            Scope::Everybody => {
+                self.cx
+                    .store
+                    .read(move |conn| workers::count(conn, &source))
+                    .await
+            }
+            Scope::Due => {
+                self.cx
+                    .store
+                    .read(move |conn| wakes::count_due(conn, &id, now))
+                    .await
+            }
+        }
+    }
+
+    /// The next workers, in the order of their anchors.
+    async fn next(&self, scope: &Scope, after: &str) -> Result<Vec<String>> {
+        let (id, source, now) = (
+            self.cx.origin.job.clone(),
+            self.cx.origin.source.clone(),
+            self.cx.clock.now(),
+        );
+        let after = after.to_string();
+        match scope {
+            Scope::Workers(anchors) => {
+                let mut anchors: Vec<String> = anchors.iter().filter(|one| **one > after).cloned().collect();
+                anchors.sort_unstable();
+                anchors.dedup();
+                anchors.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+                Ok(anchors)
+            }
+            Scope::Everybody => {
+                self.cx
+                    .store
+                    .read(move |conn| workers::after(conn, &source, &after, PAGE))
+                    .await
+            }
+            Scope::Due => {
+                self.cx
+                    .store
+                    .read(move |conn| wakes::due_after(conn, &id, now, &after, PAGE))
+                    .await
+            }
+        }
+    }
+}
+
+/// A page of a plan on the way into the database.
+struct Packed {
+    /// The last worker of whom anything is proposed, and what is; `None` where nothing is.
+    page: Option<(String, Arc<[u8]>)>,
+    looked_at: u64,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Packed {
+    /// Each proposal is written once, for the hash and for the database.
+    fn of(policy: &Policy, page: &Page, hash: &mut Sha256) -> Result<Packed> {
+        let proposals = proposals(policy, page);
+        let mut packed = Packed {
+            page: None,
+            looked_at: page.subjects.len() as u64,
+            counts: BTreeMap::new(),
+        };
+        let Some(last) = proposals.last().map(|one| one.worker.clone()) else {
+            return Ok(packed);
+        };
+        let mut lines = Vec::with_capacity(proposals.len());
+        for proposal in &proposals {
+            count(&mut packed.counts, policy, proposal);
+            let line = line(proposal)?;
+            hash.update(&line);
+            lines.push(line);
+        }
+        packed.page = Some((last, plans::pack(&lines)?.into()));
+        Ok(packed)
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, policy: &Policy, proposal: &Proposal) {
+    let actions = proposal.actions(policy);
+    let held = (!proposal.held.is_empty()).then_some("held");
+    let found = (!proposal.findings.is_empty()).then_some("findings");
+    for word in actions.into_iter().chain(held).chain(found) {
+        *counts.entry(word.to_string()).or_default() += 1;
+    }
+}
