@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use muster::command::{
-    allow, apply, bulk, check, demo, eval, hold, lab, link, plan, release, report, review, schema, serve,
-    undo, workday,
+    allow, apply, bulk, check, demo, eval, explain, hold, lab, link, plan, release, report, review, schema,
+    serve, undo, workday,
 };
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
@@ -34,6 +34,7 @@ enum Command {
     Allow(allow::Arguments),
     Hold(hold::Arguments),
     Report(report::Arguments),
+    Explain(explain::Arguments),
     Eval(eval::Arguments),
     Schema(schema::Arguments),
     Lab(lab::Arguments),
@@ -61,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Allow(arguments) => allow::run(arguments).await,
         Command::Hold(arguments) => hold::run(arguments).await,
         Command::Report(arguments) => report::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::Lab(arguments) => lab::run(arguments).await,

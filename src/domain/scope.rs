@@ -10,6 +10,7 @@ use super::expression::pattern::Pattern;
 use super::schema::{Filter, FilterClause, FilterGroup, TargetOperand};
 use super::value::Value;
 use super::worker::{Attributes, Worker};
+use serde::Serialize;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
@@ -34,7 +35,8 @@ struct Clause {
 #[derive(Clone, Debug, PartialEq)]
 enum Operand {
     Text(String),
-    Pattern(Box<Pattern>),
+    /// With the text that it was made of.
+    Pattern(Box<Pattern>, String),
 }
 
 /// One row per operator: its name on the wire (case and `_` do not matter) and when it is true.
@@ -166,6 +168,45 @@ impl Scope {
     }
 }
 
+/// A clause that turned a worker away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// The name of the filter.
+    pub filter: String,
+    /// An input filter: whoever it drops is not looked at.
+    pub is_input: bool,
+    pub attribute: String,
+    /// As Graph writes it.
+    pub operator: &'static str,
+    /// What it compares with.
+    pub operands: Vec<String>,
+    /// What HR says; `None` where it never said anything.
+    pub value: Option<Vec<String>>,
+}
+
+impl Scope {
+    /// The clauses that turned a worker away; none where he or she is let in.
+    pub fn refusals(&self, worker: &Worker) -> Vec<Refusal> {
+        let of = |groups: &[Group], is_input, nothing| -> Vec<Refusal> {
+            let refused = groups.iter().flat_map(|group| {
+                let clauses = group.clauses.iter();
+                let refusing =
+                    clauses.filter(|one| !one.holds(worker.attributes.get(&one.attribute), nothing));
+                refusing.map(move |clause| clause.refusal(&group.name, is_input, worker))
+            });
+            refused.collect()
+        };
+        if self.reads(worker).is_err() {
+            return of(&self.input, true, Nothing::PassesNegations);
+        }
+        match self.admits(worker) {
+            Ok(()) => Vec::new(),
+            Err(_) => of(&self.groups, false, Nothing::PassesNone),
+        }
+    }
+}
+
 /// What a comparison makes of an attribute without a value. Filters at the source let it pass negated tests, as the filters
 /// that ship with directory sources need; those of the scope let it pass none.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -207,6 +248,18 @@ impl Group {
 }
 
 impl Clause {
+    fn refusal(&self, filter: &str, is_input: bool, worker: &Worker) -> Refusal {
+        let operands = self.operands.iter().map(|operand| operand.written().to_string());
+        Refusal {
+            filter: filter.to_string(),
+            is_input,
+            attribute: self.attribute.clone(),
+            operator: self.operator.wire,
+            operands: operands.collect(),
+            value: worker.attributes.get(&self.attribute).map(Value::to_texts),
+        }
+    }
+
     fn holds(&self, value: Option<&Value>, nothing: Nothing) -> bool {
         match self.operator.form {
             Form::Unary(test) => test(value),
@@ -248,7 +301,13 @@ impl Operand {
     fn text(&self) -> Option<&str> {
         match self {
             Operand::Text(text) => Some(text),
-            Operand::Pattern(_) => None,
+            Operand::Pattern(..) => None,
+        }
+    }
+
+    fn written(&self) -> &str {
+        match self {
+            Operand::Text(text) | Operand::Pattern(_, text) => text,
         }
     }
 }
@@ -293,7 +352,7 @@ fn clause(written: &FilterClause) -> Result<Clause, (&'static str, String)> {
     let operands = values
         .map(|value| match takes_pattern {
             true => Pattern::compile(value)
-                .map(|pattern| Operand::Pattern(Box::new(pattern)))
+                .map(|pattern| Operand::Pattern(Box::new(pattern), value.clone()))
                 .map_err(|error| format!("the pattern '{value}' on {attribute} does not compile: {error}")),
             false => Ok(Operand::Text(value.clone())),
         })
@@ -317,7 +376,7 @@ fn equals(left: &str, right: &Operand) -> Option<bool> {
 /// A search that runs away is given up.
 fn matches(left: &str, right: &Operand) -> Option<bool> {
     match right {
-        Operand::Pattern(pattern) => pattern.is_match(left).ok(),
+        Operand::Pattern(pattern, _) => pattern.is_match(left).ok(),
         Operand::Text(_) => Some(false),
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::employment::{ACTIVE, Employment};
 use super::finding::Finding;
+use super::provenance::{Occasion, Provenance};
 use super::value::Value;
 
 /// Attributes under the names the source's schema gives them: `name.givenName`,
@@ -37,6 +38,9 @@ pub struct Worker {
     /// What somebody else said of an attribute, ahead of the source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stated: BTreeMap<String, Stated>,
+    /// When the source said what.
+    #[serde(default, skip_serializing_if = "Provenance::is_empty")]
+    pub said: Provenance,
 }
 
 /// A value that wins over what the source says of an attribute, until the source says something else than it did then (B30).
@@ -96,11 +100,23 @@ impl Worker {
             findings: Vec::new(),
             hidden: None,
             stated: BTreeMap::new(),
+            said: Provenance::default(),
         }
     }
 
     /// Lays a statement over what was said before.
     pub fn fold(&mut self, statement: Statement) {
+        self.fold_from(statement, None);
+    }
+
+    /// The same for one that came in an upload, by its number.
+    pub fn fold_from(&mut self, statement: Statement, upload: Option<i64>) {
+        let occasion = Occasion {
+            at: statement.at,
+            upload,
+        };
+        let is_first = self.attributes.is_empty();
+        let mut changed = Vec::new();
         match statement.said {
             Said::Gone => {
                 self.gone.get_or_insert(statement.at);
@@ -109,6 +125,7 @@ impl Worker {
                 self.gone = None;
                 self.hidden = None;
                 self.active = statement.active;
+                changed = different(&self.attributes, &record.attributes);
                 self.attributes = record.attributes;
                 self.employment = record.employment;
                 self.findings = record.findings;
@@ -117,19 +134,25 @@ impl Worker {
                 self.gone = None;
                 self.hidden = None;
                 self.active = statement.active.or(self.active);
-                self.attributes.extend(changes.attributes);
+                for (name, value) in changes.attributes {
+                    self.set(name, value, &mut changed);
+                }
                 self.employment = changes.employment.or_else(|| self.employment.take());
             }
             Said::Partial(attributes) => {
                 self.gone = None;
                 self.active = statement.active.or(self.active);
                 for (name, value) in attributes {
-                    if value.is_empty() && self.silence_below(&name) {
+                    if value.is_empty() && self.silence_below(&name, &mut changed) {
                         continue;
                     }
-                    self.attributes.insert(name, value);
+                    self.set(name, value, &mut changed);
                 }
             }
+        }
+        match is_first && !self.attributes.is_empty() {
+            true => self.said.begin(occasion),
+            false => self.said.note(occasion, changed),
         }
         let attributes = &self.attributes;
         self.stated.retain(|name, stated| {
@@ -217,10 +240,27 @@ impl Worker {
         }
     }
 
-    fn silence_below(&mut self, parent: &str) -> bool {
+    fn set(&mut self, name: String, value: Value, changed: &mut Vec<String>) {
+        match self.attributes.get_mut(&name) {
+            Some(before) if *before == value => {}
+            Some(before) => {
+                *before = value;
+                changed.push(name);
+            }
+            None => {
+                changed.push(name.clone());
+                self.attributes.insert(name, value);
+            }
+        }
+    }
+
+    fn silence_below(&mut self, parent: &str, changed: &mut Vec<String>) -> bool {
         let mut found = false;
         for (name, value) in &mut self.attributes {
             if lies_below(parent, name) {
+                if *value != Value::Null {
+                    changed.push(name.clone());
+                }
                 *value = Value::Null;
                 found = true;
             }
@@ -235,6 +275,15 @@ fn said_of<'a>(attributes: &'a Attributes, name: &str) -> &'a Value {
         .get(name)
         .filter(|value| !value.is_empty())
         .unwrap_or(&Value::Null)
+}
+
+/// The names that have another value after than before, or came or went.
+fn different(before: &Attributes, after: &Attributes) -> Vec<String> {
+    let came = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value));
+    let went = before.iter().filter(|(name, _)| !after.contains_key(*name));
+    came.chain(went).map(|(name, _)| name.clone()).collect()
 }
 
 /// The beginning of a day written as `2026-11-01`, whatever follows.
@@ -303,6 +352,34 @@ mod tests {
             !worker.attributes.contains_key("nickName"),
             "never said is not null"
         );
+    }
+
+    #[test]
+    fn it_is_written_down_since_when_something_is_said() {
+        let mut worker = Worker::new("1");
+        let all: &[(&str, Value)] = &[("title", "Guide".into()), ("name.givenName", "Ada".into())];
+        worker.fold_from(partial(all), Some(1));
+        worker.fold_from(
+            partial(&[("title", "Guide".into()), ("city", "Rome".into())]),
+            Some(2),
+        );
+        worker.fold_from(partial(&[("name", Value::Null)]), Some(3));
+        let since = |worker: &Worker, name: &str| worker.said.of(name).unwrap().upload;
+        let names = ["title", "city", "name.givenName"];
+        assert_eq!(
+            names.map(|name| since(&worker, name)),
+            [Some(1), Some(2), Some(3)]
+        );
+        // The same record read again is the same worker.
+        let mut read = Worker::new("1");
+        read.fold(whole(Some("a@x")));
+        let before = read.clone();
+        let mut later = whole(Some("a@x"));
+        later.at = Timestamp::MAX;
+        read.fold(later);
+        assert_eq!(read, before);
+        read.fold(whole(None));
+        assert_ne!(read.said, before.said, "it is not said any more");
     }
 
     #[test]

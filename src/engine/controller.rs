@@ -35,7 +35,7 @@ pub async fn open(cx: &Context) -> Result<Box<dyn Session>> {
     Ok(session)
 }
 
-/// The same for who only looks: it decides nothing about which one is in use.
+/// Opens a controller for somebody who only looks: the one in use, if it answers, and nobody else moves along.
 pub async fn look(cx: &Context) -> Result<Box<dyn Session>> {
     let system = cx.origin.target.clone();
     let pinned = cx

@@ -147,7 +147,7 @@ fn lay_over(conn: &mut Conn, system: &str, spoken: &[(Place, Statement)]) -> Res
         known
             .entry(place.anchor.clone())
             .or_insert_with(|| Worker::new(place.anchor.clone()))
-            .fold(statement.clone());
+            .fold_from(statement.clone(), Some(place.sequence));
     }
     known.into_values().map(Stored::new).collect()
 }

@@ -9,7 +9,7 @@ use diesel::upsert::excluded;
 use jiff::Timestamp;
 
 use super::schema::{wakes, workers};
-use super::{Conn, micros, native};
+use super::{Conn, instant, micros, native};
 use crate::error::Result;
 
 /// Why a worker is looked at.
@@ -241,6 +241,16 @@ pub fn of(conn: &mut Conn, job: &str, anchors: &[String], cause: Cause) -> Resul
         }
     };
     Ok(anchors.iter().map(wake).collect())
+}
+
+/// When a worker is looked at next, and for what cause.
+pub fn next_of(conn: &mut Conn, job: &str, anchor: &str) -> Result<Option<(Timestamp, String)>> {
+    let row: Option<(i64, String)> = wakes::table
+        .find((job, anchor))
+        .select((wakes::due, wakes::cause))
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|(due, cause)| (instant(due), cause)))
 }
 
 pub fn count_due(conn: &mut Conn, job: &str, now: Timestamp) -> Result<i64> {

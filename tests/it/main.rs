@@ -15,6 +15,7 @@ mod directory;
 mod directory_sources;
 mod docs;
 mod entra;
+mod explain;
 mod gateway;
 mod grounds;
 mod guard;

@@ -4,6 +4,7 @@ mod apps;
 mod bulk_upload;
 mod decisions;
 mod directories;
+mod explain;
 mod expressions;
 pub(super) mod jobs;
 mod logs;
@@ -39,6 +40,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(decisions::list_holds)
         .service(decisions::lift)
         .service(report::find_report)
+        .service(explain::find_explanation)
         .service(schema::find_schema)
         .service(schema::put_schema)
         .service(schema::patch_schema)

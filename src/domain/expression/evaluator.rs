@@ -13,6 +13,7 @@ use super::moment::Moment;
 use super::node::{Call, Comparison, Compiled, Ignore, Node, Operator};
 use super::pattern::Pattern;
 use super::time_format::TimeFormat;
+use super::trace::Recorder;
 use super::{Context, EvaluationError, Outcome};
 use crate::domain::value::Value;
 
@@ -47,8 +48,18 @@ impl Stop {
 }
 
 pub fn evaluate<'a>(root: &'a Node, context: &Context<'a>) -> Result<Outcome<'a>, EvaluationError> {
+    evaluate_with(root, context, None)
+}
+
+/// The same, with somebody who listens.
+pub fn evaluate_with<'a>(
+    root: &'a Node,
+    context: &Context<'a>,
+    recorder: Option<&Recorder>,
+) -> Result<Outcome<'a>, EvaluationError> {
     let evaluation = Evaluation {
         context,
+        recorder,
         redacted: Cell::new(false),
         made: Cell::new(0),
     };
@@ -65,6 +76,7 @@ pub fn evaluate<'a>(root: &'a Node, context: &Context<'a>) -> Result<Outcome<'a>
 
 struct Evaluation<'e, 'a> {
     context: &'e Context<'a>,
+    recorder: Option<&'e Recorder>,
     redacted: Cell<bool>,
     made: Cell<usize>,
 }
@@ -96,6 +108,16 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     fn call(&self, call: &'a Call) -> Evaluated<'a> {
+        let Some(recorder) = self.recorder else {
+            return self.value_of(call);
+        };
+        recorder.begin(call);
+        let value = self.value_of(call);
+        recorder.end(call, &value);
+        value
+    }
+
+    fn value_of(&self, call: &'a Call) -> Evaluated<'a> {
         let arguments = Arguments {
             evaluation: self,
             call,
@@ -119,8 +141,12 @@ impl<'a> Evaluation<'_, 'a> {
             let symbol = comparison.operator.symbol();
             let message = format!("`{symbol}` compares single values, and one side has several");
             Stop::failed(message, None)
-        })?;
-        Ok(Value::Bool(holds(sides.0, comparison.operator, sides.1)))
+        });
+        let value = sides.map(|sides| Value::Bool(holds(sides.0, comparison.operator, sides.1)));
+        if let Some(recorder) = self.recorder {
+            recorder.compared(comparison, &left, &right, &value);
+        }
+        value
     }
 }
 
@@ -137,10 +163,14 @@ impl<'a> Arguments<'_, 'a> {
 
     /// Null if it was left out.
     pub fn value(&self, index: usize) -> Evaluated<'a> {
-        match self.call.arguments.get(index) {
+        let value = match self.call.arguments.get(index) {
             Some(Some(node)) => self.evaluation.value(node).map_err(|stop| stop.inside(self.call)),
             _ => Ok(Cow::Owned(Value::Null)),
+        };
+        if let Some(recorder) = self.evaluation.recorder {
+            recorder.argument(index, &value);
         }
+        value
     }
 
     /// All values from this argument on.

@@ -68,6 +68,7 @@ mod parser;
 pub mod pattern;
 mod printer;
 mod time_format;
+pub mod trace;
 pub mod tree;
 
 #[cfg(test)]
@@ -75,6 +76,7 @@ mod tests;
 
 use functions::Nature;
 use node::{Constant, Node};
+use trace::Trace;
 
 /// An expression, parsed and compiled. It prints as its normal form, which parses to the same expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +149,11 @@ impl Expression {
     /// The value for one worker. Attributes that are passed on are borrowed from the context.
     pub fn evaluate<'a>(&'a self, context: &Context<'a>) -> Result<Outcome<'a>, EvaluationError> {
         evaluator::evaluate(&self.root, context)
+    }
+
+    /// How it comes to that value, step by step.
+    pub fn trace(&self, context: &Context<'_>) -> Trace {
+        trace::trace(&self.root, context)
     }
 }
 

@@ -5,6 +5,7 @@ mod properties;
 mod published;
 mod rows;
 mod table;
+mod traces;
 mod trees;
 
 use std::collections::BTreeMap;
