@@ -26,6 +26,7 @@ mod full_cycle;
 mod gateway;
 mod ingestion;
 mod mapping;
+mod plans;
 mod pull;
 mod report;
 mod running;
@@ -51,6 +52,7 @@ const PARTS: &[&str] = &[
     "first-cycle",
     "active-directory",
     "full-cycle",
+    "plans",
     "entra",
     "pull",
     "writeback",
@@ -72,6 +74,7 @@ async fn main() {
             "first-cycle" => first_cycle::openldap(&mut report).await,
             "active-directory" => first_cycle::active_directory(&mut report).await,
             "full-cycle" => full_cycle::measure(&mut report).await,
+            "plans" => plans::measure(&report).await,
             "pull" => pull::measure(&mut report).await,
             "writeback" => writeback::measure(&mut report).await,
             _ => entra::measure(&mut report).await,
