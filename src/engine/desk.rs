@@ -13,7 +13,6 @@ use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts};
 use super::{Context, Engine, controller, cycle, planning, review};
-use crate::connector::Session;
 use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::domain::plan::Moment;

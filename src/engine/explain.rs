@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::names::Promised;
 use super::reconcile::{self, Page, Subject};
-use super::{Context, Engine, controller, cycle, on_demand, planning};
+use super::{Context, Engine, controller, cycle, holding, on_demand, planning, review};
 use crate::connector::Session;
 use crate::domain::explain::{self, Explanation, Known, Logged, Refused, Standing};
 use crate::domain::guard::History;
@@ -29,7 +29,7 @@ impl Engine {
     pub async fn explain(&self, job: &str, named: &str, attribute: Option<&str>) -> Result<Explanation> {
         let runner = self.current(job).await?;
         let cx = self.context(&runner, NONE, Uuid::now_v7()).await?;
-        let anchor = on_demand::anchor(&cx, named).await?;
+        let anchor = on_demand::anchor(&cx.store, &cx.runner, named).await?;
         let moment = reconcile::moment(cx.clock.now());
         let (page, unreached) = match controller::look(&cx).await {
             // Whatever keeps the job from its target keeps us from looking.
@@ -76,13 +76,14 @@ fn is_of_target(error: &Error) -> bool {
 async fn look(cx: &Context, session: &dyn Session, anchor: &str, moment: &Moment) -> Result<Page> {
     let mut page = load(cx, anchor).await?;
     page.history = history(cx).await?;
+    page.gate = review::standing(cx).await?;
     planning::look(cx, session, page, moment, &Promised::default()).await
 }
 
 /// The worker as known here, where the target cannot be asked.
 async fn remembered(cx: &Context, anchor: &str, moment: &Moment) -> Result<Page> {
     let mut page = load(cx, anchor).await?;
-    reconcile::end_holds(&cx.runner.policy, &mut page.subjects, moment);
+    holding::gather(cx, &mut page.subjects, moment).await?;
     for subject in &mut page.subjects {
         subject.worker.turn_to(moment.now);
     }

@@ -73,7 +73,7 @@ impl Desk {
             let message = format!("nobody was joined:\n{}", lines.join("\n"));
             return Err(Error::new(Kind::Invalid, message).code("LinksRefused"));
         }
-        self.keep(joins, accounts).await
+        self.keep_links(joins, accounts).await
     }
 
     async fn check_workers(&self, joins: &[Join], wrong: &mut BTreeMap<u64, String>) -> Result<()> {
@@ -210,7 +210,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn keep(&self, joins: &[Join], accounts: Vec<Option<Account>>) -> Result<Vec<Joined>> {
+    async fn keep_links(&self, joins: &[Join], accounts: Vec<Option<Account>>) -> Result<Vec<Joined>> {
         let (job, token, now) = (self.cx.origin.job.clone(), self.cx.token, self.cx.clock.now());
         let pairs: Vec<(String, Option<Account>)> = joins
             .iter()

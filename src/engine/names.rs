@@ -10,7 +10,6 @@ use super::reconcile::Subject;
 use crate::connector::{Session, Target, UniqueValue};
 use crate::domain::account::Values;
 use crate::domain::hold::Hold;
-use crate::domain::mapping::Role;
 use crate::domain::mapping::{Mapping, Role};
 use crate::domain::plan::{self, Effect, Moment, Unclear};
 use crate::domain::value::folded;

@@ -77,6 +77,17 @@ pub(super) async fn gate(cx: &Context, session: &dyn Session) -> Result<Gate> {
     Ok(if waits { Gate::Review } else { Gate::Open })
 }
 
+/// The same for who only looks, as far as it is known.
+pub(super) async fn standing(cx: &Context) -> Result<Gate> {
+    if cx.runner.app.mode == Mode::Plan {
+        return Ok(Gate::Shadow);
+    }
+    let id = cx.origin.job.clone();
+    let job = cx.store.read(move |conn| jobs::find(conn, &id)).await?;
+    let waits = job.is_some_and(|job| matches!(job.status.first_cycle, Reviewed::Waits { .. }));
+    Ok(if waits { Gate::Review } else { Gate::Open })
+}
+
 /// Whether somebody has to read first what a job would do here.
 async fn look_around(cx: &Context, session: &dyn Session) -> Result<Reviewed> {
     // People's records in HR are there before anything is written home (B30).

@@ -5,7 +5,7 @@ use diesel::upsert::excluded;
 
 use super::plans::{pack, unpack};
 use super::schema::reviews;
-use super::{Conn, ROWS, native};
+use super::{Conn, ROWS, native, to_json};
 use crate::domain::review::{Case, Standing};
 use crate::error::Result;
 
@@ -22,11 +22,12 @@ pub struct Review {
 type Row = (String, String, bool, Vec<u8>);
 
 fn review((worker, standing, apart, body): Row) -> Result<Review> {
+    let [case] = unpack::<[Case; 1]>(&body)?;
     Ok(Review {
         worker,
         standing: Standing::parse(&standing),
         apart,
-        case: unpack(&body)?,
+        case,
     })
 }
 
@@ -67,7 +68,7 @@ pub fn keep(conn: &mut Conn, job: &str, kept: &[&Review]) -> Result<()> {
                     reviews::standing.eq(review.standing.name()),
                     reviews::apart.eq(review.apart),
                     reviews::account.eq(review.case.proposal.account.as_ref().map(|one| one.0.clone())),
-                    reviews::body.eq(pack(&review.case)?),
+                    reviews::body.eq(pack(&[to_json(&review.case)?])?),
                 ))
             })
             .collect::<Result<Vec<_>>>()?;
