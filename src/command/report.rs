@@ -91,6 +91,9 @@ impl Page {
                     quarantine.message
                 ),
             );
+            if let Some(next) = quarantine.next_attempt {
+                self.line(4, &format!("next attempt at {}", brief(next)));
+            }
         }
         for alarm in &job.alarms {
             self.line(

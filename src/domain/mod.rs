@@ -22,6 +22,7 @@ pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod provenance;
+pub mod quarantine;
 pub mod review;
 pub mod schema;
 pub mod scope;

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
+use super::quarantine::LOCKED_OUT;
 use super::{Engine, log, notify};
 use crate::config::App;
 use crate::connector::System;
@@ -218,10 +219,10 @@ fn alarm(kind: &str, subject: &str, message: String, since: Timestamp, details: 
     }
 }
 
-/// The job is in quarantine: a system refuses its credentials.
+/// The job is in quarantine: a system refuses its credentials, or too many people are refused.
 fn quarantine(job: &Job) -> Option<Alarm> {
     let quarantine = job.status.quarantine.as_ref()?;
-    let refused = quarantine.reason == "EncounteredQuarantineException";
+    let refused = quarantine.reason == LOCKED_OUT;
     let message = match refused {
         true => format!(
             "credentials were refused, and are not tried again until somebody starts the job: {}",
@@ -234,7 +235,7 @@ fn quarantine(job: &Job) -> Option<Alarm> {
         &quarantine.reason,
         message,
         quarantine.since,
-        json!({ "reason": quarantine.reason, "credentialsRefused": refused }),
+        json!({ "reason": quarantine.reason, "credentialsRefused": refused, "nextAttempt": quarantine.next }),
     ))
 }
 
@@ -274,7 +275,9 @@ fn expiring(app: &App, now: Timestamp) -> Option<Alarm> {
 fn outage(job: &Job) -> Option<Alarm> {
     let last = job.status.last.as_ref()?;
     let code = last.failed.as_ref()?;
-    if job.status.failures_in_a_row < CYCLES || job.status.quarantine.is_some() {
+    let quarantine = job.status.quarantine.as_ref();
+    let is_told = quarantine.is_some_and(|quarantine| quarantine.reason == LOCKED_OUT);
+    if job.status.failures_in_a_row < CYCLES || is_told {
         return None;
     }
     let reason = last.message.as_deref().unwrap_or(code);

@@ -20,14 +20,14 @@ use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, controller, log, planning, review};
+use super::{Context, controller, log, planning, progress, quarantine, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::decision::{BY_ITSELF, Decision};
 use crate::domain::guard::{Action, Charge, Charges, History};
 use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Execution, Quarantine, Reviewed, State, Strays};
+use crate::store::jobs::{self, Execution, Quarantine, Reviewed, State, Status, Strays};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
 use crate::store::{
@@ -67,6 +67,9 @@ pub(super) struct Cycle<'c> {
     owes_full: bool,
     /// Whether anything may be written (B9); `None` until somebody is due.
     gate: Option<Gate>,
+    /// In quarantine, between attempts: only leavers are served (B25).
+    slow: bool,
+    progress: progress::Watch,
 }
 
 /// What reading ahead found.
@@ -100,7 +103,7 @@ impl<'c> Cycle<'c> {
         cx: &'c Context,
         lease: &'c Lease,
         stop: &'c CancellationToken,
-        full: bool,
+        status: &Status,
     ) -> Result<()> {
         let (id, began) = (cx.origin.job.clone(), cx.clock.now());
         let model = cx.runner.policy.model;
@@ -119,8 +122,10 @@ impl<'c> Cycle<'c> {
             hearing: Hearing::begin(cx).await?,
             owes_full: false,
             gate: None,
+            slow: status.is_slow(began),
+            progress: progress::Watch::begin(began),
         };
-        let outcome = cycle.pages(full).await;
+        let outcome = cycle.pages(status.full_due && !cycle.slow).await;
         cycle.finish(began, outcome.as_ref().err()).await?;
         outcome
     }
@@ -143,6 +148,7 @@ impl<'c> Cycle<'c> {
         loop {
             if self.owes_full && !self.hearing.holds_back() {
                 self.wake_everybody().await?;
+                self.progress.begin_full(self.cx).await?;
                 self.owes_full = false;
             }
             let wakes: Vec<Wake> = page.iter().flat_map(Page::wakes).cloned().collect();
@@ -187,6 +193,10 @@ impl<'c> Cycle<'c> {
             if let Some((error, due)) = ahead.unreadable {
                 self.narrow(error, due).await?;
             }
+            let answered = self.counts.answered;
+            self.progress
+                .tell(self.cx, &self.hearing, answered, self.slow)
+                .await?;
             let said = |wake: &Wake| wake.cause == Cause::Said;
             let is_pulled = self.cx.runner.puller.is_some();
             burst.spoken |= !is_pulled && (ahead.folded > 0 || page.iter().flat_map(Page::wakes).any(said));
@@ -219,12 +229,13 @@ impl<'c> Cycle<'c> {
         let job = self.cx.store.read(move |conn| jobs::find(conn, &id)).await?;
         // Under another schema the work goes on in another cycle.
         let version = self.cx.runner.policy.version;
-        let is_active = job
-            .as_ref()
-            .is_some_and(|job| job.state == State::Active && job.schema_version == version);
-        // So it does once its review is over.
-        let is_open = job.is_some_and(|job| job.status.first_cycle == Reviewed::Over);
-        let is_active = is_active && !(is_open && self.gate == Some(Gate::Review));
+        let (slow, now) = (self.slow, self.cx.clock.now());
+        let waits = self.gate == Some(Gate::Review);
+        let is_active = job.is_some_and(|job| {
+            let is_read = job.status.first_cycle == Reviewed::Over;
+            let is_same = job.schema_version == version && !(waits && is_read);
+            job.state == State::Active && is_same && (!slow || job.status.is_slow(now))
+        });
         if !is_active || self.stop.is_cancelled() {
             return Ok(Orders::Stop);
         }
@@ -284,13 +295,14 @@ impl<'c> Cycle<'c> {
     ) -> Result<Ahead> {
         let folded = hearing.take_in(self.cx).await?;
         let (id, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
-        let busy = in_hand.clone();
+        let (busy, slow) = (in_hand.clone(), self.slow);
         let due = self
             .cx
             .store
-            .read(move |conn| match holds_back {
-                true => wakes::due_by_date(conn, &id, now, &busy, PAGE),
-                false => wakes::due(conn, &id, now, &busy, PAGE, FULL_PAGE),
+            .read(move |conn| match (holds_back, slow) {
+                (true, _) => wakes::due_by_date(conn, &id, now, &busy, PAGE),
+                (false, true) => wakes::due_but_full(conn, &id, now, &busy, PAGE),
+                (false, false) => wakes::due(conn, &id, now, &busy, PAGE, FULL_PAGE),
             })
             .await?;
         let mut ahead = Ahead {
@@ -360,7 +372,10 @@ impl<'c> Cycle<'c> {
         // What nobody looked into is not written.
         page.gate = self.gate.unwrap_or(Gate::Review);
         let moment = reconcile::moment(self.cx.clock.now());
-        let page = planning::plan(self.cx, accounts, page, &moment, &self.recent, Names::Keep).await?;
+        let mut page = planning::plan(self.cx, accounts, page, &moment, &self.recent, Names::Keep).await?;
+        if self.slow {
+            quarantine::leave_leavers(self.cx, &mut page).await?;
+        }
         let (lease, stop) = (self.lease.may_start(), self.stop.clone());
         let may_start: MayStart = Arc::new(move || !stop.is_cancelled() && lease());
         let worked = apply::send(self.cx, session, may_start, &page.subjects, &moment).await?;
@@ -505,13 +520,7 @@ impl<'c> Cycle<'c> {
             exported: self.counts.exported,
             refused: self.counts.refused,
         };
-        let quarantine = failed
-            .filter(|failure| failure.locked_out)
-            .map(|failure| Quarantine {
-                reason: "EncounteredQuarantineException".into(),
-                since: now,
-                message: failure.message,
-            });
+        let (refused, slow) = (failed.filter(|failure| failure.locked_out), self.slow);
         self.hearing.end(self.cx).await?;
         let (id, token, listed) = (
             self.cx.origin.job.clone(),
@@ -532,9 +541,10 @@ impl<'c> Cycle<'c> {
                 }
                 close_allowances(conn, &id, now)?;
                 expire(conn, now)?;
+                let quarantine = quarantine::judge(conn, &id, &execution, refused.as_ref(), slow, now)?;
                 jobs::update_status(conn, &id, |status| {
                     status.strays = strays.or(status.strays.take());
-                    status.after(&execution, quarantine.as_ref());
+                    status.after(&execution, quarantine);
                 })
             })
             .await;

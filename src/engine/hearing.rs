@@ -9,7 +9,7 @@ use super::pull::Pull;
 use super::{Context, callbacks, fold, read_back};
 use crate::error::{Error, Kind, Result};
 use crate::store::pulls::Failure;
-use crate::store::uploads;
+use crate::store::{jobs, uploads};
 
 /// Pending operations beyond which the inbox is left to wait.
 const BACKLOG: i64 = 20_000;
@@ -115,6 +115,12 @@ impl Hearing {
         pull.map_or((0, 0), |pull| (pull.heard, pull.changed))
     }
 
+    /// Records that were read so far, and how many there are, as far as that is known; `None` while nothing is read.
+    pub fn read(&self) -> Option<(u64, Option<u64>)> {
+        let pull = self.pull.as_ref().filter(|pull| !pull.is_over())?;
+        Some((pull.heard, pull.expected()))
+    }
+
     /// Why nobody was heard of.
     pub fn failure(&self) -> Option<Failure> {
         let pull = self.pull.as_ref();
@@ -169,10 +175,15 @@ impl Aside {
 
 /// Whether HR said something that has to become workers now.
 pub(super) async fn has_to_hear(cx: &Context) -> Result<bool> {
-    let (id, source) = (cx.origin.job.clone(), cx.origin.source.clone());
+    let (id, source, now) = (cx.origin.job.clone(), cx.origin.source.clone(), cx.clock.now());
     cx.store
         .read(move |conn| {
-            Ok(uploads::waiting(conn, &source)? > 0 && uploads::pending_count(conn, &id)? <= BACKLOG)
+            if uploads::waiting(conn, &source)? == 0 {
+                return Ok(false);
+            }
+            // In quarantine many wait for an outcome, and leavers are not to wait behind them (B13).
+            let is_slow = jobs::find(conn, &id)?.is_some_and(|job| job.status.is_slow(now));
+            Ok(is_slow || uploads::pending_count(conn, &id)? <= BACKLOG)
         })
         .await
 }

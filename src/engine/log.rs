@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::report;
 use super::review::Withheld;
 use crate::connector::bulk;
 use crate::domain::account::{Account, Model};
@@ -270,7 +271,7 @@ impl Status {
                 "reason": self.reason,
                 "additionalDetails": null,
                 "errorCategory": if self.word == "failure" { "failure" } else { "nonServiceFailure" },
-                "recommendedAction": null,
+                "recommendedAction": report::repair(code),
             }),
         }
     }

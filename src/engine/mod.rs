@@ -34,7 +34,9 @@ mod notify;
 mod on_demand;
 mod planning;
 pub mod plans;
+mod progress;
 mod pull;
+mod quarantine;
 mod read_back;
 mod reconcile;
 mod record;
@@ -57,7 +59,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -71,7 +73,7 @@ use crate::domain::guard::Action;
 use crate::domain::policy::Policy;
 use crate::domain::review::{HELD, Standing};
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Job, Quarantine, Reviewed, State};
+use crate::store::jobs::{self, Job, Progress, Quarantine, Reviewed, State};
 use crate::store::wakes::{self, Cause};
 use crate::store::{Store, decisions, escrows, guard, links, pulls, reviews, uploads};
 use callbacks::Route;
@@ -158,6 +160,8 @@ pub struct JobReport {
     pub pending_operations: u64,
     pub escrows: u64,
     pub quarantine: Option<Quarantine>,
+    /// What a cycle is at right now.
+    pub progress: Vec<Progress>,
     /// Disables that 5 % of the accounts may come to at most.
     pub most_disables: u64,
     /// How often the source is asked.
@@ -285,11 +289,12 @@ impl Engine {
 
     pub async fn jobs_of(&self, app: &App) -> Result<Vec<JobReport>> {
         let (id, most_disables, interval) = (app.id.to_string(), app.limits.most_disables, app.interval);
+        let now = self.clock().now();
         self.store()
             .read(move |conn| {
                 jobs::by_app(conn, &id)?
                     .into_iter()
-                    .map(|job| report(conn, job, most_disables, interval))
+                    .map(|job| report(conn, job, most_disables, interval, now))
                     .collect()
             })
             .await
@@ -332,10 +337,13 @@ impl Engine {
                 }
                 jobs::update_status(conn, &id, |status| {
                     status.full_due |= restart.watermark || restart.links;
-                    if restart.quarantine {
-                        status.quarantine = None;
-                    }
                 })?;
+                if restart.escrows {
+                    quarantine::hurry(conn, &id, now)?;
+                }
+                if restart.quarantine {
+                    quarantine::lift(conn, &id, now)?;
+                }
                 jobs::set_state(conn, &id, State::Active)
             })
             .await?;
@@ -345,11 +353,12 @@ impl Engine {
 
     async fn set_state(&self, job: &str, state: State) -> Result<()> {
         let (id, source) = (job.to_string(), self.runner(job)?.app.source.clone());
+        let now = self.clock().now();
         self.store()
             .write(move |conn| {
                 if state == State::Active {
                     pulls::hurry(conn, &source, false)?;
-                    jobs::update_status(conn, &id, |status| status.quarantine = None)?;
+                    quarantine::lift(conn, &id, now)?;
                 }
                 jobs::set_state(conn, &id, state)
             })
@@ -410,6 +419,9 @@ fn under_review(conn: &mut crate::store::Conn, job: &Job) -> Result<Option<Quara
             "{HELD}: the first cycle waits for its review with {} workers",
             waiting.map_or(0, |(_, count)| *count)
         ),
+        imposed: None,
+        count: 1,
+        next: None,
     }))
 }
 
@@ -418,6 +430,7 @@ fn report(
     job: Job,
     most_disables: u64,
     interval: SignedDuration,
+    now: Timestamp,
 ) -> Result<JobReport> {
     let held: Vec<_> = guard::held_counts(conn, &job.id)?
         .into_iter()
@@ -442,6 +455,9 @@ fn report(
             reason: if deletes { "TooManyDeletes" } else { "Unknown" }.into(),
             since: job.status.last.as_ref().map_or(job.created, |last| last.began),
             message: format!("held by the guard: {}{turned}", describe()),
+            imposed: None,
+            count: 1,
+            next: None,
         })
     });
     let quarantine = quarantine.or(under_review(conn, &job)?);
@@ -452,6 +468,7 @@ fn report(
         pending_operations: (waiting + uploads::pending_count(conn, &job.id)?).unsigned_abs(),
         escrows: escrows::count(conn, &job.id)?.unsigned_abs(),
         quarantine,
+        progress: job.status.progress_at(now),
         most_disables,
         interval,
         job,

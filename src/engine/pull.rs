@@ -155,6 +155,8 @@ pub(super) struct Pull {
     is_first: bool,
     pages: Pages,
     phase: Phase,
+    /// Workers whom the system showed before.
+    known: u64,
     pub heard: u64,
     pub changed: u64,
     nameless: u64,
@@ -234,6 +236,9 @@ impl Pull {
             })
             .await?;
         let Some(standing) = claimed else { return Ok(None) };
+        let system = puller.system.clone();
+        let known = cx.store.read(move |conn| workers::count(conn, &system)).await?;
+        let known = known.unsigned_abs();
         let source = match puller.source(&cx.store).await {
             Ok(source) => source,
             Err(error) => {
@@ -258,6 +263,7 @@ impl Pull {
             is_full: from == Cursor::Full,
             is_first,
             phase: Phase::Reading,
+            known,
             heard: 0,
             changed: 0,
             nameless: 0,
@@ -267,6 +273,11 @@ impl Pull {
 
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Complete | Phase::Failed(_))
+    }
+
+    /// How many records there are, by whom the last read of everybody showed; nobody knows how many are new.
+    pub fn expected(&self) -> Option<u64> {
+        (self.is_full && self.known > 0).then(|| self.known.max(self.heard))
     }
 
     /// Nobody is to be planned yet, but who was before and has a date to keep.

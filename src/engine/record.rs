@@ -38,6 +38,8 @@ pub struct Counts {
     pub unchanged: u64,
     pub exported: u64,
     pub refused: u64,
+    /// Operations of uploads that have their outcome now.
+    pub answered: u64,
 }
 
 impl AddAssign for Counts {
@@ -46,6 +48,7 @@ impl AddAssign for Counts {
         self.unchanged += more.unchanged;
         self.exported += more.exported;
         self.refused += more.refused;
+        self.answered += more.answered;
     }
 }
 
@@ -237,6 +240,10 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
                 now,
             ));
         }
+        counts.answered += record
+            .outcome
+            .as_ref()
+            .map_or(0, |settled| settled.ends.len() as u64);
         let refused = record
             .outcome
             .as_ref()
@@ -348,6 +355,11 @@ fn settle(
         }),
         None => retry::next_look(planned, &worked.ending, escrow.as_ref(), now),
     };
+    let late = retry::after_lost_create(subject, record.receipt.as_ref(), now);
+    record.again = [record.again.take(), late]
+        .into_iter()
+        .flatten()
+        .min_by_key(|again| again.due);
     // Nobody waits for the outcome of a pulled record: unchanged ones are counts on the cycle (B5).
     let is_pulled = cx.runner.puller.is_some();
     let news = retry::is_news(subject.escrow.as_ref(), escrow.as_ref())

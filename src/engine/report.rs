@@ -110,6 +110,8 @@ pub struct QuarantineView {
     pub reason: String,
     pub since: Timestamp,
     pub message: String,
+    /// When everybody is looked at again, where the pace is slow.
+    pub next_attempt: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -291,6 +293,7 @@ fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timesta
             reason: quarantine.reason,
             since: quarantine.since,
             message: quarantine.message,
+            next_attempt: quarantine.next,
         }),
         alarms: alarms::of(conn, &job.id)?.into_iter().map(alarm_view).collect(),
         source: Heard {

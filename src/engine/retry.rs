@@ -6,7 +6,7 @@ use super::log::{self, Ending};
 use super::reconcile::Subject;
 use crate::domain::finding::Weight;
 use crate::domain::link::LOOK_AGAIN;
-use crate::domain::plan::Planned;
+use crate::domain::plan::{Effect, Planned, Receipt};
 use crate::error::Error;
 use crate::store::escrows::Escrow;
 use crate::store::wakes::{Again, Cause, Wake};
@@ -43,6 +43,8 @@ pub const SILENT_TRIES: i32 = 8;
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 /// However long a target asks us to stay away, it is tried again after this.
 const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
+/// By then a write has arrived, or never does.
+const LATEST_CREATE: SignedDuration = SignedDuration::from_mins(2);
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// After a call that the target did not answer, or asked us to make later: that is no silence, and counts as no try.
@@ -62,6 +64,18 @@ pub fn after_silence(error: Option<&Error>, wake: &Wake, now: Timestamp) -> Agai
         cause: wake.cause,
         attempts,
     }
+}
+
+/// A create that nobody answered for may be carried out after the target was asked about it: whoever has no account then, and
+/// is not to get one any more, is looked for once more.
+pub fn after_lost_create(subject: &Subject, receipt: Option<&Receipt>, now: Timestamp) -> Option<Again> {
+    let sent = subject.unknown.iter().flat_map(|sent| &sent.change.effects);
+    let is_lost = sent.into_iter().any(Effect::is_create) && subject.link.is_none() && receipt.is_none();
+    is_lost.then(|| Again {
+        due: now.saturating_add(LATEST_CREATE).unwrap_or(now),
+        cause: Cause::Revisit,
+        attempts: 0,
+    })
 }
 
 /// Why a change is kept in escrow, as the log has it.

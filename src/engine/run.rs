@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -16,17 +17,22 @@ use super::log::Origin;
 use super::{Context, Engine, Runner};
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job, State};
-use crate::store::{asked, callbacks, pulls, uploads, wakes};
+use crate::store::{asked, callbacks, instant, micros, pulls, uploads, wakes};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// However long a target asks us to stay away, it is tried again after this (B25).
 const LONGEST_REQUEST: Duration = Duration::from_secs(300);
 
+/// Clocks are corrected by so much all the time.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(5);
+
 pub(super) struct Driver {
     engine: Engine,
     job: String,
     stop: CancellationToken,
+    /// The latest instant that was seen, in microseconds; 0 before the first.
+    seen: AtomicI64,
 }
 
 /// What is left to do after a turn.
@@ -39,7 +45,12 @@ enum Turn {
 
 impl Driver {
     pub fn new(engine: Engine, job: String, stop: CancellationToken) -> Driver {
-        Driver { engine, job, stop }
+        Driver {
+            engine,
+            job,
+            stop,
+            seen: AtomicI64::new(0),
+        }
     }
 
     pub async fn run(self) {
@@ -78,6 +89,32 @@ impl Driver {
         }
     }
 
+    /// Whoever was due stays due when somebody puts the clock back.
+    async fn follow_clock(&self, now: Timestamp) -> Result<()> {
+        let id = self.job.clone();
+        let seen = match self.seen.swap(micros(now), Ordering::Relaxed) {
+            0 => {
+                let job = self
+                    .engine
+                    .store()
+                    .read(move |conn| jobs::find(conn, &id))
+                    .await?;
+                job.and_then(|job| job.status.last).map_or(now, |last| last.ended)
+            }
+            seen => instant(seen),
+        };
+        let back = seen.duration_since(now);
+        if back <= CLOCK_SLACK {
+            return Ok(());
+        }
+        tracing::warn!(job = %self.job, "the clock went back by {back:#}: whoever was due is due now");
+        let id = self.job.clone();
+        self.engine
+            .store()
+            .write(move |conn| wakes::bring_back(conn, &id, seen, now))
+            .await
+    }
+
     /// Runs a cycle if there is a reason for one.
     async fn turn(&self) -> Result<Turn> {
         let runner = self.engine.runner(&self.job)?;
@@ -87,6 +124,7 @@ impl Driver {
             self.engine.clock().now(),
             runner.app.source.clone(),
         );
+        self.follow_clock(now).await?;
         let interval = runner.app.interval;
         let is_homeward = runner.puller.is_some() && runner.hr.is_some();
         let (is_pulled, unread) = match &runner.puller {
@@ -102,12 +140,18 @@ impl Driver {
                 };
                 let is_due = is_pulled && pulls::is_due(conn, &source, interval, now)?;
                 let is_asked = is_homeward && asked::any_due(conn, &source, now)?;
+                // In quarantine only an attempt looks at everybody (B25).
+                let is_slow = job.status.is_slow(now);
                 let busy = match unread {
                     true => !wakes::due_by_date(conn, &id, now, &HashSet::new(), 1)?.is_empty(),
                     false => {
-                        job.status.full_due
+                        (job.status.full_due && !is_slow)
+                            || job.status.owes_attempt(now)
                             || uploads::waiting(conn, &source)? > 0
-                            || wakes::any_due(conn, &id, now)?
+                            || match is_slow {
+                                true => !wakes::due_but_full(conn, &id, now, &HashSet::new(), 1)?.is_empty(),
+                                false => wakes::any_due(conn, &id, now)?,
+                            }
                             || is_asked
                             || (is_called && callbacks::are_due(conn, &id, now)?)
                     }
@@ -134,7 +178,7 @@ impl Driver {
     async fn cycle(&self, job: &Job, lease: &Lease) -> Result<()> {
         let runner = self.engine.current(&self.job).await?;
         let cx = self.engine.context(&runner, lease.token, Uuid::now_v7()).await?;
-        Cycle::run(&cx, lease, &self.stop, job.status.full_due).await
+        Cycle::run(&cx, lease, &self.stop, &job.status).await
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::circle::{Ruled, circles};
-use super::{Engine, Runner, setup};
+use super::{Engine, Runner, quarantine, setup};
 use crate::config::{App, Config};
 use crate::connector::{Attribute, AttributeType};
 use crate::domain::schema::{self, Document, Problem, revision};
@@ -218,6 +218,9 @@ pub async fn keep(
                 return Err(Error::new(Kind::Conflict, message).code(OVERTAKEN));
             }
             jobs::update_status(conn, &job, |status| status.full_due |= changes)?;
+            if changes {
+                quarantine::hurry(conn, &job, now)?;
+            }
             match latest {
                 Some(latest) if origin == SAME => {
                     schemas::add(conn, &id, &body, &latest.hash, &latest.origin, now)

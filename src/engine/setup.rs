@@ -265,6 +265,7 @@ pub async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -
             };
             if (is_new && changes) || matches!(taken, Taken::Source | Taken::Target) {
                 jobs::update_status(conn, &app.job, |status| status.full_due = true)?;
+                super::quarantine::hurry(conn, &app.job, now)?;
             }
             if is_new {
                 schemas::add(conn, &id, &body, &hash, origin, now)?;

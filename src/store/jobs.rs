@@ -1,11 +1,12 @@
 //! Jobs: the long-lived processes that keep a target in step with a source, and their leases.
 
 use diesel::prelude::*;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::schema::jobs;
 use super::{Conn, from_json, instant, micros, native, to_json};
+use crate::domain::quarantine::LONGEST_PAUSE;
 use crate::error::{Error, Kind, Result};
 
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Status {
     pub last_steady: Option<Timestamp>,
     pub failures_in_a_row: u64,
     pub quarantine: Option<Quarantine>,
+    /// What the cycle that is under way is at; nothing between cycles.
+    pub progress: Vec<Progress>,
     /// Accounts that were nobody's when the target was last listed.
     pub strays: Option<Strays>,
     pub first_cycle: Reviewed,
@@ -67,14 +70,32 @@ pub enum Reviewed {
 }
 
 impl Status {
-    /// Takes a cycle's end into account.
-    pub fn after(&mut self, execution: &Execution, quarantine: Option<&Quarantine>) {
+    /// In quarantine, and not yet time for the next attempt.
+    pub fn is_slow(&self, now: Timestamp) -> bool {
+        let next = self.quarantine.as_ref().and_then(|quarantine| quarantine.next);
+        next.is_some_and(|next| next > now && next.duration_since(now) <= LONGEST_PAUSE)
+    }
+
+    /// In quarantine, and time for the next attempt.
+    pub fn owes_attempt(&self, now: Timestamp) -> bool {
+        let is_paced = self
+            .quarantine
+            .as_ref()
+            .is_some_and(|quarantine| quarantine.next.is_some());
+        is_paced && !self.is_slow(now)
+    }
+
+    /// What a cycle is at.
+    pub fn progress_at(&self, now: Timestamp) -> Vec<Progress> {
+        let is_fresh = |one: &&Progress| now.duration_since(one.observed).abs() <= FRESH;
+        self.progress.iter().filter(is_fresh).cloned().collect()
+    }
+
+    /// Takes a cycle's end into account, and the quarantine that is in force after it.
+    pub fn after(&mut self, execution: &Execution, quarantine: Option<Quarantine>) {
         self.last = Some(execution.clone());
-        self.quarantine = match (self.quarantine.take(), quarantine) {
-            // The same reason goes on: it began when it began.
-            (Some(before), Some(now)) if before.reason == now.reason => Some(before),
-            (_, now) => now.cloned(),
-        };
+        self.quarantine = quarantine;
+        self.progress.clear();
         if execution.failed.is_some() {
             self.failures_in_a_row += 1;
             return;
@@ -110,8 +131,48 @@ pub struct Execution {
 pub struct Quarantine {
     /// Graph's quarantineReason.
     pub reason: String,
+    /// When it was imposed first.
     pub since: Timestamp,
     pub message: String,
+    /// When it was judged and imposed last.
+    #[serde(default)]
+    pub imposed: Option<Timestamp>,
+    /// How often it was imposed since it began.
+    #[serde(default)]
+    pub count: u64,
+    /// Until then the pace is slow; `None` where it is not.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
+}
+
+/// How far a cycle has come with one thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is counted: `operations`, `workers`, `records`.
+    pub units: String,
+    pub completed: u64,
+    /// As far as it can be known by now.
+    pub total: Option<u64>,
+    pub began: Timestamp,
+    pub observed: Timestamp,
+}
+
+/// What was observed longer ago was left behind by a gateway that died.
+const FRESH: SignedDuration = SignedDuration::from_mins(2);
+
+impl Progress {
+    /// Units in a second, since it began; `None` where nothing can be said yet.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.observed.duration_since(self.began).as_secs_f64();
+        (seconds > 0.0 && self.completed > 0).then(|| self.completed as f64 / seconds)
+    }
+
+    /// How long the rest takes at this rate.
+    pub fn left(&self) -> Option<SignedDuration> {
+        let rest = self.total?.saturating_sub(self.completed);
+        let seconds = rest as f64 / self.rate()?;
+        SignedDuration::try_from_secs_f64(seconds.round()).ok()
+    }
 }
 
 /// Accounts of a target that belong to no worker.
@@ -287,6 +348,9 @@ pub fn holder(conn: &mut Conn, id: &str) -> Result<Option<String>> {
     Ok(jobs::table.find(id).select(jobs::holder).first(conn)?)
 }
 
+/// No lease is that long: one that seems to be was taken by a clock that has been put back since.
+const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(1);
+
 /// Takes a job's lease if nobody holds it; answers the token that tells this holder from every other.
 pub fn lease(
     conn: &mut Conn,
@@ -295,8 +359,9 @@ pub fn lease(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<i64>> {
+    let beyond = micros(now.saturating_add(LONGEST_LEASE).unwrap_or(Timestamp::MAX));
     Ok(diesel::update(jobs::table.find(id))
-        .filter(jobs::until.le(micros(now)))
+        .filter(jobs::until.le(micros(now)).or(jobs::until.gt(beyond)))
         .set((
             jobs::holder.eq(holder),
             jobs::token.eq(jobs::token + 1),

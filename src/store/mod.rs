@@ -25,6 +25,7 @@ pub mod names;
 pub mod notices;
 pub mod plans;
 pub mod pulls;
+pub mod quarantine;
 pub mod report;
 pub mod reviews;
 mod schema;
@@ -130,7 +131,11 @@ impl Store {
             let mut first = connect(&location)?;
             migrate(&mut first)?;
             let writer = match (&location, blocking) {
-                (Location::Sqlite(_), Blocking::Beside) => Some(Arc::new(sqlite::Writer::start(first)?)),
+                (Location::Sqlite(_), Blocking::Beside) => {
+                    let location = location.clone();
+                    let again = move || connect(&location);
+                    Some(Arc::new(sqlite::Writer::start(first, again)?))
+                }
                 _ => None,
             };
             let manager = Manager {
@@ -264,6 +269,22 @@ impl Store {
 const SERIALIZATION_ATTEMPTS: usize = 10;
 const SERIALIZATION: &str = "SerializationFailure";
 
+/// The disk under the database, or the database itself, has no room left.
+const FULL: &str = "StoreFull";
+/// When to come again: somebody has to make room.
+const FULL_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
+
+fn store_full() -> Error {
+    Error::unavailable("the store is full: nothing can be kept until there is room on its disk")
+        .code(FULL)
+        .retry_after(FULL_PAUSE)
+}
+
+/// As SQLite says it, and PostgreSQL (53100, ENOSPC).
+fn is_full(message: &str) -> bool {
+    message.contains("disk is full") || message.contains("No space left on device")
+}
+
 /// What a query is called, should it end early.
 const TASK: &str = "a database task";
 
@@ -356,11 +377,15 @@ impl From<DieselError> for Error {
                 _ if details.message().contains("deadlock") => {
                     Error::unavailable("two replicas waited for each other's rows").code(SERIALIZATION)
                 }
-                _ if details.message().contains("locked") || details.message().contains("full") => {
+                _ if is_full(details.message()) => store_full(),
+                _ if details.message().contains("locked") => {
                     Error::unavailable(format!("the database cannot write: {}", details.message()))
                 }
                 _ => Error::internal("the database refused a statement"),
             },
+            DieselError::BrokenTransactionManager => {
+                Error::unavailable("the transaction ended before its time")
+            }
             _ => Error::internal("the database refused a statement"),
         };
         known.because(error)

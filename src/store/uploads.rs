@@ -137,14 +137,9 @@ pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Resul
         ));
     }
     workers::store(conn, system, &fold.workers, now)?;
-    let anchors: Vec<&str> = fold
-        .workers
-        .iter()
-        .map(|worker| worker.worker.anchor.as_str())
-        .collect();
     for job in &fold.readers {
         expect(conn, job, &fold.places)?;
-        super::wakes::wake(conn, job, &anchors, now, super::wakes::Cause::Said)?;
+        super::wakes::heard(conn, job, &workers::heard(&fold.workers, now), now)?;
     }
     diesel::delete(uploads::table)
         .filter(

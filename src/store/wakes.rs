@@ -40,6 +40,8 @@ const CAUSES: &[(Cause, &str, i32)] = &[
     (Cause::Full,      "full",      3),
 ];
 const LAST_RANK: i32 = 3;
+/// Before all of them: who leaves by what HR said.
+const FIRST_RANK: i32 = -1;
 
 impl Cause {
     fn row(self) -> &'static (Cause, &'static str, i32) {
@@ -71,6 +73,8 @@ pub struct Wake {
     pub cause: Cause,
     /// How often the same has been tried before.
     pub attempts: i32,
+    /// The lower, the sooner.
+    rank: i32,
     /// Moves whenever somebody wakes the worker again, so that finishing one wake does not lose the next.
     stamp: i64,
 }
@@ -78,6 +82,34 @@ pub struct Wake {
 /// Wakes workers now, and ends any wait they were in. Whoever is due already keeps the place in the queue,
 /// except that what HR says goes first.
 pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause: Cause) -> Result<()> {
+    wake_at(conn, job, anchors, now, cause, cause.rank())
+}
+
+/// Wakes workers of whom HR says something: before everybody else those who are not to sign in any more (B25).
+pub fn heard(conn: &mut Conn, job: &str, said: &[Heard<'_>], now: Timestamp) -> Result<()> {
+    let (leavers, others): (Vec<&Heard<'_>>, Vec<&Heard<'_>>) = said.iter().partition(|one| one.leaves);
+    for (group, rank) in [(leavers, FIRST_RANK), (others, Cause::Said.rank())] {
+        let anchors: Vec<&str> = group.iter().map(|one| one.anchor).collect();
+        wake_at(conn, job, &anchors, now, Cause::Said, rank)?;
+    }
+    Ok(())
+}
+
+/// Of whom HR says something.
+pub struct Heard<'h> {
+    pub anchor: &'h str,
+    /// HR says that the person is not active.
+    pub leaves: bool,
+}
+
+fn wake_at(
+    conn: &mut Conn,
+    job: &str,
+    anchors: &[&str],
+    now: Timestamp,
+    cause: Cause,
+    rank: i32,
+) -> Result<()> {
     for page in anchors.chunks(super::ROWS) {
         let rows: Vec<_> = page
             .iter()
@@ -85,7 +117,7 @@ pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause:
                 (
                     wakes::job.eq(job),
                     wakes::anchor.eq(*anchor),
-                    wakes::rank.eq(cause.rank()),
+                    wakes::rank.eq(rank),
                     wakes::due.eq(micros(now)),
                     wakes::cause.eq(cause.name()),
                     wakes::attempts.eq(0),
@@ -95,7 +127,7 @@ pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause:
             .collect();
         let waited = wakes::due
             .gt(excluded(wakes::due))
-            .or(excluded(wakes::rank).eq(Cause::Said.rank()));
+            .or(excluded(wakes::rank).le(Cause::Said.rank()));
         native!(conn, c => diesel::insert_into(wakes::table)
             .values(&rows)
             .on_conflict((wakes::job, wakes::anchor))
@@ -154,7 +186,29 @@ pub fn due(
     limit: usize,
     full_limit: usize,
 ) -> Result<Vec<Wake>> {
-    for rank in 0..=LAST_RANK {
+    due_up_to(conn, job, now, busy, LAST_RANK, (limit, full_limit))
+}
+
+/// The same without those whom nothing but a full cycle wakes.
+pub fn due_but_full(
+    conn: &mut Conn,
+    job: &str,
+    now: Timestamp,
+    busy: &HashSet<String>,
+    limit: usize,
+) -> Result<Vec<Wake>> {
+    due_up_to(conn, job, now, busy, Cause::Full.rank() - 1, (limit, limit))
+}
+
+fn due_up_to(
+    conn: &mut Conn,
+    job: &str,
+    now: Timestamp,
+    busy: &HashSet<String>,
+    last_rank: i32,
+    (limit, full_limit): (usize, usize),
+) -> Result<Vec<Wake>> {
+    for rank in FIRST_RANK..=last_rank {
         let limit = if rank == Cause::Full.rank() {
             full_limit
         } else {
@@ -181,9 +235,17 @@ pub fn due(
                 anchor,
                 cause: Cause::parse(&cause),
                 attempts,
+                rank,
                 stamp,
             };
-            return Ok(rows.into_iter().map(wake).collect());
+            let mut page: Vec<Wake> = rows.into_iter().map(wake).collect();
+            // However much HR says, dates are kept beside it (B25).
+            if rank == Cause::Said.rank() && page.len() == limit {
+                let dated = due_by_date(conn, job, now, busy, limit / 2)?;
+                page.truncate(limit - dated.len());
+                page.splice(..0, dated);
+            }
+            return Ok(page);
         }
     }
     Ok(Vec::new())
@@ -212,6 +274,7 @@ pub fn due_by_date(
         anchor,
         cause: Cause::Revisit,
         attempts,
+        rank: Cause::Revisit.rank(),
         stamp,
     };
     let free = rows.into_iter().filter(|(anchor, ..)| !busy.contains(anchor));
@@ -237,6 +300,7 @@ pub fn of(conn: &mut Conn, job: &str, anchors: &[String], cause: Cause) -> Resul
             anchor: anchor.clone(),
             cause,
             attempts,
+            rank: cause.rank(),
             stamp,
         }
     };
@@ -313,12 +377,50 @@ pub fn end(conn: &mut Conn, job: &str, ended: &[&Wake]) -> Result<()> {
     Ok(())
 }
 
+/// Puts wakes off as they are; leaves those alone whose worker has been woken anew in the meantime.
+pub fn defer(conn: &mut Conn, job: &str, wakes: &[Wake], due: Timestamp) -> Result<()> {
+    let mut by_stamp: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for wake in wakes {
+        by_stamp.entry(wake.stamp).or_default().push(&wake.anchor);
+    }
+    for (stamp, anchors) in by_stamp {
+        for page in anchors.chunks(super::ROWS) {
+            let these = wakes::table.filter(wakes::job.eq(job).and(wakes::anchor.eq_any(page)));
+            diesel::update(these.filter(wakes::stamp.eq(stamp)))
+                .set((wakes::due.eq(micros(due)), wakes::stamp.eq(wakes::stamp + 1)))
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has those be due now who were put off to an instant.
+pub fn bring_forward(conn: &mut Conn, job: &str, put_off_to: Timestamp, now: Timestamp) -> Result<()> {
+    diesel::update(wakes::table.filter(wakes::job.eq(job).and(wakes::due.eq(micros(put_off_to)))))
+        .set((wakes::due.eq(micros(now)), wakes::stamp.eq(wakes::stamp + 1)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Has those be due now who were due by a clock that has been put back since.
+pub fn bring_back(conn: &mut Conn, job: &str, seen: Timestamp, now: Timestamp) -> Result<()> {
+    let were_due = wakes::due.gt(micros(now)).and(wakes::due.le(micros(seen)));
+    diesel::update(wakes::table.filter(wakes::job.eq(job).and(were_due)))
+        .set((wakes::due.eq(micros(now)), wakes::stamp.eq(wakes::stamp + 1)))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Puts a wake off; leaves it alone when the worker has been woken anew in the meantime.
 pub fn put_off(conn: &mut Conn, job: &str, wake: &Wake, again: &Again) -> Result<()> {
+    let rank = match again.cause == wake.cause {
+        true => wake.rank,
+        false => again.cause.rank(),
+    };
     diesel::update(wakes::table.find((job, &wake.anchor)))
         .filter(wakes::stamp.eq(wake.stamp))
         .set((
-            wakes::rank.eq(again.cause.rank()),
+            wakes::rank.eq(rank),
             wakes::due.eq(micros(again.due)),
             wakes::cause.eq(again.cause.name()),
             wakes::attempts.eq(again.attempts),

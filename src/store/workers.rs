@@ -82,10 +82,19 @@ pub fn hear(
     let kin = several(&kin).filter(|anchor| !told.contains(anchor));
     let kin: Vec<&str> = kin.collect();
     for job in readers {
-        wakes::wake(conn, job, &told, now, Cause::Said)?;
+        wakes::heard(conn, job, &heard(changed, now), now)?;
         wakes::wake(conn, job, &kin, now, Cause::Reference)?;
     }
     Ok(())
+}
+
+/// Of whom HR said something, and whether it is that they left.
+pub fn heard(said: &[Stored], now: Timestamp) -> Vec<wakes::Heard<'_>> {
+    let heard = said.iter().map(|one| wakes::Heard {
+        anchor: one.worker.anchor.as_str(),
+        leaves: one.worker.gone.is_some() || one.worker.is_active(now) == Some(false),
+    });
+    heard.collect()
 }
 
 /// The anchors of those who are not their person's only record, leaving out keys that are no keys.

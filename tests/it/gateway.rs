@@ -62,6 +62,12 @@ impl Setup {
         }
     }
 
+    /// The time.
+    pub fn clock(mut self, clock: Clock) -> Setup {
+        self.clock = clock;
+        self
+    }
+
     /// Entra ID as the target.
     pub fn with_cloud(target: &str) -> Setup {
         Setup {
@@ -288,7 +294,7 @@ pub struct Caller {
 
 impl Caller {
     /// `root` is the certificate to trust, in PEM.
-    fn new(url: &str, root: Option<&[u8]>) -> Caller {
+    pub fn new(url: &str, root: Option<&[u8]>) -> Caller {
         let mut client = reqwest::Client::builder().timeout(Duration::from_secs(30));
         if let Some(root) = root {
             client = client.add_root_certificate(reqwest::Certificate::from_pem(root).unwrap());
@@ -300,7 +306,7 @@ impl Caller {
         }
     }
 
-    async fn until_ready(&self) {
+    pub async fn until_ready(&self) {
         eventually("the gateway is ready", async || {
             self.http
                 .get(format!("{}/health/ready", self.url))

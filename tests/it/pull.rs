@@ -12,10 +12,10 @@ use crate::support::workday::Tenant;
 
 const CONTAINER: &str = "OU=Staff,DC=example,DC=test";
 
-struct Company {
-    workday: Tenant,
+pub struct Company {
+    pub workday: Tenant,
     directory: Lab,
-    gateway: Gateway,
+    pub gateway: Gateway,
 }
 
 impl Company {
@@ -24,7 +24,7 @@ impl Company {
         Company::of(Tenant::new(0), "", "").await
     }
 
-    async fn of(workday: Tenant, source: &str, app: &str) -> Company {
+    pub async fn of(workday: Tenant, source: &str, app: &str) -> Company {
         let directory = directory();
         let target = ldap(&directory);
         let gateway = Setup::with_target(&target)
@@ -58,7 +58,7 @@ impl Company {
     }
 
     /// Moves the time on and lets a cycle happen.
-    async fn at(&self, clock: &str) -> Json {
+    pub async fn at(&self, clock: &str) -> Json {
         self.workday.set_clock(clock);
         self.cycle_since(clock.parse().unwrap()).await
     }
@@ -76,7 +76,7 @@ impl Company {
         self.cycle_since(since).await
     }
 
-    fn accounts(&self) -> Vec<Entry> {
+    pub fn accounts(&self) -> Vec<Entry> {
         let client = self.directory.client();
         let found = client.search("(employeeID=*)", &[]).unwrap();
         found
@@ -92,7 +92,7 @@ impl Company {
         found.remove(0)
     }
 
-    fn is_enabled(&self, worker: &str) -> bool {
+    pub fn is_enabled(&self, worker: &str) -> bool {
         is_enabled(&self.account(worker))
     }
 
@@ -100,12 +100,12 @@ impl Company {
         self.workday.faults(json!([{"on": "Get_Workers", "do": action}]));
     }
 
-    fn event(&self, event: Json) {
+    pub fn event(&self, event: Json) {
         self.workday.event(event);
     }
 
     /// Waits for something that happens between two cycles' reads, by the clock alone.
-    async fn until(&self, what: &str, happened: impl Fn(&Company) -> bool) {
+    pub async fn until(&self, what: &str, happened: impl Fn(&Company) -> bool) {
         eventually(what, async || happened(self)).await;
     }
 
@@ -141,7 +141,7 @@ fn is_enabled(entry: &Entry) -> bool {
 }
 
 /// Somebody who has worked there for a year.
-fn settled(tenant: &Tenant, id: &str, set: Json) -> String {
+pub fn settled(tenant: &Tenant, id: &str, set: Json) -> String {
     tenant.hire(json!({"id": id, "hire": "2025-01-01", "entered": "2025-01-01T00:00:00Z", "set": set}))
 }
 

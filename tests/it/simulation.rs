@@ -190,3 +190,54 @@ fn the_same_seed_gives_the_same_history_and_the_same_result() {
         assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
     }
 }
+
+/// Everybody waits, nobody is refused because of it, and who left goes before everything else (B25).
+#[test]
+fn after_three_days_without_the_directory_leavers_come_first() {
+    let (all, leavers) = (60, [3, 17, 41]);
+    let mut said: Vec<(usize, Said)> = (20..all).map(hired).collect();
+    for who in leavers.iter().filter(|who| **who < 20) {
+        said.push(active(*who, false));
+    }
+    let steps = vec![
+        upload(&(0..20).map(hired).chain([hired(41)]).collect::<Vec<_>>()),
+        Step::Wait(40),
+        Step::Fault(Fault::Down),
+        upload(&said),
+        Step::Pass(36),
+        upload(&[active(41, false)]),
+        Step::Pass(36),
+        Step::Healed,
+        Step::Pass(1),
+    ];
+    let history = History {
+        seed: 7,
+        house: House {
+            known: 0,
+            ..house(all, false)
+        },
+        steps,
+    };
+    let outcome = world::run(&history);
+    assert!(outcome.violations.is_empty(), "{}", outcome.violations.join("\n"));
+    let deeds: Vec<&String> = outcome
+        .trace
+        .iter()
+        .filter(|line| line.contains(" gateway "))
+        .collect();
+    let day = |line: &str| line[..10].parse::<jiff::civil::Date>().unwrap();
+    let first = day(deeds[0]);
+    let after: Vec<&&String> = deeds
+        .iter()
+        .filter(|line| day(line) >= first + jiff::Span::new().days(3))
+        .collect();
+    assert!(after.len() > 35, "{} deeds", after.len());
+    for deed in &after[..leavers.len()] {
+        assert!(deed.ends_with(": Disable"), "{deed}");
+    }
+    let failed = outcome
+        .trace
+        .iter()
+        .find(|line| line.starts_with("Entry") && line.contains("failure"));
+    assert_eq!(failed, None, "nobody is refused for it");
+}

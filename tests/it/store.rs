@@ -11,10 +11,12 @@ use muster::domain::guard::Action;
 use muster::domain::hold::{HeldAccount, Hold, Until};
 use muster::domain::link::Link;
 use muster::domain::plan::{Change, Effect, Pending};
+use muster::domain::quarantine::Volume;
 use muster::domain::turned::{Inputs, Turn};
 use muster::domain::worker::Worker;
 use muster::error::{Kind, Result};
 use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
+use muster::store::escrows::Escrow;
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
 use muster::store::state_inputs::News;
@@ -22,8 +24,8 @@ use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
-    Conn, Location, Store, allowances, asked, callbacks, changes, decisions, guard, holds, jobs, links,
-    listed, logs, notices, pulls, settings, state_inputs, systems, uploads, wakes, workers,
+    Conn, Location, Store, allowances, asked, callbacks, changes, decisions, escrows, guard, holds, jobs, links,
+    listed, logs, notices, pulls, quarantine, settings, state_inputs, systems, uploads, wakes, workers,
 };
 
 use crate::support::postgres;
@@ -1142,6 +1144,85 @@ async fn b26_a_change_that_was_sent_knows_its_allowance() {
         let all = store.read(|conn| changes::unanswered(conn, JOB)).await.unwrap();
         assert_eq!(all.iter().filter(|(_, allowed)| *allowed == under).count(), 1);
         assert_eq!(all.len(), 2);
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_is_judged_by_people() {
+    on_both(async |store| {
+        let refused = |worker: String| Escrow {
+            worker,
+            code: "InsufficientRights".into(),
+            reason: "the directory refuses it".into(),
+            attempts: 1,
+            next: None,
+        };
+        write(&store, move |conn| {
+            jobs::take_in(conn, &job("hr", "corp"))?;
+            for number in 0..4_999 {
+                escrows::keep(conn, JOB, &refused(format!("e{number}")), at(100))?;
+            }
+            let linked = (0..20).map(|number| link(&format!("l{number}"), &format!("a{number}")));
+            let both = [link("e0", "b0"), link("e1", "b1")];
+            links::insert(conn, JOB, &linked.chain(both).collect::<Vec<_>>())
+        })
+        .await;
+        let measure = async || {
+            let read = |conn: &mut Conn| {
+                Ok((
+                    quarantine::standing(conn, JOB)?,
+                    quarantine::since(conn, JOB, at(100))?,
+                ))
+            };
+            store.read(read).await.unwrap()
+        };
+        assert_eq!(measure().await, Default::default(), "too few to be judged");
+        write(&store, move |conn| {
+            // The same person twice is one, and the first refusal says since when.
+            escrows::keep(conn, JOB, &refused("e4998".into()), at(200))?;
+            escrows::keep(conn, JOB, &refused("e4999".into()), at(99))?;
+            let pending = Pending {
+                attribute: "manager".into(),
+                to: "nobody".into(),
+            };
+            links::wait_for(conn, JOB, &["l1", "l2"], &[("l1", &pending), ("l2", &pending)])?;
+            let entry = |number: i64, source: &str, status: &str, when| Entry {
+                id: format!("q{number}"),
+                at: at(when),
+                app: "app".into(),
+                job: JOB.into(),
+                cycle: "cycle".into(),
+                change: "change".into(),
+                source: source.into(),
+                action: "update".into(),
+                status: status.into(),
+                body: "{}".into(),
+            };
+            let entries = [
+                entry(1, "l1", "success", 100),
+                entry(2, "l1", "success", 101),
+                entry(3, "l2", "success", 99),
+                entry(4, "l3", "failure", 102),
+                entry(5, "l4", "success", 103),
+            ];
+            logs::append(conn, &entries)
+        })
+        .await;
+        let (standing, day) = measure().await;
+        let expected = Volume {
+            refused: 5_000,
+            references: 2,
+            served: 20,
+        };
+        assert_eq!(standing, expected);
+        assert_eq!(day, Volume::default(), "one of them was refused before");
+        write(&store, move |conn| {
+            escrows::keep(conn, JOB, &refused("e5000".into()), at(150))
+        })
+        .await;
+        let expected = Volume {
+            refused: 5_000,
+            references: 0,
+            served: 2,
+        };
+        assert_eq!(measure().await.1, expected);
     })
     .await;
 }
@@ -1214,6 +1295,76 @@ async fn what_was_decided_is_told_newest_first() {
         assert_eq!(told(1).await, all[2..3]);
         write(&store, |conn| decisions::expire(conn, at(2))).await;
         assert_eq!(told(10).await.len(), 2);
+async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
+    on_both(async |store| {
+        write(&store, |conn| {
+            jobs::take_in(conn, &job("hr", "corp"))?;
+            wakes::wake(conn, JOB, &["dated"], at(5), Cause::Revisit)?;
+            wakes::wake(conn, JOB, &["full"], at(0), Cause::Full)?;
+            let said: Vec<String> = (0..10).map(|number| format!("said{number}")).collect();
+            let heard = |anchor: &'static str, leaves| wakes::Heard { anchor, leaves };
+            let said = said.iter().map(|anchor| wakes::Heard {
+                anchor,
+                leaves: false,
+            });
+            wakes::heard(conn, JOB, &said.collect::<Vec<_>>(), at(6))?;
+            wakes::heard(conn, JOB, &[heard("leaver", true), heard("stays", true)], at(9))?;
+            // Taken back before anybody looked.
+            wakes::heard(conn, JOB, &[heard("stays", false)], at(9))
+        })
+        .await;
+        let due = async |limit: usize| {
+            let read = move |conn: &mut Conn| wakes::due(conn, JOB, at(10), &HashSet::new(), limit, 100);
+            store.read(read).await.unwrap()
+        };
+        let names = |wakes: &[wakes::Wake]| wakes.iter().map(|one| one.anchor.clone()).collect::<Vec<_>>();
+        let first = due(4).await;
+        assert_eq!(names(&first), ["leaver"]);
+        // A target that does not answer leaves the order as it is.
+        let again = Again {
+            due: at(10),
+            cause: Cause::Said,
+            attempts: 1,
+        };
+        let leaver = first[0].clone();
+        write(&store, move |conn| wakes::put_off(conn, JOB, &leaver, &again)).await;
+        let first = due(4).await;
+        assert_eq!(names(&first), ["leaver"]);
+        write(&store, move |conn| {
+            wakes::end(conn, JOB, &first.iter().collect::<Vec<_>>())
+        })
+        .await;
+        assert_eq!(names(&due(4).await), ["dated", "said0", "said1", "said2"]);
+        assert_eq!(
+            due(100).await.len(),
+            11,
+            "who has a date comes next where not many wait"
+        );
+
+        // In quarantine they are put off, and come back when it ends; nobody else does.
+        let put_off = due(100).await;
+        write(&store, move |conn| {
+            wakes::defer(conn, JOB, &put_off, at(5_000))?;
+            wakes::wake(conn, JOB, &["said3"], at(10), Cause::Said)?;
+            wakes::wake(conn, JOB, &["later"], at(6_000), Cause::Revisit)
+        })
+        .await;
+        let but_full = async || {
+            let read = |conn: &mut Conn| wakes::due_but_full(conn, JOB, at(10), &HashSet::new(), 100);
+            names(&store.read(read).await.unwrap())
+        };
+        assert_eq!(but_full().await, ["said3"], "HR spoke again");
+        write(&store, |conn| wakes::bring_forward(conn, JOB, at(5_000), at(10))).await;
+        assert_eq!(but_full().await.len(), 11);
+
+        // A clock that is put back makes nobody wait who was due before.
+        let early = async || {
+            let read = |conn: &mut Conn| wakes::due(conn, JOB, at(3), &HashSet::new(), 100, 100);
+            names(&store.read(read).await.unwrap()).len()
+        };
+        assert_eq!(early().await, 1, "only the full cycle's");
+        write(&store, |conn| wakes::bring_back(conn, JOB, at(10), at(3))).await;
+        assert_eq!(early().await, 11);
     })
     .await;
 }
@@ -1282,6 +1433,23 @@ async fn b17_what_hr_said_before_a_hold_is_remembered() {
             1
         );
         write(&store, |conn| state_inputs::clear(conn, JOB)).await;
+async fn a_lease_of_a_clock_that_was_put_back_binds_nobody() {
+    on_both(async |store| {
+        write(&store, |conn| jobs::take_in(conn, &job("hr", "corp")).map(drop)).await;
+        let lease = async |now, until| {
+            write(&store, move |conn| {
+                jobs::lease(conn, JOB, "one", at(now), at(until))
+            })
+            .await
+        };
+        let day = 24 * 3_600;
+        assert!(lease(day, day + 30).await.is_some());
+        assert!(lease(day, day + 30).await.is_none(), "somebody holds it");
+        assert!(
+            lease(day - 20, day).await.is_none(),
+            "a clock may be off by seconds"
+        );
+        assert!(lease(1, 31).await.is_some(), "nobody holds a lease for a day");
     })
     .await;
 }

@@ -1,20 +1,18 @@
 //! Synchronization jobs: their state, and starting, pausing and restarting them.
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::job_view::JobView;
 use super::version;
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadJobs, Right, WriteJobs};
 use crate::api::odata::{Collection, Filter, Options};
 use crate::api::problem::{Envelope, Problem};
 use crate::config::App;
-use crate::engine::{JobReport, Restart};
+use crate::engine::Restart;
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{Execution, State};
 
 /// Lists an app's jobs.
 #[utoipa::path(tag = "synchronization", params(("app" = String, Path), Options), responses((status = 200, body = Collection), (status = 404, body = Envelope)))]
@@ -31,7 +29,7 @@ pub async fn list_jobs(
     let jobs = gateway.engine.jobs_of(app).await?;
     let value = jobs
         .iter()
-        .map(view)
+        .map(|report| JobView::of(report).json())
         .filter(|job| filter.as_ref().is_none_or(|filter| filter.admits(job)))
         .collect();
     let context = format!(
@@ -48,20 +46,20 @@ pub async fn list_jobs(
 }
 
 /// One job with its state.
-#[utoipa::path(tag = "synchronization", params(("app" = String, Path), ("job" = String, Path)), responses((status = 200, body = Object), (status = 404, body = Envelope)))]
+#[utoipa::path(tag = "synchronization", params(("app" = String, Path), ("job" = String, Path)), responses((status = 200, body = JobView), (status = 404, body = Envelope)))]
 #[get("/servicePrincipals/{app}/synchronization/jobs/{job}")]
 pub async fn find_job(
     gateway: web::Data<Gateway>,
     caller: Caller<ReadJobs>,
     path: web::Path<(String, String)>,
-) -> Result<web::Json<Value>, Problem> {
+) -> Result<web::Json<JobView>, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
     let jobs = gateway.engine.jobs_of(app).await?;
     let job = jobs
         .iter()
         .find(|report| report.job.id == path.1)
         .ok_or_else(|| unknown_job(&path.1))?;
-    Ok(web::Json(view(job)))
+    Ok(web::Json(JobView::of(job)))
 }
 
 /// Starts a job, or lets a paused or quarantined one go on.
@@ -98,7 +96,8 @@ pub struct RestartRequest {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Criteria {
-    /// Comma-separated: Escrows, Watermark, QuarantineState, ConnectorDataStore, Full, ForceDeletes.
+    /// Any of these, separated by commas: None, ConnectorDataStore, Escrows, Watermark, QuarantineState, Full, ForceDeletes.
+    /// Nothing is what the portal's *Restart provisioning* does: Escrows, Watermark, QuarantineState.
     reset_scope: Option<String>,
 }
 
@@ -122,7 +121,11 @@ pub async fn restart_job(
         .and_then(|criteria| criteria.reset_scope)
         .unwrap_or_default();
     let by = &caller.client.id;
-    gateway.engine.restart_job(&app.job, restart(&scope)?, by).await?;
+    match restart(&scope)? {
+        // By Graph's word, a job that is paused or in quarantine is started by this.
+        nothing if nothing == Restart::default() => gateway.engine.start_job(&app.job).await?,
+        restart => gateway.engine.restart_job(&app.job, restart, by).await?,
+    }
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -193,83 +196,4 @@ fn unknown_job(job: &str) -> Error {
         Kind::NotFound,
         format!("Resource '{job}' does not exist: this app has no such synchronization job."),
     )
-}
-
-/// Never, in .NET.
-const NEVER: &str = "0001-01-01T00:00:00Z";
-
-fn view(report: &JobReport) -> Value {
-    let job = &report.job;
-    let status = &job.status;
-    let time =
-        |instant: Option<Timestamp>| instant.map_or_else(|| NEVER.to_string(), |instant| instant.to_string());
-    let code = match (job.state, &report.quarantine, &status.last) {
-        (State::Paused, ..) => "Paused",
-        (_, Some(_), _) => "Quarantine",
-        (State::Disabled, None, None) => "NotConfigured",
-        (State::Active, None, None) => "NotRun",
-        _ => "Active",
-    };
-    json!({
-        "id": job.id,
-        "templateId": job.template,
-        "schedule": { "expiration": null, "interval": interval(report.interval), "state": job.state.name() },
-        "status": {
-            "code": code,
-            "countSuccessiveCompleteFailures": status.failures_in_a_row,
-            "escrowsPruned": false,
-            "lastExecution": status.last.as_ref().map(execution),
-            "lastSuccessfulExecution": status.last_successful.as_ref().map(execution),
-            "lastSuccessfulExecutionWithExports": status.last_with_exports.as_ref().map(execution),
-            "progress": [{
-                "units": "operations",
-                "totalUnits": report.pending_operations,
-                "completedUnits": 0,
-            }],
-            "quarantine": report.quarantine.as_ref().map(|quarantine| json!({
-                "reason": quarantine.reason,
-                "currentBegan": quarantine.since.to_string(),
-                "seriesBegan": quarantine.since.to_string(),
-                "seriesCount": 1,
-                "nextAttempt": null,
-                "error": { "code": quarantine.reason, "message": quarantine.message, "tenantActionable": true },
-            })),
-            "steadyStateFirstAchievedTime": time(status.first_steady),
-            "steadyStateLastAchievedTime": time(status.last_steady),
-            "synchronizedEntryCountByType": [{ "key": "user to User", "value": report.links }],
-            "troubleshootingUrl": null,
-        },
-        "synchronizationJobSettings": [{ "name": "QuarantineTooManyDeletesThreshold", "value": report.most_disables.to_string() }],
-    })
-}
-
-/// As ISO 8601 has it.
-fn interval(interval: SignedDuration) -> String {
-    format!("{interval}")
-}
-
-fn execution(execution: &Execution) -> Value {
-    let state = match (&execution.failed, execution.refused) {
-        (Some(_), _) => "Failed",
-        (None, 0) => "Succeeded",
-        (None, _) => "EntryLevelErrors",
-    };
-    json!({
-        "activityIdentifier": execution.cycle,
-        "state": state,
-        "error": execution.failed.as_ref().map(|code| {
-            json!({ "code": code, "message": execution.message.as_ref().unwrap_or(code), "tenantActionable": true })
-        }),
-        "timeBegan": execution.began.to_string(),
-        "timeEnded": execution.ended.to_string(),
-        "countEntitled": execution.seen,
-        "countEntitledForProvisioning": execution.seen,
-        "countEscrowed": execution.refused,
-        "countEscrowedRaw": execution.refused,
-        "countExported": execution.exported,
-        "countExports": execution.exported,
-        "countImported": execution.seen,
-        "countImportedDeltas": execution.seen,
-        "countImportedReferenceDeltas": 0,
-    })
 }

@@ -6,6 +6,7 @@ mod decisions;
 mod directories;
 mod explain;
 mod expressions;
+mod job_view;
 pub(super) mod jobs;
 mod logs;
 mod on_demand;
