@@ -16,7 +16,6 @@ use muster::domain::turned::{Inputs, Turn};
 use muster::domain::worker::Worker;
 use muster::error::{Kind, Result};
 use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
-use muster::store::escrows::Escrow;
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
 use muster::store::state_inputs::News;
@@ -24,8 +23,9 @@ use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
-    Conn, Location, Store, allowances, asked, callbacks, changes, decisions, escrows, guard, holds, jobs, links,
-    listed, logs, notices, pulls, quarantine, settings, state_inputs, systems, uploads, wakes, workers,
+    Conn, Location, Store, allowances, asked, callbacks, changes, decisions, escrows, guard, holds, jobs,
+    links, listed, logs, notices, pulls, quarantine, settings, state_inputs, systems, uploads, wakes,
+    workers,
 };
 
 use crate::support::postgres;
@@ -1144,6 +1144,150 @@ async fn b26_a_change_that_was_sent_knows_its_allowance() {
         let all = store.read(|conn| changes::unanswered(conn, JOB)).await.unwrap();
         assert_eq!(all.iter().filter(|(_, allowed)| *allowed == under).count(), 1);
         assert_eq!(all.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b12_holds_are_found_by_worker_and_by_account() {
+    on_both(async |store| {
+        let hold = |id: &str, worker: Option<&str>, account: Option<&str>| Hold {
+            id: id.into(),
+            worker: worker.map(String::from),
+            account: account.map(|anchor| HeldAccount {
+                anchor: Anchor(anchor.into()),
+                address: "CN=Ada".into(),
+            }),
+            attributes: None,
+            disables: false,
+            reason: "a claim".into(),
+            by: "ada".into(),
+            since: at(0),
+            until: Until::At(at(10)),
+        };
+        let kept = [
+            hold("1", Some("a"), None),
+            hold("2", None, Some("guid")),
+            hold("3", Some("b"), None),
+        ];
+        let all = kept.to_vec();
+        write(&store, move |conn| holds::keep(conn, JOB, &all)).await;
+        let read = async |unit: fn(&mut Conn) -> Result<Vec<Hold>>| store.read(unit).await.unwrap();
+        assert_eq!(read(|conn| holds::of(conn, JOB, &["a", "c"])).await, kept[..1]);
+        assert_eq!(
+            read(|conn| holds::of_accounts(conn, JOB, &["guid", "a"])).await,
+            kept[1..2]
+        );
+        assert_eq!(read(|conn| holds::after(conn, JOB, "1", 1)).await, kept[1..2]);
+        assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept);
+        assert_eq!(store.read(|conn| holds::count(conn, JOB)).await.unwrap(), 3);
+        let found = store.read(|conn| holds::find(conn, JOB, "2")).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&kept[1]));
+        assert!(
+            store
+                .read(|conn| holds::find(conn, "other", "2"))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        write(&store, |conn| holds::end(conn, &["1", "2"])).await;
+        assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept[2..]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_is_told_newest_first() {
+    on_both(async |store| {
+        let made = |seconds, about: &str| Decision::released(about.into(), "ada", at(seconds));
+        let all = [
+            made(1, "first"),
+            made(2, "second"),
+            made(2, "third"),
+            made(9, "later"),
+        ];
+        let kept = all.to_vec();
+        write(&store, move |conn| decisions::keep(conn, JOB, &kept)).await;
+        let told = async |limit| {
+            let read = store.read(move |conn| decisions::of(conn, JOB, (at(0), at(9)), limit));
+            read.await.unwrap()
+        };
+        assert_eq!(told(10).await, [all[2].clone(), all[1].clone(), all[0].clone()]);
+        assert_eq!(told(1).await, all[2..3]);
+        write(&store, |conn| decisions::expire(conn, at(2))).await;
+        assert_eq!(told(10).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b17_what_hr_said_before_a_hold_is_remembered() {
+    on_both(async |store| {
+        let inputs = |value: &str| Inputs::from([("Status".to_string(), value.to_string())]);
+        let keep = async |worker: &'static str, news: News| {
+            write(&store, move |conn| {
+                state_inputs::keep(conn, JOB, &[(worker, &news)])
+            })
+            .await;
+        };
+        keep("a", News::Active(inputs("A"))).await;
+        keep("a", News::Held(inputs(""))).await;
+        keep("b", News::Held(inputs("T"))).await;
+        keep("c", News::Active(inputs("A"))).await;
+        let turned = async || {
+            store
+                .read(|conn| state_inputs::turned(conn, JOB, 10))
+                .await
+                .unwrap()
+        };
+        assert!(turned().await.is_empty(), "nothing is held of anybody");
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "a", &[Action::Disable], at(0))
+        })
+        .await;
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "b", &[Action::Delete], at(0))
+        })
+        .await;
+        write(&store, |conn| {
+            guard::hold(conn, JOB, "c", &[Action::Enable], at(0))
+        })
+        .await;
+        let expected = [
+            Turn {
+                before: Some(inputs("A")),
+                now: inputs(""),
+            },
+            Turn {
+                before: None,
+                now: inputs("T"),
+            },
+        ];
+        assert_eq!(turned().await, expected);
+        keep("a", News::Active(inputs("A"))).await;
+        assert_eq!(turned().await, expected[1..], "HR took it back");
+        keep("b", News::Over).await;
+        assert!(turned().await.is_empty());
+        let held_by = store.read(|conn| guard::held_by(conn, JOB, &[Action::Disable, Action::Delete]));
+        assert_eq!(held_by.await.unwrap(), ["a", "b"]);
+        assert_eq!(
+            write(&store, |conn| guard::release_worker(conn, JOB, "a")).await,
+            1
+        );
+        assert_eq!(
+            write(&store, |conn| guard::release(
+                conn,
+                JOB,
+                &[Action::Disable, Action::Delete]
+            ))
+            .await,
+            1
+        );
+        write(&store, |conn| state_inputs::clear(conn, JOB)).await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarantine_is_judged_by_people() {
     on_both(async |store| {
@@ -1228,73 +1372,6 @@ async fn a_quarantine_is_judged_by_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b12_holds_are_found_by_worker_and_by_account() {
-    on_both(async |store| {
-        let hold = |id: &str, worker: Option<&str>, account: Option<&str>| Hold {
-            id: id.into(),
-            worker: worker.map(String::from),
-            account: account.map(|anchor| HeldAccount {
-                anchor: Anchor(anchor.into()),
-                address: "CN=Ada".into(),
-            }),
-            attributes: None,
-            disables: false,
-            reason: "a claim".into(),
-            by: "ada".into(),
-            since: at(0),
-            until: Until::At(at(10)),
-        };
-        let kept = [
-            hold("1", Some("a"), None),
-            hold("2", None, Some("guid")),
-            hold("3", Some("b"), None),
-        ];
-        let all = kept.to_vec();
-        write(&store, move |conn| holds::keep(conn, JOB, &all)).await;
-        let read = async |unit: fn(&mut Conn) -> Result<Vec<Hold>>| store.read(unit).await.unwrap();
-        assert_eq!(read(|conn| holds::of(conn, JOB, &["a", "c"])).await, kept[..1]);
-        assert_eq!(
-            read(|conn| holds::of_accounts(conn, JOB, &["guid", "a"])).await,
-            kept[1..2]
-        );
-        assert_eq!(read(|conn| holds::after(conn, JOB, "1", 1)).await, kept[1..2]);
-        assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept);
-        assert_eq!(store.read(|conn| holds::count(conn, JOB)).await.unwrap(), 3);
-        let found = store.read(|conn| holds::find(conn, JOB, "2")).await.unwrap();
-        assert_eq!(found.as_ref(), Some(&kept[1]));
-        assert!(
-            store
-                .read(|conn| holds::find(conn, "other", "2"))
-                .await
-                .unwrap()
-                .is_none()
-        );
-        write(&store, |conn| holds::end(conn, &["1", "2"])).await;
-        assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept[2..]);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_decided_is_told_newest_first() {
-    on_both(async |store| {
-        let made = |seconds, about: &str| Decision::released(about.into(), "ada", at(seconds));
-        let all = [
-            made(1, "first"),
-            made(2, "second"),
-            made(2, "third"),
-            made(9, "later"),
-        ];
-        let kept = all.to_vec();
-        write(&store, move |conn| decisions::keep(conn, JOB, &kept)).await;
-        let told = async |limit| {
-            let read = store.read(move |conn| decisions::of(conn, JOB, (at(0), at(9)), limit));
-            read.await.unwrap()
-        };
-        assert_eq!(told(10).await, [all[2].clone(), all[1].clone(), all[0].clone()]);
-        assert_eq!(told(1).await, all[2..3]);
-        write(&store, |conn| decisions::expire(conn, at(2))).await;
-        assert_eq!(told(10).await.len(), 2);
 async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
     on_both(async |store| {
         write(&store, |conn| {
@@ -1370,69 +1447,6 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b17_what_hr_said_before_a_hold_is_remembered() {
-    on_both(async |store| {
-        let inputs = |value: &str| Inputs::from([("Status".to_string(), value.to_string())]);
-        let keep = async |worker: &'static str, news: News| {
-            write(&store, move |conn| {
-                state_inputs::keep(conn, JOB, &[(worker, &news)])
-            })
-            .await;
-        };
-        keep("a", News::Active(inputs("A"))).await;
-        keep("a", News::Held(inputs(""))).await;
-        keep("b", News::Held(inputs("T"))).await;
-        keep("c", News::Active(inputs("A"))).await;
-        let turned = async || {
-            store
-                .read(|conn| state_inputs::turned(conn, JOB, 10))
-                .await
-                .unwrap()
-        };
-        assert!(turned().await.is_empty(), "nothing is held of anybody");
-        write(&store, |conn| {
-            guard::hold(conn, JOB, "a", &[Action::Disable], at(0))
-        })
-        .await;
-        write(&store, |conn| {
-            guard::hold(conn, JOB, "b", &[Action::Delete], at(0))
-        })
-        .await;
-        write(&store, |conn| {
-            guard::hold(conn, JOB, "c", &[Action::Enable], at(0))
-        })
-        .await;
-        let expected = [
-            Turn {
-                before: Some(inputs("A")),
-                now: inputs(""),
-            },
-            Turn {
-                before: None,
-                now: inputs("T"),
-            },
-        ];
-        assert_eq!(turned().await, expected);
-        keep("a", News::Active(inputs("A"))).await;
-        assert_eq!(turned().await, expected[1..], "HR took it back");
-        keep("b", News::Over).await;
-        assert!(turned().await.is_empty());
-        let held_by = store.read(|conn| guard::held_by(conn, JOB, &[Action::Disable, Action::Delete]));
-        assert_eq!(held_by.await.unwrap(), ["a", "b"]);
-        assert_eq!(
-            write(&store, |conn| guard::release_worker(conn, JOB, "a")).await,
-            1
-        );
-        assert_eq!(
-            write(&store, |conn| guard::release(
-                conn,
-                JOB,
-                &[Action::Disable, Action::Delete]
-            ))
-            .await,
-            1
-        );
-        write(&store, |conn| state_inputs::clear(conn, JOB)).await;
 async fn a_lease_of_a_clock_that_was_put_back_binds_nobody() {
     on_both(async |store| {
         write(&store, |conn| jobs::take_in(conn, &job("hr", "corp")).map(drop)).await;
