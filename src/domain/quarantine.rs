@@ -80,8 +80,8 @@ impl Reason {
 
 /// Whether any of these volumes is too much, and by which threshold.
 pub fn judge(volumes: &[Volume]) -> Option<Reason> {
-    let judged = volumes.iter().filter(|volume| volume.refused >= EVALUATED_FROM);
-    judged.filter_map(exceeded).next()
+    let mut judged = volumes.iter().filter(|volume| volume.refused >= EVALUATED_FROM);
+    judged.find_map(exceeded)
 }
 
 fn exceeded(volume: &Volume) -> Option<Reason> {

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::store::findings::{self, Weight};
 use crate::store::jobs::{self, Execution, Quarantine};
 use crate::store::pulls::Failure;
-use crate::store::wakes::{self, Wake};
+use crate::store::wakes::{self, Again, Wake};
 use crate::store::{Conn, quarantine as volumes};
 
 /// Graph's word for credentials that are refused: nothing is tried until somebody says that they are right.
@@ -130,13 +130,13 @@ pub fn hurry(conn: &mut Conn, job: &str, now: Timestamp) -> Result<()> {
     wakes::bring_forward(conn, job, put_off_to, now)
 }
 
-/// Leaves on a page those who are to be disabled, and puts the others off to the next attempt. Nothing of theirs was sent.
+/// Leaves on a page those who are to be disabled, and puts the others off to the next attempt, or to a date of their own that
+/// comes before. Nothing of theirs was sent.
 pub async fn leave_leavers(cx: &Context, page: &mut Page) -> Result<()> {
-    let (leavers, others): (Vec<_>, Vec<_>) = std::mem::take(&mut page.subjects)
-        .into_iter()
-        .partition(is_leaver);
+    let subjects = std::mem::take(&mut page.subjects);
+    let (leavers, others): (Vec<_>, Vec<_>) = subjects.into_iter().partition(is_leaver);
     page.subjects = leavers;
-    let others: Vec<Wake> = others.into_iter().map(|subject| subject.wake).collect();
+    let others: Vec<PutOff> = others.into_iter().map(PutOff::from).collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -146,13 +146,47 @@ pub async fn leave_leavers(cx: &Context, page: &mut Page) -> Result<()> {
             jobs::fence(conn, &job, token)?;
             // Somebody may have ended the quarantine just now: then nobody is put off.
             let status = jobs::find(conn, &job)?.map(|job| job.status);
-            let next = status.filter(|status| status.is_slow(now));
-            match next.and_then(|status| status.quarantine?.next) {
-                Some(next) => wakes::defer(conn, &job, &others, next),
+            let status = status.filter(|status| status.is_slow(now));
+            match status.and_then(|status| status.quarantine?.next) {
+                Some(next) => put_off(conn, &job, &others, next),
                 None => Ok(()),
             }
         })
         .await
+}
+
+/// Who is put off, and the next instant at which their plan may be another.
+struct PutOff {
+    wake: Wake,
+    date: Option<Timestamp>,
+}
+
+impl From<Subject> for PutOff {
+    fn from(subject: Subject) -> PutOff {
+        PutOff {
+            date: subject.planned.and_then(|planned| planned.revisit),
+            wake: subject.wake,
+        }
+    }
+}
+
+fn put_off(conn: &mut Conn, job: &str, others: &[PutOff], next: Timestamp) -> Result<()> {
+    let mut undated = Vec::new();
+    for PutOff { wake, date } in others {
+        match date.filter(|date| *date < next) {
+            // A last day may be over before that.
+            Some(due) => {
+                let again = Again {
+                    due,
+                    cause: wake.cause,
+                    attempts: wake.attempts,
+                };
+                wakes::put_off(conn, job, wake, &again)?;
+            }
+            None => undated.push(wake),
+        }
+    }
+    wakes::defer(conn, job, &undated, next)
 }
 
 /// Somebody is to be disabled, or was in this cycle, and the rest of the change is planned anew.

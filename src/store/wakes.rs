@@ -378,7 +378,7 @@ pub fn end(conn: &mut Conn, job: &str, ended: &[&Wake]) -> Result<()> {
 }
 
 /// Puts wakes off as they are; leaves those alone whose worker has been woken anew in the meantime.
-pub fn defer(conn: &mut Conn, job: &str, wakes: &[Wake], due: Timestamp) -> Result<()> {
+pub fn defer(conn: &mut Conn, job: &str, wakes: &[&Wake], due: Timestamp) -> Result<()> {
     let mut by_stamp: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for wake in wakes {
         by_stamp.entry(wake.stamp).or_default().push(&wake.anchor);
@@ -394,9 +394,14 @@ pub fn defer(conn: &mut Conn, job: &str, wakes: &[Wake], due: Timestamp) -> Resu
     Ok(())
 }
 
-/// Has those be due now who were put off to an instant.
+/// Has those be due now who were put off to an instant, and those of whom HR said something before it.
 pub fn bring_forward(conn: &mut Conn, job: &str, put_off_to: Timestamp, now: Timestamp) -> Result<()> {
-    diesel::update(wakes::table.filter(wakes::job.eq(job).and(wakes::due.eq(micros(put_off_to)))))
+    let said = wakes::rank
+        .le(Cause::Said.rank())
+        .and(wakes::due.le(micros(put_off_to)));
+    let put_off = wakes::due.eq(micros(put_off_to)).or(said);
+    let these = wakes::table.filter(wakes::job.eq(job).and(put_off));
+    diesel::update(these.filter(wakes::due.gt(micros(now))))
         .set((wakes::due.eq(micros(now)), wakes::stamp.eq(wakes::stamp + 1)))
         .execute(conn)?;
     Ok(())

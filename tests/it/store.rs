@@ -1421,7 +1421,7 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
         // In quarantine they are put off, and come back when it ends; nobody else does.
         let put_off = due(100).await;
         write(&store, move |conn| {
-            wakes::defer(conn, JOB, &put_off, at(5_000))?;
+            wakes::defer(conn, JOB, &put_off.iter().collect::<Vec<_>>(), at(5_000))?;
             wakes::wake(conn, JOB, &["said3"], at(10), Cause::Said)?;
             wakes::wake(conn, JOB, &["later"], at(6_000), Cause::Revisit)
         })
