@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::employment::{ACTIVE, Employment};
@@ -16,6 +16,9 @@ use super::value::Value;
 /// Attributes under the names the source's schema gives them: `name.givenName`,
 /// `emails[type eq "work"].value`, `urn:…:User:department`. A missing name was never said.
 pub type Attributes = BTreeMap<String, Value>;
+
+/// How long before somebody begins or leaves that person goes before others.
+const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Worker {
@@ -181,6 +184,14 @@ impl Worker {
         by_date.or(self.active)
     }
 
+    /// Whether this person begins or leaves by what HR says, having been active or not until then: now, or so soon that a target
+    /// that does not answer might not be back before.
+    pub fn turns(&self, was_active: Option<bool>, now: Timestamp) -> bool {
+        let is_active = self.is_active(now);
+        let is_soon = |turn: Timestamp| turn.duration_since(now) <= SOON;
+        (is_active.is_some() && is_active != was_active) || self.next_turn(now).is_some_and(is_soon)
+    }
+
     /// Puts the attributes to what they are at an instant: those that follow dates (B19), and those that somebody stated
     /// ahead of the source (B30).
     pub fn turn_to(&mut self, now: Timestamp) {
@@ -316,6 +327,24 @@ mod tests {
             active,
             said: Said::Partial(attributes),
             at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn b25_who_begins_or_leaves_goes_first() {
+        let mut worker = Worker::new("1");
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(!worker.turns(None, now), "HR never said");
+        worker.active = Some(false);
+        assert!(worker.turns(Some(true), now) && !worker.turns(Some(false), now));
+        let days = |days: i64| now + SignedDuration::from_hours(24 * days);
+        for (at, expected) in [(days(6), true), (days(8), false)] {
+            let turn = crate::domain::employment::Turn { at, active: true };
+            worker.employment = Some(Employment {
+                turns: vec![turn],
+                ..Employment::default()
+            });
+            assert_eq!(worker.turns(Some(false), now), expected, "{at}");
         }
     }
 

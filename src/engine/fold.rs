@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::Context;
 use super::log;
 use crate::connector::bulk::{self, Refused};
@@ -10,7 +12,7 @@ use crate::domain::worker::{Statement, Worker};
 use crate::error::{Error, Kind, Result};
 use crate::store::uploads::{self, Fold, Place, Upload};
 use crate::store::workers::{self, Stored};
-use crate::store::{Conn, instant, jobs, logs};
+use crate::store::{Conn, instant, jobs, logs, wakes};
 
 /// Operations and bytes taken into one fold.
 const OPERATIONS: i32 = 1000;
@@ -120,21 +122,31 @@ async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
+            let (workers, turned) = lay_over(conn, &system, &spoken, now)?;
             let fold = Fold {
                 sequences: sequences.clone(),
                 operations,
-                workers: lay_over(conn, &system, &spoken)?,
+                workers,
                 places: spoken.iter().map(|(place, _)| place.clone()).collect(),
                 readers: readers.clone(),
             };
             uploads::fold(conn, &system, &fold, now)?;
+            for reader in &readers {
+                wakes::hurry(conn, reader, &super::texts(&turned))?;
+            }
             logs::append(conn, &refused)?;
             Ok(operations)
         })
         .await
 }
 
-fn lay_over(conn: &mut Conn, system: &str, spoken: &[(Place, Statement)]) -> Result<Vec<Stored>> {
+/// The workers as they are now, and who of them begins or leaves.
+fn lay_over(
+    conn: &mut Conn,
+    system: &str,
+    spoken: &[(Place, Statement)],
+    now: Timestamp,
+) -> Result<(Vec<Stored>, Vec<String>)> {
     let mut anchors: Vec<&str> = spoken.iter().map(|(place, _)| place.anchor.as_str()).collect();
     anchors.sort_unstable();
     anchors.dedup();
@@ -143,11 +155,21 @@ fn lay_over(conn: &mut Conn, system: &str, spoken: &[(Place, Statement)]) -> Res
         .into_iter()
         .map(|worker| (worker.anchor.clone(), worker))
         .collect();
+    let were_active: BTreeMap<String, Option<bool>> = known
+        .iter()
+        .map(|(anchor, worker)| (anchor.clone(), worker.is_active(now)))
+        .collect();
     for (place, statement) in spoken {
         known
             .entry(place.anchor.clone())
             .or_insert_with(|| Worker::new(place.anchor.clone()))
             .fold_from(statement.clone(), Some(place.sequence));
     }
-    known.into_values().map(Stored::new).collect()
+    let turned = known.values().filter(|worker| {
+        let was_active = were_active.get(&worker.anchor);
+        was_active.is_some_and(|was_active| worker.turns(*was_active, now))
+    });
+    let turned = turned.map(|worker| worker.anchor.clone()).collect();
+    let workers = known.into_values().map(Stored::new).collect::<Result<_>>()?;
+    Ok((workers, turned))
 }

@@ -10,7 +10,7 @@ use super::{Context, log};
 use crate::domain::worker::{Statement, Worker};
 use crate::error::{Error, Kind, Result};
 use crate::store::workers::{self, Stored};
-use crate::store::{Conn, jobs, logs, pulls};
+use crate::store::{Conn, jobs, logs, pulls, wakes};
 
 /// What statements are part of.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,8 @@ async fn hear_all(cx: &Context, statements: Arc<[Statement]>, heard: Heard) -> R
     };
     let changed = {
         let statements = Arc::clone(&statements);
-        let fold = move || news(known, &statements);
+        let now = cx.clock.now();
+        let fold = move || news(known, &statements, now);
         cx.store.blocking().run("folding a page", fold).await??
     };
     let count = changed.workers.len() as u64;
@@ -118,6 +119,8 @@ struct News {
     workers: Vec<Stored>,
     /// Who they are and were.
     persons: BTreeSet<String>,
+    /// Those of them who begin or leave.
+    turned: Vec<String>,
 }
 
 impl News {
@@ -129,7 +132,7 @@ impl News {
     }
 }
 
-fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<News> {
+fn news(known: Vec<Worker>, statements: &[Statement], now: Timestamp) -> Result<News> {
     let mut known: BTreeMap<String, Worker> = known
         .into_iter()
         .map(|worker| (worker.anchor.clone(), worker))
@@ -149,6 +152,11 @@ fn news(known: Vec<Worker>, statements: &[Statement]) -> Result<News> {
             Some(before) => *before != after,
             None => after.gone.is_none(),
         };
+        let was_active = before.as_ref().map(|before| before.is_active(now));
+        let turns = was_active.is_some_and(|was_active| after.turns(was_active, now));
+        if is_news && turns {
+            changed.turned.push(after.anchor.clone());
+        }
         if is_news {
             changed.add(Stored::new(after)?, before.as_ref());
         }
@@ -171,6 +179,9 @@ async fn keep(
             pulls::fence(conn, &system, (&job, token))?;
             let persons: Vec<&str> = changed.persons.iter().map(String::as_str).collect();
             workers::hear(conn, &system, &changed.workers, &persons, &readers, now)?;
+            for reader in &readers {
+                wakes::hurry(conn, reader, &super::texts(&changed.turned))?;
+            }
             more(conn)
         })
         .await
@@ -189,7 +200,16 @@ mod tests {
             said: Said::Gone,
             at: Timestamp::UNIX_EPOCH,
         }];
-        assert!(news(Vec::new(), &gone).unwrap().workers.is_empty());
-        assert_eq!(news(vec![Worker::new("1")], &gone).unwrap().workers.len(), 1);
+        assert!(
+            news(Vec::new(), &gone, Timestamp::UNIX_EPOCH)
+                .unwrap()
+                .workers
+                .is_empty()
+        );
+        let known = vec![Worker::new("1")];
+        assert_eq!(
+            news(known, &gone, Timestamp::UNIX_EPOCH).unwrap().workers.len(),
+            1
+        );
     }
 }

@@ -394,8 +394,13 @@ fn steps(
     status: &Status,
 ) -> Vec<Json> {
     let name = display_name(worker);
+    // Who had no account until now arrives as an add.
+    let import = match planned.situation {
+        Situation::Unmatched | Situation::Unlinked { .. } => "EntryImportAdd",
+        _ => "EntryImport",
+    };
     let mut steps = vec![step(
-        "EntryImport",
+        import,
         "import",
         "success",
         &format!(
@@ -404,7 +409,7 @@ fn steps(
         ),
         json!({ "externalId": worker.anchor, "active": worker.active.map_or("", |active| if active { "True" } else { "False" }) }),
     )];
-    steps.push(matching(origin, &planned.situation));
+    steps.push(matching(origin, planned));
     let scoped = planned.scope.is_ok();
     steps.push(step(
         "EntrySynchronizationScoping",
@@ -461,11 +466,6 @@ fn steps(
         ));
     }
     if !attempted.is_empty() {
-        let export = match word(attempted) {
-            Some("create") => "EntryExportAdd",
-            Some("delete") => "EntryExportDelete",
-            _ => "EntryExportUpdate",
-        };
         let (outcome, text) = match &ending.error {
             None => (
                 "success",
@@ -473,13 +473,10 @@ fn steps(
             ),
             Some(error) => ("failure", error.to_string()),
         };
-        steps.push(step(
-            export,
-            "export",
-            outcome,
-            &text,
-            export_details(&worker.anchor, ending),
-        ));
+        for export in exports(attempted) {
+            let details = export_details(&worker.anchor, ending);
+            steps.push(step(export, "export", outcome, &text, details));
+        }
     } else if status.code.as_deref() == Some("RedundantExport") {
         steps.push(step(
             "EntrySynchronizationSkip",
@@ -490,6 +487,19 @@ fn steps(
         ));
     }
     steps
+}
+
+/// A new account's manager is an export of its own, as Graph has it, though it may have gone aboard the same write.
+fn exports(attempted: &[Effect]) -> &'static [&'static str] {
+    let refers = attempted
+        .iter()
+        .any(|effect| matches!(effect, Effect::Refer { .. }));
+    match word(attempted) {
+        Some("create") if refers => &["EntryExportAdd", "EntryExportUpdate"],
+        Some("create") => &["EntryExportAdd"],
+        Some("delete") => &["EntryExportDelete"],
+        _ => &["EntryExportUpdate"],
+    }
 }
 
 /// Where it was written, and what HR calls it where it made an event of it.
@@ -503,8 +513,13 @@ fn export_details(worker: &str, ending: &Ending) -> Json {
     details
 }
 
-fn matching(origin: &Origin, situation: &Situation) -> Json {
+fn matching(origin: &Origin, planned: &Planned) -> Json {
     let target = &origin.target_name;
+    // The account may be that of another record of the same person, which is nobody's mistake (B20).
+    let failed = planned
+        .findings
+        .iter()
+        .any(|finding| finding.weight == Weight::Failure);
     let found = |account: &Account, how: String| {
         step(
             "EntryImport",
@@ -514,7 +529,7 @@ fn matching(origin: &Origin, situation: &Situation) -> Json {
             json!({ "TargetAnchor": account.anchor, "distinguishedName": account.address }),
         )
     };
-    match situation {
+    match &planned.situation {
         Situation::Linked(account) => found(
             account,
             format!("Retrieved the linked {} from {target}.", origin.target_type),
@@ -540,7 +555,7 @@ fn matching(origin: &Origin, situation: &Situation) -> Json {
         Situation::Claimed { by, account, owner } => step(
             "EntryImport",
             "matching",
-            "failure",
+            if failed { "failure" } else { "skipped" },
             &format!("The account found by {by} belongs to worker {owner}."),
             json!({ "TargetAnchor": account.as_ref().map(ToString::to_string) }),
         ),

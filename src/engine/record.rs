@@ -353,7 +353,12 @@ fn settle(
             cause: Cause::Reference,
             attempts: 0,
         }),
-        None => retry::next_look(planned, &worked.ending, escrow.as_ref(), now),
+        None => {
+            let kin = subject.kin.iter().map(|kin| &kin.worker);
+            let turns = kin.chain([&subject.worker]).filter_map(|one| one.next_turn(now));
+            let turn = turns.min();
+            retry::next_look(planned, turn, &worked.ending, escrow.as_ref(), now)
+        }
     };
     let late = retry::after_lost_create(subject, record.receipt.as_ref(), now);
     record.again = [record.again.take(), late]
@@ -626,7 +631,7 @@ pub async fn give_up(cx: &Context, wake: &Wake, error: &Error) -> Result<()> {
             let turn = known.first().and_then(|worker| worker.next_turn(now));
             let turn = turn.map(|due| Again {
                 due,
-                cause: Cause::Revisit,
+                cause: Cause::Turn,
                 attempts: 0,
             });
             let again = [retry.clone(), turn]

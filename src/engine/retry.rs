@@ -154,16 +154,22 @@ pub fn next_try(escrow: &Escrow) -> Option<Again> {
     })
 }
 
-/// When this worker is to be looked at again, if nobody wakes them before.
+/// When this worker is to be looked at again, if nobody wakes them before. `turn` is when they begin or leave next, or another
+/// record of the same person does.
 pub fn next_look(
     planned: &Planned,
+    turn: Option<Timestamp>,
     ending: &Ending,
     escrow: Option<&Escrow>,
     now: Timestamp,
 ) -> Option<Again> {
     let revisit = planned.revisit.map(|due| Again {
         due,
-        cause: Cause::Revisit,
+        cause: if turn == Some(due) {
+            Cause::Turn
+        } else {
+            Cause::Revisit
+        },
         attempts: 0,
     });
     let held = (!ending.held.is_empty()).then(|| Again {

@@ -114,7 +114,7 @@ pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departu
         .filter(|turn| !turn.active && turn.at <= receipt.at)
         .map(|turn| turn.at)
         .max();
-    let by_date = subject.wake.cause == Cause::Revisit && last_day.is_some();
+    let by_date = matches!(subject.wake.cause, Cause::Turn | Cause::Revisit) && last_day.is_some();
     Some(Departure {
         worker: subject.worker.anchor.clone(),
         last_day,

@@ -15,6 +15,8 @@ use crate::error::Result;
 /// Why a worker is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// A day of HR's has come on which somebody begins or leaves.
+    Turn,
     /// HR said something.
     Said,
     /// Somebody this worker refers to has an account now.
@@ -29,9 +31,11 @@ pub enum Cause {
     Full,
 }
 
-/// One row per cause: its name in the table, and its rank. What HR said just now goes before everything else.
+/// One row per cause: its name in the table, and its rank. Who begins or leaves goes before everything else (B25), then what HR
+/// said just now.
 #[rustfmt::skip]
 const CAUSES: &[(Cause, &str, i32)] = &[
+    (Cause::Turn,      "turn",      FIRST_RANK),
     (Cause::Said,      "said",      0),
     (Cause::Reference, "reference", 1),
     (Cause::Revisit,   "revisit",   1),
@@ -39,9 +43,8 @@ const CAUSES: &[(Cause, &str, i32)] = &[
     (Cause::Held,      "held",      2),
     (Cause::Full,      "full",      3),
 ];
-const LAST_RANK: i32 = 3;
-/// Before all of them: who leaves by what HR said.
 const FIRST_RANK: i32 = -1;
+const LAST_RANK: i32 = 3;
 
 impl Cause {
     fn row(self) -> &'static (Cause, &'static str, i32) {
@@ -80,7 +83,7 @@ pub struct Wake {
 }
 
 /// Wakes workers now, and ends any wait they were in. Whoever is due already keeps the place in the queue,
-/// except that what HR says goes first.
+/// except that what HR says goes before what has another cause.
 pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause: Cause) -> Result<()> {
     wake_at(conn, job, anchors, now, cause, cause.rank())
 }
@@ -125,9 +128,10 @@ fn wake_at(
                 )
             })
             .collect();
-        let waited = wakes::due
-            .gt(excluded(wakes::due))
-            .or(excluded(wakes::rank).le(Cause::Said.rank()));
+        let speaks = excluded(wakes::rank)
+            .le(Cause::Said.rank())
+            .and(excluded(wakes::rank).le(wakes::rank));
+        let waited = wakes::due.gt(excluded(wakes::due)).or(speaks);
         native!(conn, c => diesel::insert_into(wakes::table)
             .values(&rows)
             .on_conflict((wakes::job, wakes::anchor))
@@ -140,6 +144,16 @@ fn wake_at(
                 wakes::stamp.eq(wakes::stamp + 1),
             ))
             .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Puts workers who were just woken before everybody else: HR said that they begin or leave (B25).
+pub fn hurry(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<()> {
+    for page in anchors.chunks(super::ROWS) {
+        diesel::update(wakes::table.filter(wakes::job.eq(job).and(wakes::anchor.eq_any(page))))
+            .set(wakes::rank.eq(FIRST_RANK))
+            .execute(conn)?;
     }
     Ok(())
 }
@@ -259,22 +273,33 @@ pub fn due_by_date(
     busy: &HashSet<String>,
     limit: usize,
 ) -> Result<Vec<Wake>> {
-    let rows: Vec<(String, i32, i64)> = wakes::table
-        .filter(wakes::job.eq(job).and(wakes::rank.eq(Cause::Revisit.rank())))
+    let by_date = [Cause::Turn, Cause::Revisit];
+    let rows: Vec<(String, String, i32, i32, i64)> = wakes::table
+        .filter(
+            wakes::job
+                .eq(job)
+                .and(wakes::rank.eq_any(by_date.map(Cause::rank))),
+        )
         .filter(
             wakes::due
                 .le(micros(now))
-                .and(wakes::cause.eq(Cause::Revisit.name())),
+                .and(wakes::cause.eq_any(by_date.map(Cause::name))),
         )
-        .order(wakes::due)
-        .select((wakes::anchor, wakes::attempts, wakes::stamp))
+        .order((wakes::rank, wakes::due))
+        .select((
+            wakes::anchor,
+            wakes::cause,
+            wakes::rank,
+            wakes::attempts,
+            wakes::stamp,
+        ))
         .limit(i64::try_from(limit + busy.len()).unwrap_or(i64::MAX))
         .load(conn)?;
-    let wake = |(anchor, attempts, stamp)| Wake {
+    let wake = |(anchor, cause, rank, attempts, stamp): (String, String, i32, i32, i64)| Wake {
         anchor,
-        cause: Cause::Revisit,
+        cause: Cause::parse(&cause),
         attempts,
-        rank: Cause::Revisit.rank(),
+        rank,
         stamp,
     };
     let free = rows.into_iter().filter(|(anchor, ..)| !busy.contains(anchor));

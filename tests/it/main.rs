@@ -28,6 +28,7 @@ mod names;
 mod pages;
 mod plans;
 mod progress;
+mod promises;
 mod pull;
 mod quarantine;
 mod replicas;

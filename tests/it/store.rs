@@ -240,9 +240,27 @@ async fn what_hr_says_goes_first_and_no_wake_is_lost() {
         let c = again["c"].clone();
         write(&store, move |conn| wakes::end(conn, JOB, &[&c])).await;
         assert_eq!(due(30).await.keys().collect::<Vec<_>>(), ["a", "b"]);
+        // Who leaves goes before what HR says of others, and stays there whatever else HR says (B25).
+        write(&store, |conn| {
+            wakes::wake(conn, JOB, &["a", "b"], at(40), Cause::Said)?;
+            wakes::hurry(conn, JOB, &["b"])?;
+            wakes::wake(conn, JOB, &["a", "b"], at(50), Cause::Said)
+        })
+        .await;
+        let first = due(50).await;
+        assert_eq!(first.keys().collect::<Vec<_>>(), ["b"]);
+        let b = first["b"].clone();
+        let by_date = Again {
+            due: at(60),
+            cause: Cause::Turn,
+            attempts: 0,
+        };
+        write(&store, move |conn| wakes::put_off(conn, JOB, &b, &by_date)).await;
+        assert_eq!(due(59).await.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(due(60).await.keys().collect::<Vec<_>>(), ["b"]);
         assert!(
             store
-                .read(|conn| wakes::any_due(conn, JOB, at(30)))
+                .read(|conn| wakes::any_due(conn, JOB, at(60)))
                 .await
                 .unwrap()
         );
