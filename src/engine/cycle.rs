@@ -152,7 +152,10 @@ impl<'c> Cycle<'c> {
                 self.owes_full = false;
             }
             let wakes: Vec<Wake> = page.iter().flat_map(Page::wakes).cloned().collect();
-            self.make_ready(&wakes).await?;
+            if let Err(error) = self.make_ready(&wakes).await {
+                self.hearing.take_in_all(self.cx, self.stop).await?;
+                return Err(error);
+            }
             let before = behind.take();
             let pages = before.iter().map(|carried| &carried.page).chain(&page);
             let in_hand = pages

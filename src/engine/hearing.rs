@@ -3,6 +3,7 @@
 
 use futures::future;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::cycle::failure;
 use super::pull::Pull;
@@ -87,12 +88,32 @@ impl Hearing {
     /// Takes in what has come; answers of how many workers.
     pub async fn take_in(&mut self, cx: &Context) -> Result<u64> {
         let asked = self.take_in_aside(cx).await?;
-        let said = match &mut self.pull {
-            Some(pull) => pull.take_in(cx).await?,
-            None if has_to_hear(cx).await? => fold(cx).await?.unsigned_abs(),
-            None => 0,
-        };
-        Ok(asked + said)
+        Ok(asked + self.take_in_said(cx).await?)
+    }
+
+    async fn take_in_said(&mut self, cx: &Context) -> Result<u64> {
+        match &mut self.pull {
+            Some(pull) => pull.take_in(cx).await,
+            None if has_to_hear(cx).await? => Ok(fold(cx).await?.unsigned_abs()),
+            None => Ok(0),
+        }
+    }
+
+    /// Takes in all that HR says, though nobody can be served just now: who has to leave is known when somebody can (B25).
+    pub async fn take_in_all(&mut self, cx: &Context, stop: &CancellationToken) -> Result<()> {
+        while !stop.is_cancelled() {
+            let heard = self.take_in_said(cx).await?;
+            if heard == 0 && !self.is_reading() {
+                return Ok(());
+            }
+            if let (0, Some(pull)) = (heard, &mut self.pull) {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = pull.wait() => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The source is not asked by two at once.

@@ -2,6 +2,7 @@
 //! is written down, and accounts are read with OpenLDAP's tools.
 
 mod by_hand;
+mod disabled;
 mod feed;
 mod life;
 mod lives;
