@@ -1,6 +1,7 @@
 //! `muster check`: everything wrong with a config, its schemas and its systems, at once; with `--rights` also what the
 //! service accounts may do, and instead with `--print-delegation` how to let them.
 
+mod beside;
 mod rights;
 
 use std::path::PathBuf;
@@ -81,6 +82,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
 /// Compiles every app's schema and asks every system what it makes of it.
 async fn systems(config: &Config) -> Vec<Line> {
     let mut lines = circles(config);
+    lines.extend(beside::of_all(config));
     for app in &config.apps {
         let place = format!("app {} ({})", app.id, app.name);
         let policy = match engine::compile(config, app) {
@@ -195,6 +197,15 @@ fn switches(place: &str, app: &App, policy: &crate::domain::policy::Policy) -> V
     }
     if policy.settings.reenable_by_hr {
         lines.push(warn("reenable = \"hr\": accounts that somebody disabled by hand are enabled as long as HR says active"));
+    }
+    if !policy.settings.twins.is_empty() {
+        lines.push(warn("twin_filter: of several accounts with one matching value, those that it names are left out where exactly one remains; Entra takes none of several"));
+    }
+    if policy.settings.recreate {
+        lines.push(warn("recreate = true: an account that somebody deleted is made again as soon as HR says something new of its person; without it, only when the link is deleted"));
+    }
+    if !policy.schema.flow_types.update {
+        lines.push(warn("Update is not among the flowTypes: nobody is disabled who leaves, and a reference stays empty whose account comes later"));
     }
     lines
 }

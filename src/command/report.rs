@@ -321,10 +321,11 @@ impl Page {
                 self.line(
                     4,
                     &format!(
-                        "{:>7} {} is {}, who {known}: {}",
+                        "{:>7} {} is {}, who {known}, since {}: {}",
                         one.count,
                         one.attribute,
                         one.worker,
+                        brief(one.since),
                         names(&one.people)
                     ),
                 );

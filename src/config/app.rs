@@ -12,6 +12,7 @@ use super::Reader;
 use crate::connector::System;
 use crate::domain::dn::Dn;
 use crate::domain::guard::{Family, Limits};
+use crate::domain::matching::TwinFilter;
 use crate::domain::plan::Recipe;
 use crate::domain::policy::{Settings, UserNames};
 use crate::domain::schema::{self, Document};
@@ -86,6 +87,10 @@ pub(super) struct AppFile {
     allow_unrecoverable: bool,
     #[serde(default)]
     move_disabled: bool,
+    #[serde(default)]
+    twin_filter: BTreeMap<String, Written>,
+    #[serde(default)]
+    recreate: bool,
     initial_password: Option<PasswordFile>,
     #[serde(default)]
     guard: BTreeMap<String, u64>,
@@ -244,6 +249,7 @@ impl Reader<'_> {
         let expect_upload_every =
             self.expect_upload_every(&place, file.expect_upload_every, systems.get(&file.source))?;
         let credentials_expire = self.day(&format!("{place} credentials_expire"), file.credentials_expire)?;
+        let twins = self.twins(&place, file.twin_filter)?;
         let initial_password = self.initial_password(&place, file.initial_password);
         if schema.is_some() && !file.omit.is_empty() {
             self.problem(
@@ -296,6 +302,8 @@ impl Reader<'_> {
                 delete_after,
                 may_delete_at_once: file.allow_unrecoverable,
                 move_disabled: file.move_disabled,
+                twins,
+                recreate: file.recreate,
                 initial_password,
                 user_names: UserNames {
                     kept_before: None,
@@ -305,6 +313,15 @@ impl Reader<'_> {
             },
             limits,
         })
+    }
+
+    fn twins(&mut self, place: &str, written: BTreeMap<String, Written>) -> Option<TwinFilter> {
+        let mut rules = BTreeMap::new();
+        for (attribute, rule) in written {
+            rules.insert(attribute, self.note(place, rule.resolve(self.beside))?);
+        }
+        let filter = TwinFilter::parse(&rules).map_err(Error::invalid);
+        self.note(&format!("{place} twin_filter"), filter)
     }
 
     fn interval(

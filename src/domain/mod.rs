@@ -18,6 +18,7 @@ pub mod hold;
 pub mod link;
 pub mod mapping;
 pub mod matching;
+pub mod ownership;
 pub mod person;
 pub mod plan;
 pub mod policy;

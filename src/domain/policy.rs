@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::account::Model;
 use super::dn::Dn;
 use super::mapping::{Mapping, Role};
+use super::matching::TwinFilter;
 use super::plan::Recipe;
 use super::schema::Compiled;
 
@@ -37,6 +38,10 @@ pub struct Settings {
     pub delete_after: SignedDuration,
     /// The administrator does without being able to bring a deleted account back.
     pub may_delete_at_once: bool,
+    /// B7: which of several candidates are their people's second accounts.
+    pub twins: TwinFilter,
+    /// B10: an account that is gone is made again when HR has spoken since.
+    pub recreate: bool,
     /// B21: disabled accounts follow their container mapping.
     pub move_disabled: bool,
     /// B29: how passwords are drawn that no mapping draws.
@@ -66,6 +71,8 @@ impl Default for Settings {
             skip_out_of_scope_deletions: true,
             delete_after: SignedDuration::from_hours(30 * 24),
             may_delete_at_once: false,
+            twins: TwinFilter::default(),
+            recreate: false,
             move_disabled: false,
             initial_password: Recipe::default(),
             user_names: UserNames::default(),
@@ -89,12 +96,15 @@ impl Policy {
 
     /// Every target attribute that planning reads, for the connector to ask for.
     pub fn target_attributes(&self) -> Vec<String> {
-        self.schema
-            .mappings
-            .iter()
-            .filter(|mapping| mapping.role != Role::Password)
-            .map(|mapping| mapping.target.clone())
-            .collect()
+        let mapped = self.schema.mappings.iter();
+        let mapped = mapped.filter(|mapping| mapping.role != Role::Password);
+        let mut names: Vec<String> = mapped.map(|mapping| mapping.target.clone()).collect();
+        for name in self.settings.twins.attributes() {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name.to_string());
+            }
+        }
+        names
     }
 
     /// Some mapping or filter may say something else an hour from now (B18).

@@ -156,6 +156,11 @@ impl Scope {
         names
     }
 
+    /// Whether the filters alone say that nobody is in both scopes.
+    pub fn excludes(&self, other: &Scope) -> bool {
+        excludes(&self.groups, &other.groups) || excludes(&self.input, &other.input)
+    }
+
     /// `Ok` when the worker is looked at, otherwise the names of the filters that drop them: nothing is done to whoever
     /// is dropped, not even what leaving the scope would do.
     pub fn reads(&self, worker: &Worker) -> Result<(), String> {
@@ -239,6 +244,18 @@ fn group(written: &FilterGroup, path: &str, problems: &mut Vec<(String, String)>
     }
 }
 
+fn excludes(some: &[Group], others: &[Group]) -> bool {
+    let contradict = |one: &Group, other: &Group| {
+        let mut clauses = one.clauses.iter();
+        clauses.any(|one| other.clauses.iter().any(|other| one.contradicts(other)))
+    };
+    let is_everybody = some.is_empty() || others.is_empty();
+    !is_everybody
+        && some
+            .iter()
+            .all(|one| others.iter().all(|other| contradict(one, other)))
+}
+
 impl Group {
     fn admits(&self, attributes: &Attributes, nothing: Nothing) -> bool {
         self.clauses
@@ -276,6 +293,23 @@ impl Clause {
 }
 
 impl Clause {
+    /// Nobody passes both, since each says that of one attribute which the other denies.
+    fn contradicts(&self, other: &Clause) -> bool {
+        let names = (self.operator.name, other.operator.name);
+        let is_part =
+            |some: &Clause, all: &Clause| some.operands.iter().all(|one| all.operands.contains(one));
+        self.attribute == other.attribute
+            && match names {
+                ("EQUALS", "EQUALS") => !self.operands.iter().any(|one| other.operands.contains(one)),
+                ("EQUALS", "NOT EQUALS") | ("REGEX MATCH", "NOT REGEX MATCH") => is_part(self, other),
+                ("NOT EQUALS", "EQUALS") | ("NOT REGEX MATCH", "REGEX MATCH") => is_part(other, self),
+                ("IS TRUE", "IS FALSE") | ("IS FALSE", "IS TRUE") => true,
+                ("IS NULL", other) => other != "IS NULL",
+                (other, "IS NULL") => other != "IS NULL",
+                _ => false,
+            }
+    }
+
     /// Of each of the attribute's values, whether it passes with any operand; `None` where that cannot be said.
     fn passing(&self, value: Option<&Value>, test: Test) -> Vec<Option<bool>> {
         let passes = |text: &str| {
@@ -533,6 +567,52 @@ mod tests {
         ] {
             let problem = admits(text).unwrap_err();
             assert!(problem.contains(part), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn scopes_exclude_each_other_where_every_two_groups_contradict() {
+        let scope = |groups: &[&[(&str, &str, &[&str])]]| {
+            let clause = |(attribute, operator, values): &(&str, &str, &[&str])| FilterClause {
+                operator_name: operator.to_string(),
+                source_operand_name: attribute.to_string(),
+                target_operand: (!values.is_empty()).then(|| TargetOperand {
+                    values: values.iter().map(|value| value.to_string()).collect(),
+                }),
+            };
+            let group = |clauses: &&[(&str, &str, &[&str])]| FilterGroup {
+                name: None,
+                clauses: clauses.iter().map(clause).collect(),
+            };
+            Scope::compile(Some(&Filter {
+                groups: groups.iter().map(group).collect(),
+                input_filter_groups: Vec::new(),
+            }))
+            .unwrap()
+        };
+        let employees = scope(&[&[("kind", "EQUALS", &["Employee"])]]);
+        for (other, excluded) in [
+            (scope(&[&[("kind", "EQUALS", &["Contractor", "Intern"])]]), true),
+            (scope(&[&[("kind", "NOT EQUALS", &["Employee"])]]), true),
+            (scope(&[&[("kind", "NOT EQUALS", &["Intern"])]]), false),
+            (scope(&[&[("kind", "IS NULL", &[])]]), true),
+            (scope(&[&[("kind", "IS NOT NULL", &[])]]), false),
+            (scope(&[&[("city", "EQUALS", &["Rome"])]]), false),
+            (
+                scope(&[
+                    &[("kind", "EQUALS", &["Intern"])],
+                    &[("city", "EQUALS", &["Rome"])],
+                ]),
+                false,
+            ),
+            (
+                scope(&[&[("city", "EQUALS", &["Rome"]), ("kind", "EQUALS", &["Intern"])]]),
+                true,
+            ),
+            (Scope::default(), false),
+        ] {
+            assert_eq!(employees.excludes(&other), excluded, "{other:?}");
+            assert_eq!(other.excludes(&employees), excluded, "{other:?}");
         }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use futures::StreamExt;
 
-use super::Context;
 use super::log::{self, Ending, Unreviewed};
 use super::reconcile::Subject;
 use super::retry::SILENT_TRIES;
+use super::{Context, beside};
 use crate::connector::{MayStart, Outcome, Session};
 use crate::domain::plan::{Change, ChangeId, Effect, Moment, Receipt};
 use crate::error::{Error, Kind, Result};
@@ -77,19 +77,30 @@ pub async fn send(
             policy: cx.runner.policy.version,
         };
         let sent: Vec<Sent> = changes.iter().cloned().map(sent).collect();
-        let (job, cycle, token, now) = (
+        let (job, cycle, target, token, now) = (
             cx.origin.job.clone(),
             cx.origin.cycle.clone(),
+            cx.origin.target.clone(),
             cx.token,
             cx.clock.now(),
         );
-        cx.store
+        let claims = beside::all_claims(cx, subjects);
+        let lost = cx
+            .store
             .write(move |conn| {
                 jobs::fence(conn, &job, token)?;
-                changes::mark_sent(conn, &job, &cycle, token, &sent, now)
+                let lost = claims.make(conn, &target, &job, now)?;
+                let sent: Vec<&Sent> = sent.iter().filter(|one| !lost.contains(&one.change.id)).collect();
+                changes::mark_sent(conn, &job, &cycle, token, &sent, now)?;
+                Ok(lost)
             })
             .await?;
-        let changes = changes.into_iter().map(|(change, _)| change).collect();
+        let changes = changes.into_iter().map(|(change, _)| change);
+        let (late, changes): (Vec<Change>, Vec<Change>) =
+            changes.partition(|change| lost.contains(&change.id));
+        for change in late {
+            outcomes.insert(change.id, Outcome::Refused(beside::overtaken()));
+        }
         let mut running = session.apply(changes, may_start);
         while let Some((id, outcome)) = running.next().await {
             outcomes.insert(id, outcome);

@@ -69,7 +69,8 @@ pub async fn wait_for_replication(cx: &Context, session: &dyn Session, page: &mu
     }
     let waits = |subject: &Subject| {
         let sent_elsewhere = subject.unknown.iter().any(|sent| sent.endpoint != endpoint);
-        subject.found.accounts.is_empty() && (sent_elsewhere || subject.link.is_some())
+        subject.found.accounts.is_empty()
+            && (sent_elsewhere || subject.link.is_some() || subject.outlived.is_some())
     };
     let waiting: Vec<Subject> = page.subjects.extract_if(.., |subject| waits(subject)).collect();
     if waiting.is_empty() {

@@ -431,10 +431,13 @@ fn steps(
             "referenceResolution",
             "warning",
             &format!(
-                "{} refers to worker {}, who has no account in {} yet; it is set as soon as there is one.",
-                pending.attribute, pending.to, origin.target_name
+                "{} in {} refers to worker {}, {}.",
+                pending.attribute,
+                origin.target_name,
+                pending.to,
+                pending.why.describe()
             ),
-            json!({ "attribute": pending.attribute, "reference": pending.to }),
+            json!({ "attribute": pending.attribute, "reference": pending.to, "reason": pending.why }),
         ));
     }
     for finding in &planned.findings {

@@ -13,6 +13,7 @@ mod accounts;
 mod alarm;
 pub mod allowing;
 mod apply;
+mod beside;
 mod callbacks;
 mod circle;
 mod clock;
@@ -149,6 +150,8 @@ struct Context {
     origin: Arc<log::Origin>,
     /// What entries of each job that reads the same source have in common; this one's among them.
     readers: Arc<[log::Origin]>,
+    /// The other jobs that write the same target.
+    beside: Arc<[Arc<Runner>]>,
     /// The lease's: every write is conditional on it.
     token: i64,
 }

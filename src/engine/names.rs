@@ -175,7 +175,10 @@ fn wishes(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Vec<Wish> 
         subject.names.clear();
         subject.unclear.clear();
         let is_held = subject.holds.iter().any(Hold::is_whole);
-        let is_out = subject.found.owner.is_some() || subject.speaker.is_some() || is_held;
+        let is_out = subject.found.owner.is_some()
+            || subject.speaker.is_some()
+            || subject.share.others.maker.is_some()
+            || is_held;
         if subject.link.is_some() || !subject.found.accounts.is_empty() || is_out {
             continue;
         }

@@ -3,10 +3,11 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::accounts::Accounts;
+use super::beside::{self, Share};
 use super::kindred::{Kin, Kindred};
 use super::review::{self, Withheld};
 use super::{Context, Runner, given};
@@ -17,7 +18,7 @@ use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History};
 use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
-use crate::domain::plan::{self, Effect, Facts, Moment, Planned, Receipt};
+use crate::domain::plan::{self, Absence, Effect, Facts, Moment, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::domain::review::Gate;
 use crate::domain::worker::Worker;
@@ -28,7 +29,7 @@ use crate::store::given::Given;
 use crate::store::reviews::{self, Review};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
-use crate::store::{Conn, guard, holds, links, workers};
+use crate::store::{Conn, guard, holds, links, owners, workers};
 
 /// One worker on the way through a cycle.
 #[derive(Clone)]
@@ -58,6 +59,12 @@ pub struct Subject {
     pub earlier: Option<Receipt>,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
+    /// Why others to whom this one refers have no account.
+    pub absent: BTreeMap<String, Absence>,
+    /// What other jobs have to do with the account (B8).
+    pub share: Share,
+    /// When the log told last of a reference that waits.
+    pub told: Option<Timestamp>,
     /// What the account, or the record of it that is read, is known to have from HR.
     pub given: Vec<Given>,
     /// What was chosen among candidates, by attribute.
@@ -219,6 +226,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
     }
     let reviews = reviews::of(conn, job, &anchors)?.into_iter();
     let mut reviews: HashMap<String, Review> = reviews.map(|one| (one.worker.clone(), one)).collect();
+    let mut told = links::told(conn, job, &anchors)?;
     let kin = Kindred::load(conn, job, system, known.values())?;
     let mut page = Page::default();
     for wake in due {
@@ -245,6 +253,9 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             earlier: None,
             found: Found::default(),
             references: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            share: Share::default(),
+            told: told.remove(&wake.anchor),
             given: given.remove(&wake.anchor).unwrap_or_default(),
             names: BTreeMap::new(),
             said: match held_by_people.contains(&wake.anchor) {
@@ -277,21 +288,47 @@ pub async fn find(
     let policy = &cx.runner.policy;
     references(cx, subjects, moment, recent).await?;
     outlived(cx, accounts, subjects).await?;
-    let keys: Vec<Vec<(String, String)>> = subjects
+    let mut keys: Vec<Vec<(String, String)>> = subjects
         .iter()
-        .map(|subject| match subject.link {
-            Some(_) => Vec::new(),
-            None => matching::keys(policy, &subject.worker, moment)
-                .into_iter()
-                .map(|(mapping, value)| (mapping.target.clone(), value))
-                .collect(),
-        })
+        .map(|subject| keys_of(policy, subject, moment))
         .collect();
-    let mut round = 0;
-    loop {
+    search(cx, accounts, subjects, &keys, |_| true).await?;
+    if policy.settings.recreate {
+        let again = lost(cx, subjects, moment).await?;
+        for at in &again {
+            keys[*at] = keys_of(policy, &subjects[*at], moment);
+        }
+        search(cx, accounts, subjects, &keys, |at| again.contains(&at)).await?;
+    }
+    unfinished(cx, accounts, subjects).await?;
+    owners(cx, subjects, recent).await?;
+    beside::look(cx, subjects, &keys).await?;
+    rivals(subjects, &keys);
+    Ok(())
+}
+
+/// By what somebody's account is found who has no link.
+fn keys_of(policy: &Policy, subject: &Subject, moment: &Moment) -> Vec<(String, String)> {
+    if subject.link.is_some() {
+        return Vec::new();
+    }
+    let keys = matching::keys(policy, &subject.worker, moment).into_iter();
+    keys.map(|(mapping, value)| (mapping.target.clone(), value))
+        .collect()
+}
+
+/// Asks for the accounts of those who are wanted, in as many rounds as somebody has keys.
+async fn search(
+    cx: &Context,
+    accounts: &Accounts<'_>,
+    subjects: &mut [Subject],
+    keys: &[Vec<(String, String)>],
+    is_wanted: impl Fn(usize) -> bool,
+) -> Result<()> {
+    for round in 0.. {
         let mut asked = Vec::new();
         let mut lookups = Vec::new();
-        for (at, subject) in subjects.iter_mut().enumerate() {
+        for (at, subject) in subjects.iter_mut().enumerate().filter(|(at, _)| is_wanted(*at)) {
             let lookup = match (&subject.link, keys[at].get(round)) {
                 (Some(link), _) if round == 0 => Lookup::Anchor(link.account.clone()),
                 (None, Some((attribute, value))) if subject.found.accounts.is_empty() => {
@@ -310,15 +347,55 @@ pub async fn find(
             break;
         }
         let answers = accounts.find(cx, &lookups).await?;
-        for (at, found) in asked.into_iter().zip(answers) {
-            subjects[at].found.accounts = found;
+        for (at, mut accounts) in asked.into_iter().zip(answers) {
+            let found = &mut subjects[at].found;
+            found.twins = cx.runner.policy.settings.twins.single_out(&mut accounts);
+            found.accounts = accounts;
         }
-        round += 1;
     }
-    unfinished(cx, accounts, subjects).await?;
-    owners(cx, subjects, recent).await?;
-    rivals(subjects, &keys);
     Ok(())
+}
+
+/// B10: ends the links to accounts that are gone, where HR has spoken of their people since, and later than the controllers take
+/// to agree. Gives whose those were: they are matched anew.
+async fn lost(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Result<Vec<usize>> {
+    let is_gone = |subject: &Subject| subject.link.is_some() && subject.found.accounts.is_empty();
+    let mut gone: Vec<usize> = (0..subjects.len()).filter(|at| is_gone(&subjects[*at])).collect();
+    gone.retain(|at| plan::wants_account(&cx.runner.policy, &subjects[*at].worker, moment));
+    if gone.is_empty() {
+        return Ok(gone);
+    }
+    let (job, source, target) = (
+        cx.origin.job.clone(),
+        cx.origin.source.clone(),
+        cx.origin.target.clone(),
+    );
+    let links = gone.iter().filter_map(|at| subjects[*at].link.as_ref());
+    let (anchors, workers): (Vec<Anchor>, Vec<String>) = links
+        .map(|link| (link.account.clone(), link.worker.clone()))
+        .unzip();
+    let (since, said) = cx
+        .store
+        .read(move |conn| {
+            let since = owners::since(conn, &target, &job, &anchors)?;
+            let workers: Vec<&str> = workers.iter().map(String::as_str).collect();
+            Ok((since, workers::changed(conn, &source, &workers)?))
+        })
+        .await?;
+    let since: HashMap<Anchor, Timestamp> = since.into_iter().collect();
+    let delay = SignedDuration::try_from(cx.runner.replication_delay).unwrap_or(SignedDuration::ZERO);
+    gone.retain(|at| {
+        let subject = &subjects[*at];
+        let owned = subject.link.as_ref().and_then(|link| since.get(&link.account));
+        let said = said.get(&subject.worker.anchor);
+        owned
+            .zip(said)
+            .is_some_and(|(owned, said)| said.duration_since(*owned) > delay)
+    });
+    for at in &gone {
+        subjects[*at].outlived = subjects[*at].link.take().map(|link| link.account);
+    }
+    Ok(gone)
 }
 
 /// Links to accounts that we deleted end when the bin is emptied: whoever returns after that is matched anew.
@@ -411,7 +488,7 @@ fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
     })
 }
 
-/// The accounts of everybody that somebody on the page refers to.
+/// The accounts of everybody that somebody on the page refers to, whichever job between these two systems knows them.
 async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, recent: &Recent) -> Result<()> {
     let wanted: Vec<Vec<String>> = subjects
         .iter()
@@ -421,30 +498,49 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
     if all.is_empty() {
         return Ok(());
     }
-    let (job, bin) = (cx.origin.job.clone(), cx.runner.policy.model.bin);
-    let accounts: HashMap<String, Anchor> = cx
+    let (source, target) = (cx.origin.source.clone(), cx.origin.target.clone());
+    let own = cx.origin.job.clone();
+    let found = cx
         .store
         .read(move |conn| {
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            let linked = links::by_workers(conn, &job, &all)?.into_iter();
-            let there = linked.filter(|link| !link.is_in_bin(bin));
+            let linked = links::of_workers(conn, &source, &target, &all)?;
             // Who waits for a review is nobody's yet, and can be pointed at all the same.
-            let found = reviews::accounts(conn, &job, &all)?.into_iter();
-            let found = found.map(|(worker, account)| (worker, Anchor(account)));
-            Ok(found
-                .chain(there.map(|link| (link.worker, link.account)))
-                .collect())
+            Ok((linked, reviews::accounts(conn, &own, &all)?))
         })
         .await?;
+    let (found, reviewed) = found;
+    let (job, bin) = (&cx.origin.job, cx.runner.policy.model.bin);
+    let (mut accounts, mut binned) = (recent.accounts.clone(), HashSet::new());
+    // What this job knows goes first.
+    let (own, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(of, _)| of == job);
+    let own = own
+        .into_iter()
+        .filter(|(_, link)| !recent.ended.contains(&link.worker));
+    for (_, link) in own.chain(others) {
+        match link.is_in_bin(bin) {
+            true => drop(binned.insert(link.worker)),
+            false => drop(accounts.entry(link.worker).or_insert(link.account)),
+        }
+    }
+    for (worker, account) in reviewed {
+        accounts.entry(worker).or_insert(Anchor(account));
+    }
+    let missing = wanted.iter().flatten().filter(|to| !accounts.contains_key(*to));
+    let missing: BTreeSet<String> = missing.cloned().collect();
+    let absent = beside::absences(cx, missing, &binned).await?;
     for (subject, wanted) in subjects.iter_mut().zip(wanted) {
-        subject.references = wanted
-            .into_iter()
-            .filter(|to| !recent.ended.contains(to))
-            .filter_map(|to| {
-                let anchor = accounts.get(&to).or_else(|| recent.accounts.get(&to));
-                anchor.cloned().map(|anchor| (to, anchor))
-            })
-            .collect();
+        let refers_to = |map: &HashMap<String, Anchor>| {
+            let pairs = wanted
+                .iter()
+                .filter_map(|to| Some((to.clone(), map.get(to)?.clone())));
+            pairs.collect()
+        };
+        subject.references = refers_to(&accounts);
+        let absences = wanted
+            .iter()
+            .filter_map(|to| Some((to.clone(), *absent.get(to)?)));
+        subject.absent = absences.collect();
     }
     Ok(())
 }
@@ -639,6 +735,8 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
                 .min(),
             found: std::mem::take(&mut subject.found),
             references: subject.references.clone(),
+            absent: subject.absent.clone(),
+            others: subject.share.others.clone(),
             returned: given::returned(runner, subject),
             names: subject.names.clone(),
             unclear: std::mem::take(&mut subject.unclear),

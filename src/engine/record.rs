@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Fate, Worked};
+use super::beside::{self, Settlement};
 use super::reconcile::{Page, Subject};
 use super::retry::{self, Refusal};
 use super::{Context, callbacks, given, log, review, standing};
@@ -23,12 +24,13 @@ use crate::store::departures::{self, Departure};
 use crate::store::escrows::{self, Escrow};
 use crate::store::findings::{self, Finding};
 use crate::store::given::Given;
+use crate::store::links::Waits;
 use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
 use crate::store::{
     self, Conn, allowances, asked, changes, decisions, guard, holds, jobs, links, reviews, state_inputs,
-    workers,
+    systems, workers,
 };
 
 /// What one page came to.
@@ -216,6 +218,10 @@ struct Recording {
     given: Vec<Given>,
     source: String,
     target: String,
+    /// Whose accounts are whose among the jobs, from now on.
+    ownership: Settlement,
+    /// Other jobs write the same target.
+    is_shared: bool,
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -227,6 +233,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     };
     let mut records = Vec::with_capacity(page.subjects.len());
     let (mut called, mut given) = (Vec::new(), Vec::new());
+    let mut ownership = Settlement::default();
     for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
         let record = settle(cx, page.gate, subject, planned, worked, took, now);
@@ -257,9 +264,17 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
             planned,
             record.receipt.as_ref(),
         ));
+        if worked.fate.is_outcome() {
+            let before = subject.link.as_ref().filter(|_| record.lost.is_none());
+            let link = record.new_link.as_ref().or(record.moved_link.as_ref());
+            let link = link.or(before);
+            ownership.add(cx, subject, planned, link);
+        }
         records.push(record);
     }
     Recording {
+        ownership,
+        is_shared: !cx.beside.is_empty(),
         records,
         tallies: news(&cx.runner.policy.model, carried).tallies,
         vanished: page.vanished.clone(),
@@ -361,7 +376,8 @@ fn settle(
         }
     };
     let late = retry::after_lost_create(subject, record.receipt.as_ref(), now);
-    record.again = [record.again.take(), late]
+    let reminds = reminds(subject, planned, now);
+    record.again = [record.again.take(), late, retry::remind(planned, now)]
         .into_iter()
         .flatten()
         .min_by_key(|again| again.due);
@@ -395,6 +411,7 @@ fn settle(
         || waits_for_review
         || (news && (escrow.is_some() || !worked.ending.held.is_empty()))
         || (is_pulled && subject.wake.cause == Cause::Said && !status.is_redundant())
+        || reminds
     {
         record.entries.push(entry());
     }
@@ -413,7 +430,13 @@ fn settle(
             .filter(|action| undone.contains(action)),
     );
     record.outcome = Some(Settled {
-        pending: planned.pending.clone(),
+        // What nobody may write any more is not waited for.
+        pending: planned
+            .pending
+            .iter()
+            .filter(|pending| pending.why.may_end())
+            .cloned()
+            .collect(),
         held,
         was_held: !subject.held_before.is_empty(),
         escrow,
@@ -432,8 +455,17 @@ fn settle(
     record
 }
 
+/// Whether the log is to tell again of a reference that waits: once a day.
+fn reminds(subject: &Subject, planned: &Planned, now: Timestamp) -> bool {
+    let is_old = |told: Timestamp| now.duration_since(told) >= retry::REMIND;
+    planned.waits() && subject.told.is_none_or(is_old)
+}
+
 fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Timestamp) -> Result<()> {
     let records = recording.records.as_slice();
+    if recording.is_shared {
+        systems::lock(conn, &recording.target)?;
+    }
     for record in records.iter().filter(|record| record.lost.is_some()) {
         links::delete(conn, job, &record.worker)?;
     }
@@ -448,6 +480,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|record| record.new_link.clone())
         .collect();
     links::insert(conn, job, &new)?;
+    recording.ownership.write(conn, &recording.target, job, now)?;
     let receipts: Vec<(&str, &Receipt)> = records
         .iter()
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
@@ -533,10 +566,16 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .collect();
     wakes::wake(conn, job, &speakers, now, Cause::Reference)?;
     let answered: Vec<&str> = outcomes().map(|(record, _)| record.worker.as_str()).collect();
-    let pending: Vec<(&str, &Pending)> = outcomes()
-        .flat_map(|(record, settled)| settled.pending.iter().map(|one| (record.worker.as_str(), one)))
+    let pending: Vec<Waits<'_>> = outcomes()
+        .flat_map(|(record, settled)| {
+            settled.pending.iter().map(|pending| Waits {
+                worker: &record.worker,
+                pending,
+                is_told: !record.entries.is_empty(),
+            })
+        })
         .collect();
-    links::wait_for(conn, job, &answered, &pending)?;
+    links::wait_for(conn, job, &answered, &pending, now)?;
     let restored = records.iter().filter(|record| {
         let receipt = record.receipt.as_ref();
         receipt.is_some_and(|receipt| receipt.has(|effect| *effect == Effect::Restore))
@@ -547,7 +586,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .map(|link| link.worker.as_str())
         .chain(restored.chain(found).map(|record| record.worker.as_str()))
         .collect();
-    wake_referrers(conn, job, &appeared, &pending, recording.bin, now)
+    wake_referrers(conn, job, recording, &appeared, &pending, now)
 }
 
 /// Counts what was done, against limits or against what people allowed.
@@ -587,27 +626,29 @@ fn end_holds(conn: &mut Conn, job: &str, records: &[Record], now: Timestamp) -> 
     decisions::keep(conn, job, &ended)
 }
 
-/// Whoever refers to an account that is there now has a reason to be looked at again.
+/// Whoever refers to an account that is there now has a reason to be looked at again, whichever job made it and whichever
+/// waits.
 fn wake_referrers(
     conn: &mut Conn,
     job: &str,
+    recording: &Recording,
     appeared: &[&str],
-    pending: &[(&str, &Pending)],
-    bin: bool,
+    pending: &[Waits<'_>],
     now: Timestamp,
 ) -> Result<()> {
-    let mut woken = links::waiting_for(conn, job, appeared)?;
-    let wanted: Vec<&str> = pending.iter().map(|(_, pending)| pending.to.as_str()).collect();
-    let linked = links::by_workers(conn, job, &wanted)?.into_iter();
-    let linked = linked.filter(|link| !link.is_in_bin(bin)).map(|link| link.worker);
+    let Recording {
+        source, target, bin, ..
+    } = recording;
+    let mut woken = links::waiting_for(conn, source, target, appeared)?;
+    let wanted: Vec<&str> = pending.iter().map(|one| one.pending.to.as_str()).collect();
+    let linked = links::of_workers(conn, source, target, &wanted)?.into_iter();
+    let linked = linked.filter(|(_, link)| !link.is_in_bin(*bin));
+    let linked = linked.map(|(_, link)| link.worker);
     let found = reviews::accounts(conn, job, &wanted)?.into_iter();
-    let there: Vec<String> = found.map(|(worker, _)| worker).chain(linked).collect();
-    let ready = pending.iter().filter(|(_, pending)| there.contains(&pending.to));
-    woken.extend(ready.map(|(worker, _)| (*worker).to_string()));
-    woken.sort_unstable();
-    woken.dedup();
-    let woken: Vec<&str> = woken.iter().map(String::as_str).collect();
-    wakes::wake(conn, job, &woken, now, Cause::Reference)
+    let there: BTreeSet<String> = found.map(|(worker, _)| worker).chain(linked).collect();
+    let ready = pending.iter().filter(|one| there.contains(&one.pending.to));
+    woken.extend(ready.map(|one| (job.to_string(), one.worker.to_string())));
+    beside::wake(conn, &woken, now)
 }
 
 /// Ends the wake of a worker who cannot be looked at at all: a failure of their own, in the log and in escrow.

@@ -224,6 +224,8 @@ pub struct MissingManager {
     /// HR knows the worker, who has no account.
     pub is_known: bool,
     pub count: i64,
+    /// Since when the first of them waits.
+    pub since: Timestamp,
     /// Some of those who wait.
     pub people: Vec<Person>,
 }
@@ -412,7 +414,7 @@ fn disabled_elsewhere(conn: &mut Conn, job: &Job) -> Result<Listing> {
 
 fn without_manager(conn: &mut Conn, job: &Job) -> Result<Missing> {
     let mut managers = Vec::new();
-    for (attribute, worker, count) in asked::missing_references(conn, &job.id, CAUSES)? {
+    for (attribute, worker, count, since) in asked::missing_references(conn, &job.id, CAUSES)? {
         let some = asked::referrers(conn, &job.id, &attribute, &worker, EXAMPLES)?;
         managers.push(MissingManager {
             is_known: !workers::load(conn, &job.source, &[&worker])?.is_empty(),
@@ -420,6 +422,7 @@ fn without_manager(conn: &mut Conn, job: &Job) -> Result<Missing> {
             attribute,
             worker,
             count,
+            since,
         });
     }
     Ok(Missing {

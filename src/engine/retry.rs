@@ -154,6 +154,18 @@ pub fn next_try(escrow: &Escrow) -> Option<Again> {
     })
 }
 
+/// After this long the log tells again of a reference that waits.
+pub const REMIND: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a worker is looked at again whose reference waits: somebody may have to be told again.
+pub fn remind(planned: &Planned, now: Timestamp) -> Option<Again> {
+    planned.waits().then(|| Again {
+        due: now.saturating_add(REMIND).unwrap_or(now),
+        cause: Cause::Retry,
+        attempts: 0,
+    })
+}
+
 /// When this worker is to be looked at again, if nobody wakes them before. `turn` is when they begin or leave next, or another
 /// record of the same person does.
 pub fn next_look(

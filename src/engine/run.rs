@@ -202,6 +202,7 @@ impl Engine {
             runner: Arc::clone(runner),
             origin: Arc::new(origin(self, runner, cycle, heard)),
             readers: readers.into(),
+            beside: self.beside(runner).await.into(),
             token,
         })
     }

@@ -32,7 +32,7 @@ pub fn mark_sent(
     job: &str,
     cycle: &str,
     token: i64,
-    sent: &[Sent],
+    sent: &[&Sent],
     now: Timestamp,
 ) -> Result<()> {
     for page in sent.chunks(super::ROWS) {

@@ -1,9 +1,12 @@
 //! Which account is whose, by job, and the references that wait for an account to appear.
 
-use diesel::prelude::*;
+use std::collections::HashMap;
 
-use super::schema::{links, pending_references};
-use super::{Conn, from_json, instant, micros, native, to_json};
+use diesel::prelude::*;
+use jiff::Timestamp;
+
+use super::schema::{jobs, links, pending_references};
+use super::{Conn, from_json, instant, micros, native, owners, to_json};
 use crate::domain::account::Anchor;
 use crate::domain::link::Link;
 use crate::domain::plan::Pending;
@@ -56,7 +59,47 @@ pub fn by_workers(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Li
     Ok(found)
 }
 
-/// Whose these accounts are: (account, worker).
+/// The links of these workers in all jobs that take them from one system to another, with the job of each: the oldest job's
+/// first.
+pub fn of_workers(
+    conn: &mut Conn,
+    source: &str,
+    target: &str,
+    workers: &[&str],
+) -> Result<Vec<(String, Link)>> {
+    let mut found = Vec::new();
+    for page in workers.chunks(super::ROWS) {
+        let rows: Vec<Row> = links::table
+            .inner_join(jobs::table.on(jobs::id.eq(links::job)))
+            .filter(jobs::source.eq(source).and(jobs::target.eq(target)))
+            .filter(links::worker.eq_any(page))
+            .order((jobs::created, jobs::id))
+            .select(Row::as_select())
+            .load(conn)?;
+        for row in rows {
+            found.push((row.job.clone(), Link::try_from(row)?));
+        }
+    }
+    Ok(found)
+}
+
+/// The links of these jobs to these accounts, with the job of each.
+pub fn sharing(conn: &mut Conn, jobs: &[&str], accounts: &[&str]) -> Result<Vec<(String, Link)>> {
+    let mut found = Vec::new();
+    for page in accounts.chunks(super::ROWS) {
+        let rows: Vec<Row> = links::table
+            .filter(links::job.eq_any(jobs).and(links::account.eq_any(page)))
+            .order((links::account, links::job))
+            .select(Row::as_select())
+            .load(conn)?;
+        for row in rows {
+            found.push((row.job.clone(), Link::try_from(row)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Whose these accounts are within a job: (account, worker).
 pub fn owners(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for page in accounts.chunks(super::ROWS) {
@@ -142,37 +185,69 @@ pub fn take_over(conn: &mut Conn, job: &str, from: &str, generation: i64) -> Res
     }
 }
 
+/// Ends a link, and what the job owned by it.
 pub fn delete(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
+    owners::end(conn, job, &[worker])?;
     diesel::delete(links::table.find((job, worker))).execute(conn)?;
     Ok(())
 }
 
-/// Forgets every link of a job: the next cycle matches everybody anew.
+/// Forgets every link of a job: the next cycle matches everybody anew. What it owned is nobody's until then.
 pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
+    owners::clear(conn, job)?;
     diesel::delete(links::table.filter(links::job.eq(job))).execute(conn)?;
     Ok(())
 }
 
-/// Replaces what these workers' references are waiting for.
-pub fn wait_for(conn: &mut Conn, job: &str, workers: &[&str], pending: &[(&str, &Pending)]) -> Result<()> {
+/// Replaces what these workers' references are waiting for; what waited before keeps its age, and when the log told of it.
+pub fn wait_for(
+    conn: &mut Conn,
+    job: &str,
+    workers: &[&str],
+    pending: &[Waits<'_>],
+    now: Timestamp,
+) -> Result<()> {
+    let mut before: HashMap<(String, String, String), (i64, i64)> = HashMap::new();
     for page in workers.chunks(super::ROWS) {
-        diesel::delete(pending_references::table)
-            .filter(
+        let these = || {
+            pending_references::table.filter(
                 pending_references::job
                     .eq(job)
                     .and(pending_references::worker.eq_any(page)),
             )
-            .execute(conn)?;
+        };
+        let rows: Vec<(String, String, String, i64, i64)> = these()
+            .select((
+                pending_references::worker,
+                pending_references::attribute,
+                pending_references::refers_to,
+                pending_references::since,
+                pending_references::told,
+            ))
+            .load(conn)?;
+        if rows.is_empty() {
+            continue;
+        }
+        let rows = rows.into_iter();
+        before.extend(
+            rows.map(|(worker, attribute, to, since, told)| ((worker, attribute, to), (since, told))),
+        );
+        diesel::delete(these()).execute(conn)?;
     }
     for page in pending.chunks(super::ROWS) {
         let rows: Vec<_> = page
             .iter()
-            .map(|(worker, one)| {
+            .map(|one| {
+                let Pending { attribute, to, .. } = one.pending;
+                let key = (one.worker.to_string(), attribute.clone(), to.clone());
+                let (since, told) = before.get(&key).copied().unwrap_or((micros(now), 0));
                 (
                     pending_references::job.eq(job),
-                    pending_references::worker.eq(*worker),
-                    pending_references::attribute.eq(&one.attribute),
-                    pending_references::refers_to.eq(&one.to),
+                    pending_references::worker.eq(one.worker),
+                    pending_references::attribute.eq(attribute),
+                    pending_references::refers_to.eq(to),
+                    pending_references::since.eq(since),
+                    pending_references::told.eq(if one.is_told { micros(now) } else { told }),
                 )
             })
             .collect();
@@ -181,17 +256,49 @@ pub fn wait_for(conn: &mut Conn, job: &str, workers: &[&str], pending: &[(&str, 
     Ok(())
 }
 
-/// Who waits for any of these workers to get an account.
-pub fn waiting_for(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+/// A worker's reference that waits.
+pub struct Waits<'w> {
+    pub worker: &'w str,
+    pub pending: &'w Pending,
+    /// The log tells of it just now.
+    pub is_told: bool,
+}
+
+/// When the log told last of what these workers wait for: (worker, when first of several).
+pub fn told(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<HashMap<String, Timestamp>> {
+    let mut found: HashMap<String, Timestamp> = HashMap::new();
     for page in workers.chunks(super::ROWS) {
-        let rows: Vec<String> = pending_references::table
+        let rows: Vec<(String, i64)> = pending_references::table
             .filter(
                 pending_references::job
                     .eq(job)
-                    .and(pending_references::refers_to.eq_any(page)),
+                    .and(pending_references::worker.eq_any(page)),
             )
-            .select(pending_references::worker)
+            .select((pending_references::worker, pending_references::told))
+            .load(conn)?;
+        for (worker, told) in rows {
+            let told = instant(told);
+            let first = found.entry(worker).or_insert(told);
+            *first = told.min(*first);
+        }
+    }
+    Ok(found)
+}
+
+/// Who waits for any of these workers to get an account, in all jobs that take them from one system to another: (job, worker).
+pub fn waiting_for(
+    conn: &mut Conn,
+    source: &str,
+    target: &str,
+    workers: &[&str],
+) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for page in workers.chunks(super::ROWS) {
+        let rows: Vec<(String, String)> = pending_references::table
+            .inner_join(jobs::table.on(jobs::id.eq(pending_references::job)))
+            .filter(jobs::source.eq(source).and(jobs::target.eq(target)))
+            .filter(pending_references::refers_to.eq_any(page))
+            .select((pending_references::job, pending_references::worker))
             .load(conn)?;
         found.extend(rows);
     }

@@ -4,7 +4,7 @@
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use super::schema::{links, listed, listed_keys};
+use super::schema::{jobs, links, listed, listed_keys};
 use super::{Conn, from_json, native, to_json};
 use crate::domain::account::Account;
 use crate::error::Result;
@@ -54,12 +54,22 @@ pub fn keep(conn: &mut Conn, job: &str, accounts: &[Account], matching: &[String
     Ok(())
 }
 
-/// Accounts of the list that are nobody's, after everybody has been looked at: their number, and some of them.
+/// Accounts of the list that are nobody's, in any job that writes the same target, after everybody has been looked at: their
+/// number, and some of them.
 pub fn without_worker(conn: &mut Conn, job: &str, limit: i64) -> Result<(i64, Vec<Account>)> {
+    let target = jobs::table.filter(jobs::id.eq(job)).select(jobs::target);
+    let target: Option<String> = target.first(conn).optional()?;
+    let beside = jobs::table.filter(jobs::target.eq(target.unwrap_or_default()));
+    let mut writers: Vec<String> = beside.select(jobs::id).load(conn)?;
+    writers.push(job.to_string());
     macro_rules! nobodys {
         () => {
             listed::table.filter(listed::job.eq(job)).filter(not(exists(
-                links::table.filter(links::job.eq(job).and(links::account.eq(listed::anchor))),
+                links::table.filter(
+                    links::job
+                        .eq_any(&writers)
+                        .and(links::account.eq(listed::anchor)),
+                ),
             )))
         };
     }

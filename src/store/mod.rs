@@ -23,6 +23,7 @@ pub mod listed;
 pub mod logs;
 pub mod names;
 pub mod notices;
+pub mod owners;
 pub mod plans;
 pub mod pulls;
 pub mod quarantine;

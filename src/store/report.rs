@@ -208,19 +208,29 @@ pub fn holds(conn: &mut Conn, job: &str) -> Result<Vec<(Action, i64, Timestamp)>
         .collect())
 }
 
-/// Workers without an account to whom others refer: (attribute, the worker, by how many), most wanted first.
-pub fn missing_references(conn: &mut Conn, job: &str, limit: i64) -> Result<Vec<(String, String, i64)>> {
-    Ok(pending_references::table
+/// Workers without an account to whom others refer, most wanted first: (attribute, the worker, by how many, since when the
+/// first of them waits).
+pub fn missing_references(
+    conn: &mut Conn,
+    job: &str,
+    limit: i64,
+) -> Result<Vec<(String, String, i64, Timestamp)>> {
+    let rows: Vec<(String, String, i64, Option<i64>)> = pending_references::table
         .filter(pending_references::job.eq(job))
         .group_by((pending_references::attribute, pending_references::refers_to))
         .select((
             pending_references::attribute,
             pending_references::refers_to,
             count_star(),
+            diesel::dsl::min(pending_references::since),
         ))
         .order((count_star().desc(), pending_references::refers_to))
         .limit(limit)
-        .load(conn)?)
+        .load(conn)?;
+    let dated = |(attribute, to, count, since): (String, String, i64, Option<i64>)| {
+        (attribute, to, count, instant(since.unwrap_or_default()))
+    };
+    Ok(rows.into_iter().map(dated).collect())
 }
 
 /// How many wait for another's account.

@@ -181,6 +181,19 @@ diesel::table! {
         worker -> Text,
         attribute -> Text,
         refers_to -> Text,
+        since -> BigInt,
+        told -> BigInt,
+    }
+}
+
+diesel::table! {
+    owners (target, attribute, value) {
+        target -> Text,
+        attribute -> Text,
+        value -> Text,
+        job -> Text,
+        worker -> Text,
+        since -> BigInt,
     }
 }
 
@@ -446,6 +459,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     receipts,
     pending_references,
+    owners,
     escrows,
     held,
     tallies,

@@ -19,6 +19,15 @@ pub fn ensure(conn: &mut Conn, system: &str) -> Result<()> {
     Ok(())
 }
 
+/// Has whoever else writes about this system's accounts wait until this transaction is over: what several jobs decide about
+/// one account, or wait for of each other, is decided by one after the other.
+pub fn lock(conn: &mut Conn, system: &str) -> Result<()> {
+    diesel::update(systems::table.find(system))
+        .set(systems::waiting.eq(systems::waiting))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Gives the next number in the order in which things were said about a system's workers (B2).
 pub fn next_sequence(conn: &mut Conn, system: &str) -> Result<i64> {
     Ok(diesel::update(systems::table.find(system))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::schema::workers;
 use super::wakes::{self, Cause};
-use super::{Conn, from_json, micros, native, to_json};
+use super::{Conn, from_json, instant, micros, native, to_json};
 use crate::domain::worker::Worker;
 use crate::error::Result;
 
@@ -46,6 +46,22 @@ pub fn load(conn: &mut Conn, system: &str, anchors: &[&str]) -> Result<Vec<Worke
         for record in &records {
             found.push(from_json(record)?);
         }
+    }
+    Ok(found)
+}
+
+/// When what HR says of these workers changed last: (anchor, when).
+pub fn changed(conn: &mut Conn, system: &str, anchors: &[&str]) -> Result<HashMap<String, Timestamp>> {
+    let mut found = HashMap::new();
+    for page in anchors.chunks(super::ROWS) {
+        let rows: Vec<(String, i64)> = workers::table
+            .filter(workers::system.eq(system).and(workers::anchor.eq_any(page)))
+            .select((workers::anchor, workers::changed))
+            .load(conn)?;
+        found.extend(
+            rows.into_iter()
+                .map(|(anchor, changed)| (anchor, instant(changed))),
+        );
     }
     Ok(found)
 }

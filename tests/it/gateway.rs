@@ -30,6 +30,8 @@ pub struct Setup {
     app: String,
     clients: String,
     inbox_limit: u32,
+    /// Systems and apps, instead of the one app.
+    whole: Option<String>,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ impl Setup {
             app: "container = \"OU=Staff,DC=example,DC=test\"\n".into(),
             clients: String::new(),
             inbox_limit: 1_000_000,
+            whole: None,
         }
     }
 
@@ -114,6 +117,14 @@ impl Setup {
         self
     }
 
+    /// Systems and apps of one's own, instead of the one app.
+    pub fn whole(text: &str) -> Setup {
+        Setup {
+            whole: Some(text.into()),
+            ..Setup::nowhere()
+        }
+    }
+
     pub fn inbox_limit(mut self, operations: u32) -> Setup {
         self.inbox_limit = operations;
         self
@@ -137,18 +148,9 @@ impl Setup {
             true => "",
             false => "first_cycle = \"apply\"",
         };
-        format!(
-            r#"
-            [server]
-            listen = "{listen}"
-            {server}
-            [store]
-            {store}
-            [[client]]
-            id = "hr-script"
-            secret = "s3cret"
-            roles = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.ReadWrite.All", "Application.Read.All"]
-            {clients}
+        let apps = || {
+            format!(
+                r#"
             [system.hr]
             {source}
             [system.corp]
@@ -162,6 +164,23 @@ impl Setup {
             job = "{JOB}"
             {first_cycle}
             {app}
+            "#
+            )
+        };
+        let apps = self.whole.clone().unwrap_or_else(apps);
+        format!(
+            r#"
+            [server]
+            listen = "{listen}"
+            {server}
+            [store]
+            {store}
+            [[client]]
+            id = "hr-script"
+            secret = "s3cret"
+            roles = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.ReadWrite.All", "Application.Read.All"]
+            {clients}
+            {apps}
             "#
         )
     }

@@ -20,6 +20,7 @@ mod failing;
 mod gateway;
 mod grounds;
 mod guard;
+mod jobs;
 mod kindred;
 mod lab_directory;
 mod lab_entra;

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster::config::{App, Config};
 use muster::domain::employment::{Employment, Turn};
 use muster::domain::guard::Action;
-use muster::domain::plan::Pending;
+use muster::domain::plan::{Absence, Pending};
 use muster::domain::worker::Worker;
 use muster::engine::report::{Report, Standing, report};
 use muster::error::Result;
@@ -242,27 +242,17 @@ fn story(conn: &mut Conn) -> Result<()> {
             done: at("2026-11-01T23:00:42Z"),
         }],
     )?;
-    links::wait_for(
-        conn,
-        JOB,
-        &["1", "5"],
-        &[
-            (
-                "1",
-                &Pending {
-                    attribute: "manager".into(),
-                    to: "404".into(),
-                },
-            ),
-            (
-                "5",
-                &Pending {
-                    attribute: "manager".into(),
-                    to: "404".into(),
-                },
-            ),
-        ],
-    )?;
+    let pending = Pending {
+        attribute: "manager".into(),
+        to: "404".into(),
+        why: Absence::Unknown,
+    };
+    let waits = |worker| links::Waits {
+        worker,
+        pending: &pending,
+        is_told: true,
+    };
+    links::wait_for(conn, JOB, &["1", "5"], &[waits("1"), waits("5")], before(40))?;
     logs::append(
         conn,
         &[

@@ -366,6 +366,7 @@ impl World {
                     .then(|| grounds::named(self.kind, "employeeID")),
                 accounts: self.account.iter().cloned().collect(),
                 owner: None,
+                twins: Vec::new(),
             },
             references: self.others.clone(),
             recoverable: self.ground.as_ref().is_some_and(|ground| ground.recoverable),

@@ -10,7 +10,7 @@ use muster::domain::decision::Decision;
 use muster::domain::guard::Action;
 use muster::domain::hold::{HeldAccount, Hold, Until};
 use muster::domain::link::Link;
-use muster::domain::plan::{Change, Effect, Pending};
+use muster::domain::plan::{Absence, Change, Effect, Pending};
 use muster::domain::quarantine::Volume;
 use muster::domain::turned::{Inputs, Turn};
 use muster::domain::worker::Worker;
@@ -24,14 +24,13 @@ use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
     Conn, Location, Store, allowances, asked, callbacks, changes, decisions, escrows, guard, holds, jobs,
-    links, listed, logs, notices, pulls, quarantine, settings, state_inputs, systems, uploads, wakes,
+    links, listed, logs, notices, owners, pulls, quarantine, settings, state_inputs, systems, uploads, wakes,
     workers,
 };
 
 use crate::support::postgres;
 
 const JOB: &str = "job";
-
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
@@ -323,29 +322,77 @@ async fn an_account_has_one_worker_and_a_link_moves_by_compare_and_set() {
             .unwrap();
         assert_eq!(owners, [("B".to_string(), "2".to_string())]);
 
-        let pending = [Pending {
-            attribute: "manager".into(),
-            to: "7".into(),
-        }];
-        write(&store, move |conn| {
-            links::wait_for(conn, JOB, &["1"], &[("1", &pending[0])])
+        write(&store, |conn| {
+            jobs::take_in(conn, &job("hr", "corp"))?;
+            let beside = Job {
+                id: OTHER.into(),
+                ..job("hr", "corp")
+            };
+            jobs::take_in(conn, &beside)
         })
         .await;
-        assert_eq!(
+        let wait = async |told: bool, now: i64| {
+            write(&store, move |conn| {
+                let pending = Pending {
+                    attribute: "manager".into(),
+                    to: "7".into(),
+                    why: Absence::default(),
+                };
+                let waits = links::Waits {
+                    worker: "1",
+                    pending: &pending,
+                    is_told: told,
+                };
+                links::wait_for(conn, JOB, &["1"], &[waits], at(now))
+            })
+            .await;
+        };
+        wait(true, 5).await;
+        wait(false, 9).await;
+        let waiting = async |source: &'static str| {
             store
-                .read(|conn| links::waiting_for(conn, JOB, &["7", "8"]))
-                .await
-                .unwrap(),
-            ["1"]
-        );
-        write(&store, |conn| links::wait_for(conn, JOB, &["1"], &[])).await;
-        assert!(
-            store
-                .read(|conn| links::waiting_for(conn, JOB, &["7"]))
+                .read(move |conn| links::waiting_for(conn, source, "corp", &["7", "8"]))
                 .await
                 .unwrap()
-                .is_empty()
+        };
+        assert_eq!(waiting("hr").await, [(JOB.to_string(), "1".to_string())]);
+        assert!(waiting("payroll").await.is_empty(), "another system's 7");
+        let told = store
+            .read(|conn| links::told(conn, JOB, &["1", "2"]))
+            .await
+            .unwrap();
+        assert_eq!(
+            told,
+            HashMap::from([("1".to_string(), at(5))]),
+            "it was told once"
         );
+        let missing = store
+            .read(|conn| muster::store::report::missing_references(conn, JOB, 9))
+            .await
+            .unwrap();
+        assert_eq!(missing, [("manager".to_string(), "7".to_string(), 1, at(5))]);
+        write(&store, |conn| links::wait_for(conn, JOB, &["1"], &[], at(9))).await;
+        assert!(waiting("hr").await.is_empty());
+
+        // The other job found one of the accounts, too.
+        write(&store, |conn| {
+            links::insert(conn, OTHER, std::slice::from_ref(&link("2", "B")))
+        })
+        .await;
+        let of = store
+            .read(|conn| links::of_workers(conn, "hr", "corp", &["2", "9"]))
+            .await
+            .unwrap();
+        let of: Vec<(&str, &str)> = of
+            .iter()
+            .map(|(job, link)| (job.as_str(), link.account.0.as_str()))
+            .collect();
+        assert_eq!(of, [(JOB, "B"), (OTHER, "B")]);
+        let sharing = store
+            .read(|conn| links::sharing(conn, &[OTHER], &["A", "B"]))
+            .await
+            .unwrap();
+        assert_eq!(sharing, [(OTHER.to_string(), link("2", "B"))]);
         write(&store, |conn| links::delete(conn, JOB, "2")).await;
         assert_eq!(store.read(|conn| links::count(conn, JOB)).await.unwrap(), 2);
     })
@@ -1482,6 +1529,153 @@ async fn a_lease_of_a_clock_that_was_put_back_binds_nobody() {
             "a clock may be off by seconds"
         );
         assert!(lease(1, 31).await.is_some(), "nobody holds a lease for a day");
+    })
+    .await;
+}
+
+const OTHER: &str = "other";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
+    on_both(async |store| {
+        let claim = |key: &Key, worker: &str, instead_of: Option<&str>| Claim {
+            key: key.clone(),
+            worker: worker.into(),
+            instead_of: instead_of.map(String::from),
+        };
+        let (account, value) = (Key::account(&Anchor("A".into())), Key::value("employeeID", "Ä1"));
+        let make = async |job: &'static str, claims: Vec<Claim>, now: i64| {
+            write(&store, move |conn| {
+                owners::claim(conn, "corp", job, &claims, at(now))
+            })
+            .await
+        };
+        write(&store, |conn| systems::ensure(conn, "corp")).await;
+        write(&store, |conn| systems::lock(conn, "corp")).await;
+        assert!(
+            make(JOB, vec![claim(&account, "1", None), claim(&value, "1", None)], 1)
+                .await
+                .is_empty()
+        );
+        let lost = make(
+            OTHER,
+            vec![
+                claim(&account, "1", None),
+                claim(&Key::value("mail", "Ä1"), "1", None),
+            ],
+            2,
+        )
+        .await;
+        assert_eq!(lost, HashSet::from([account.clone()]), "the other value is free");
+        let lost = write(&store, |conn| {
+            let claim = Claim {
+                key: Key::account(&Anchor("A".into())),
+                worker: "1".into(),
+                instead_of: None,
+            };
+            owners::claim(conn, "another domain", OTHER, &[claim], at(2))
+        })
+        .await;
+        assert!(
+            lost.is_empty(),
+            "the same anchor in another system is another account"
+        );
+
+        let owner = async |asks: &'static str| {
+            let key = Key::account(&Anchor("A".into()));
+            let found = store
+                .read(move |conn| owners::of(conn, "corp", asks, std::slice::from_ref(&key)))
+                .await
+                .unwrap();
+            found
+                .into_iter()
+                .map(|one| (one.job, one.worker, one.stands))
+                .collect::<Vec<_>>()
+        };
+        let is = |job: &str, worker: &str, stands| vec![(job.to_string(), worker.to_string(), stands)];
+        assert_eq!(
+            owner(OTHER).await,
+            is(JOB, "1", false),
+            "nothing stands behind it"
+        );
+        write(&store, |conn| {
+            links::insert(conn, JOB, std::slice::from_ref(&link("1", "A")))
+        })
+        .await;
+        assert_eq!(owner(OTHER).await, is(JOB, "1", true));
+        let since = async |job: &'static str| {
+            let accounts = [Anchor("A".into())];
+            store
+                .read(move |conn| owners::since(conn, "corp", job, &accounts))
+                .await
+                .unwrap()
+        };
+        assert_eq!(since(JOB).await, [(Anchor("A".into()), at(1))]);
+        assert!(since(OTHER).await.is_empty());
+
+        // The account goes along with its person, and to another job where that one lets go.
+        assert!(make(JOB, vec![claim(&account, "2", None)], 3).await.is_empty());
+        assert_eq!(owner(JOB).await, is(JOB, "2", true));
+        assert!(
+            make(OTHER, vec![claim(&account, "1", Some("a third"))], 4)
+                .await
+                .contains(&account),
+            "who took it meanwhile is somebody else"
+        );
+        assert!(
+            make(OTHER, vec![claim(&account, "1", Some(JOB))], 5)
+                .await
+                .is_empty()
+        );
+        let taken = claim(&account, "2", None);
+        write(&store, move |conn| {
+            owners::take(conn, "corp", JOB, std::slice::from_ref(&taken), at(6))
+        })
+        .await;
+        assert_eq!(owner(OTHER).await, is(JOB, "2", true), "the job made it");
+
+        // What ends a link ends what was owned by it.
+        write(&store, |conn| {
+            links::insert(conn, JOB, std::slice::from_ref(&link("2", "Z")))?;
+            links::delete(conn, JOB, "2")
+        })
+        .await;
+        assert_eq!(owner(OTHER).await, []);
+        assert_eq!(
+            make(OTHER, vec![claim(&value, "9", None)], 7).await,
+            HashSet::from([value.clone()])
+        );
+        write(&store, |conn| owners::end_values(conn, JOB, &["1"])).await;
+        assert!(make(OTHER, vec![claim(&value, "9", None)], 8).await.is_empty());
+        write(&store, |conn| links::clear(conn, OTHER)).await;
+        assert!(make(JOB, vec![claim(&value, "1", None)], 9).await.is_empty());
+    })
+    .await;
+}
+
+/// Two jobs that want the same hundred accounts at once: each is one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_jobs_at_once_each_account_has_one_owner() {
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "corp")).await;
+        let claim = async |job: &'static str| {
+            let claims = (0..100).map(|number| Claim {
+                key: Key::account(&Anchor(format!("{number}"))),
+                worker: "1".into(),
+                instead_of: None,
+            });
+            let mut claims: Vec<Claim> = claims.collect();
+            if job == OTHER {
+                claims.reverse();
+            }
+            let lost = write(&store, move |conn| {
+                systems::lock(conn, "corp")?;
+                owners::claim(conn, "corp", job, &claims, at(0))
+            });
+            lost.await.len()
+        };
+        let (one, other) = tokio::join!(claim(JOB), claim(OTHER));
+        assert_eq!(one + other, 100, "what one lost the other has");
     })
     .await;
 }

@@ -8,7 +8,7 @@ use smallvec::smallvec;
 use uuid::Uuid;
 
 use super::proposal::{CONTAINER, ENABLED, NAME};
-use super::{Change, Effect, Facts, Moment, Pending, Planned, Recipe};
+use super::{Absence, Change, Effect, Facts, Moment, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
@@ -255,9 +255,22 @@ impl<'a> Draft<'a> {
     }
 
     pub fn disable(&mut self, account: &Account) {
-        if account.enabled == Some(true) && !account.deleted {
-            self.effects.push(Effect::Disable);
+        if account.enabled != Some(true) || account.deleted {
+            return;
         }
+        if self.policy.schema.flow_types.update {
+            return self.effects.push(Effect::Disable);
+        }
+        // A disable is an update, and a leaver is never passed over in silence (B13).
+        let finding = Finding::new(
+            Weight::Failure,
+            "UpdateNotAllowed",
+            "HR wants the account disabled, and this job may not: Update is not among its flowTypes. Disable it by hand, now, and add Update",
+        );
+        self.finding(match self.policy.model.state {
+            Some(state) => finding.on(state.name),
+            None => finding,
+        });
     }
 
     pub fn finish(
@@ -268,6 +281,8 @@ impl<'a> Draft<'a> {
     ) -> Planned {
         self.account = situation.account().map(|account| account.anchor.clone());
         self.hold_back(&situation);
+        let left = self.facts.others.leave(&mut self.effects);
+        self.findings.extend(left);
         Planned {
             change: Change {
                 id: Uuid::new_v5(&self.moment.plan, self.worker.anchor.as_bytes()),
@@ -375,7 +390,8 @@ impl<'a> Draft<'a> {
         let link = self.facts.link.as_ref();
         let ours = link.is_some_and(|link| link.disabled_by_us);
         let turned = link.is_some_and(|link| link.wanted == Some(false));
-        ours || turned || self.facts.resumed || self.policy.settings.reenable_by_hr
+        let elsewhere = self.facts.others.turned;
+        ours || turned || elsewhere || self.facts.resumed || self.policy.settings.reenable_by_hr
     }
 
     /// What every mapping wants that flows into an account that exists.
@@ -529,7 +545,11 @@ impl<'a> Draft<'a> {
                 after: Some(anchor.clone()),
             }),
             None => {
-                self.pending.push(Pending { attribute, to });
+                let why = match self.policy.schema.flow_types.update {
+                    true => self.facts.absent.get(&to).copied().unwrap_or_default(),
+                    false => Absence::NoUpdate,
+                };
+                self.pending.push(Pending { attribute, to, why });
                 None
             }
         }

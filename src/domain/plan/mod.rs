@@ -13,7 +13,7 @@ mod reversal;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ use super::hold::{Hold, ON_HOLD};
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
 use super::matching::{self, Found};
+use super::ownership::Others;
 use super::policy::Policy;
 use super::worker::Worker;
 use draft::Draft;
@@ -42,8 +43,12 @@ pub struct Facts {
     /// When one of the same person's other records begins or ceases to be active.
     pub kin_turns: Option<Timestamp>,
     pub found: Found,
-    /// The accounts of the workers whom this one refers to, as far as this job has linked them.
+    /// The accounts of the workers whom this one refers to, as far as some job has linked them.
     pub references: BTreeMap<String, Anchor>,
+    /// Why others to whom this one refers have none.
+    pub absent: BTreeMap<String, Absence>,
+    /// What other jobs have to do with the account (B8).
+    pub others: Others,
     /// The values that were chosen for this worker among candidates, by attribute.
     pub names: BTreeMap<String, String>,
     /// Why nothing could be chosen: what was said when somebody was asked who has the candidates.
@@ -92,12 +97,62 @@ pub struct Planned {
     pub revisit: Option<Timestamp>,
 }
 
+impl Planned {
+    /// A reference waits for another worker's account.
+    pub fn waits(&self) -> bool {
+        self.pending.iter().any(|pending| pending.why.may_end())
+    }
+}
+
 /// A reference that waits for another worker's account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     pub attribute: String,
     /// The other worker's source anchor.
     pub to: String,
+    #[serde(default)]
+    pub why: Absence,
+}
+
+/// Why a worker has no account that another could be pointed at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Absence {
+    /// Nobody made or found one yet.
+    #[default]
+    NoAccount,
+    /// The source never said anything of such a worker.
+    Unknown,
+    /// No job that writes the target has the worker in its scope.
+    OutOfScope,
+    /// It is deleted, and could be restored.
+    InBin,
+    /// It was not made, and this job may not write into what is made already.
+    NoUpdate,
+}
+
+impl Absence {
+    /// There may be an account some day that this one can be pointed at.
+    pub fn may_end(self) -> bool {
+        self != Absence::NoUpdate
+    }
+
+    /// What is said of a worker to whom somebody refers.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Absence::NoAccount => "who has no account yet; it is set as soon as there is one",
+            Absence::Unknown => {
+                "whom HR never mentioned: it has to name a worker by HR's own key; it is set as soon as there is an account"
+            }
+            Absence::OutOfScope => {
+                "who is in the scope of no job that writes here; it is set as soon as there is an account"
+            }
+            Absence::InBin => "whose account is deleted; it is set as soon as that is restored",
+            Absence::NoUpdate => {
+                "who had no account when this one was made; it stays empty, since Update is not among this job's flowTypes"
+            }
+        }
+    }
 }
 
 /// The workers this one refers to, for whom the engine looks up links before planning.
@@ -115,6 +170,24 @@ pub fn references(policy: &Policy, worker: &Worker, moment: &Moment) -> Vec<Stri
         .collect()
 }
 
+/// Whether the worker is to have an account, and an enabled one if it is not known otherwise: one that is gone is not made
+/// again for whoever has left (B10).
+pub fn wants_account(policy: &Policy, worker: &Worker, moment: &Moment) -> bool {
+    let facts = Facts::default();
+    let wanted = Draft::new(policy, worker, &facts, moment).wanted_state();
+    is_made(policy, worker) && wanted != Some(false)
+}
+
+/// Whether an account is made for whoever has none.
+fn is_made(policy: &Policy, worker: &Worker) -> bool {
+    let scope = &policy.schema.scope;
+    policy.schema.flow_types.add
+        && worker.gone.is_none()
+        && worker.hidden.is_none()
+        && scope.reads(worker).is_ok()
+        && scope.admits(worker).is_ok()
+}
+
 /// What has to be unique were an account made for this worker: each such mapping with its candidates, best first. Nothing
 /// where none would be made.
 pub fn candidates<'p>(
@@ -122,13 +195,7 @@ pub fn candidates<'p>(
     worker: &Worker,
     moment: &Moment,
 ) -> Vec<(&'p Mapping, Vec<String>)> {
-    let scope = &policy.schema.scope;
-    let is_made = policy.schema.flow_types.add
-        && worker.gone.is_none()
-        && worker.hidden.is_none()
-        && scope.reads(worker).is_ok()
-        && scope.admits(worker).is_ok();
-    if !is_made {
+    if !is_made(policy, worker) {
         return Vec::new();
     }
     let unique = policy.schema.mappings.iter().filter_map(|mapping| {
@@ -170,6 +237,14 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
         draft.skip("an input filter leaves this worker out: nothing is done about the account");
         return draft.finish(situation, scope, wanted);
     }
+    if !facts.found.twins.is_empty() {
+        let twins: Vec<String> = facts.found.twins.iter().map(Anchor::to_string).collect();
+        let message = format!(
+            "twin_filter left out {}, which the matching attribute finds, too",
+            twins.join(", ")
+        );
+        draft.finding(Finding::new(Weight::Note, "TwinLeftOut", message));
+    }
     match &situation {
         Situation::Linked(account) | Situation::Unlinked { account, .. } => {
             existing(&mut draft, account, &situation, &scope, wanted);
@@ -198,6 +273,9 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
     draft.finish(situation, scope, wanted)
 }
 
+/// When a worker is looked at again whose account another job is making.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
 /// Plans for a worker who has no account.
 fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<bool>) {
     if draft.worker.gone.is_some() {
@@ -206,6 +284,19 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
         draft.skip("the source does not show this worker any more, and there is no account");
     } else if scope.is_err() {
         draft.skip("the worker is not in the scope of this job");
+    } else if let Some(maker) = &draft.facts.others.maker {
+        let message = format!(
+            "the job {} ('{}') is making the account just now",
+            maker.job, maker.app
+        );
+        draft.skip(&message);
+        draft.revisit_by(
+            draft
+                .moment
+                .now
+                .saturating_add(LOOK_AGAIN)
+                .unwrap_or(Timestamp::MAX),
+        );
     } else if draft.policy.model.record.is_some() {
         draft.finding(Finding::new(
             Weight::Failure,
@@ -243,14 +334,17 @@ fn existing(
             reason.code,
             format!("{}{urgent}", reason.message),
         ));
-    } else if !draft.policy.schema.flow_types.update {
-        draft.skip("this job may not change accounts: Update is not among its flowTypes");
     } else if let Some(gone) = draft
         .worker
         .gone
         .filter(|_| draft.policy.schema.flow_types.delete && (linked || scope.is_ok()))
     {
         draft.gone(account, gone);
+    } else if !draft.policy.schema.flow_types.update {
+        if leaves && (linked || scope.is_ok()) {
+            draft.disable(account);
+        }
+        draft.skip("this job may not change accounts: Update is not among its flowTypes");
     } else if draft.worker.hidden.is_some() {
         // The dates that HR gave hold all the same (B13).
         if linked && leaves {
@@ -265,6 +359,8 @@ fn existing(
             draft.skip("the worker is gone at the source, and Delete is not among this job's flowTypes: the account is not deleted");
         }
         draft.update(account, wanted);
+    } else if draft.facts.others.owner.is_some() {
+        draft.skip("the worker is not in the scope of this job, and the account is another job's");
     } else if linked && (leaves || !draft.policy.settings.skip_out_of_scope_deletions) {
         draft.disable(account);
     } else {

@@ -54,12 +54,18 @@ const REPAIRS: &[(&str, &str)] = &[
     ("DeletedElsewhere",          "Restore the accounts by hand, or delete the links so that others are made."),
     ("DisabledElsewhere",         "Ask who disabled the accounts; enable them by hand, or have HR say active again."),
     ("DuplicateTargetEntries",    "Leave the matching value, or the name, to one account of the target."),
+    ("HeldForReview",             "Read what the first cycle would do (`muster review`), and let it go on (`muster release`)."),
     ("InvalidAnchor",             RELINK),
+    ("MappedByAnotherJob",        "Take the mapping out of one of the two apps."),
     ("MasteredOnPremises",        HYBRID),
     ("OnHold",                    "Nothing, while the hold is wanted; else end it."),
     ("OutsideManagedContainers",  "Move the accounts below a managed container, or add theirs to `managed`."),
+    ("OwnedByAnotherJob",         "Have the owning job do it: correct what one of the two maps, or leave these people out of one's scope."),
+    ("PlannedOnly",               "Nothing, while the app is only to plan; else set mode = \"apply\"."),
+    ("PossibleExistingAccount",   "Put the matching value on the accounts, or say whose they are (`muster link`)."),
     ("ProtectedAccount",          "Have an administrator do it by hand, or take the account out of the protected group or the `never` group."),
     ("UniqueValueNotChosen",      "Add a candidate to SelectUniqueValue that always differs, or wait until everybody who knows the names answers."),
+    ("UpdateNotAllowed",          "Disable the accounts by hand, now, and add Update to the flowTypes."),
     ("UnrecoverableDelete",       "Turn on the Recycle Bin, set `delete_after`, or set `allow_unrecoverable`."),
 
     // What limits hold.

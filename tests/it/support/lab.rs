@@ -2,7 +2,8 @@
 
 use std::net::TcpListener;
 
-use muster::lab::directory::{self, Directory, Options};
+pub use muster::lab::directory::Options;
+use muster::lab::directory::{self, Directory};
 use tokio_util::sync::CancellationToken;
 
 use super::ldap::Client;

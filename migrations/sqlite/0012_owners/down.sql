@@ -1,0 +1,3 @@
+ALTER TABLE pending_references DROP COLUMN told;
+ALTER TABLE pending_references DROP COLUMN since;
+DROP TABLE owners;

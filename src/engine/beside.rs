@@ -1,0 +1,412 @@
+//! Several jobs over one target (B8): who owns an account, who is making it just now, and what the others write of it. It is
+//! read before planning, and decided in the commit before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::reconcile::Subject;
+use super::{Context, Engine, Runner};
+use crate::domain::link::Link;
+use crate::domain::ownership::{self, Others};
+use crate::domain::plan::{Absence, ChangeId, Effect, Planned};
+use crate::domain::worker::Worker;
+use crate::error::{Error, Kind, Result};
+use crate::store::owners::{self, Claim, Key, Owner};
+use crate::store::wakes::Cause;
+use crate::store::{Conn, links, systems, wakes, workers};
+
+/// Where one worker's account stands among the jobs.
+#[derive(Clone, Default)]
+pub struct Share {
+    pub others: Others,
+    /// It is this job's already, as far as anybody asked.
+    is_ours: bool,
+    /// The job that had it and does not keep it.
+    instead_of: Option<String>,
+}
+
+impl Engine {
+    /// The other jobs that write the same target, each as its newest schema has it.
+    pub(super) async fn beside(&self, runner: &Runner) -> Vec<Arc<Runner>> {
+        let others: Vec<Arc<Runner>> = {
+            let runners = self.runners();
+            let others = runners.values().filter(|other| is_beside(runner, other));
+            others.cloned().collect()
+        };
+        let mut beside = Vec::with_capacity(others.len());
+        for other in others {
+            // One that cannot run any more goes on counting as what it was.
+            beside.push(self.current(&other.app.job).await.unwrap_or(other));
+        }
+        beside
+    }
+}
+
+fn is_beside(runner: &Runner, other: &Runner) -> bool {
+    other.app.target == runner.app.target && other.app.job != runner.app.job
+}
+
+/// What the database says of a page.
+#[derive(Default)]
+struct Known {
+    owners: HashMap<Key, Owner>,
+    /// The links of other jobs to an account.
+    sharing: HashMap<String, Vec<(String, Link)>>,
+}
+
+/// Finds out what the other jobs have to do with everybody's account. An account of another person's is claimed, whichever job
+/// knows it.
+pub async fn look(cx: &Context, subjects: &mut [Subject], keys: &[Vec<(String, String)>]) -> Result<()> {
+    if cx.beside.is_empty() {
+        return Ok(());
+    }
+    let mut asked: Vec<Key> = Vec::new();
+    for (subject, keys) in subjects.iter().zip(keys) {
+        asked.extend(asks(subject, keys));
+    }
+    let (target, job) = (cx.origin.target.clone(), cx.origin.job.clone());
+    let jobs: Vec<String> = cx.beside.iter().map(|other| other.app.job.clone()).collect();
+    let known = cx
+        .store
+        .read(move |conn| known(conn, &target, &job, &jobs, &asked))
+        .await?;
+    for (subject, keys) in subjects.iter_mut().zip(keys) {
+        let asked = asks(subject, keys);
+        share(cx, subject, &asked, &known);
+    }
+    Ok(())
+}
+
+/// The account that was found, and what one that is being made would be found by: it may be made already, and not known yet.
+fn asks(subject: &Subject, keys: &[(String, String)]) -> Vec<Key> {
+    let mut asked: Vec<Key> = match subject.found.accounts.as_slice() {
+        [account] => vec![Key::account(&account.anchor)],
+        _ => Vec::new(),
+    };
+    if subject.link.is_none() {
+        let values = keys.iter();
+        asked.extend(values.map(|(attribute, value)| Key::value(attribute, value)));
+    }
+    asked
+}
+
+fn known(conn: &mut Conn, target: &str, job: &str, jobs: &[String], asked: &[Key]) -> Result<Known> {
+    let mut known = Known::default();
+    for owner in owners::of(conn, target, job, asked)? {
+        known.owners.insert(owner.key.clone(), owner);
+    }
+    let accounts = asked.iter().filter(|key| key.attribute.is_empty());
+    let accounts: Vec<&str> = accounts.map(|key| key.value.as_str()).collect();
+    for (job, link) in links::sharing(conn, &super::texts(jobs), &accounts)? {
+        let account = link.account.0.clone();
+        known.sharing.entry(account).or_default().push((job, link));
+    }
+    Ok(known)
+}
+
+fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known) {
+    let mut share = Share::default();
+    let mut owner = None;
+    for row in asked.iter().filter_map(|key| known.owners.get(key)) {
+        if row.job == cx.origin.job {
+            share.is_ours |= row.key.attribute.is_empty();
+            continue;
+        }
+        match keeps(cx, subject, row) {
+            Some(runner) => owner = owner.or(Some((row, runner))),
+            None => share.instead_of = Some(row.job.clone()),
+        }
+    }
+    if let Some((row, runner)) = owner {
+        let told = ownership::Owner {
+            app: runner.app.name.clone(),
+            job: row.job.clone(),
+        };
+        let is_there = !subject.found.accounts.is_empty();
+        if subject.link.is_none() && is_another_person(cx, subject, row, runner) {
+            subject.found.owner = Some(format!(
+                "{} of the system '{}' (job {})",
+                row.worker, runner.app.source, row.job
+            ));
+        } else if is_there {
+            share.others.owner = Some(told);
+        } else {
+            share.others.maker = Some(told);
+        }
+    }
+    let links = asked.iter().filter_map(|key| known.sharing.get(&key.value));
+    let mut left = links
+        .flatten()
+        .filter(|(job, _)| share.instead_of.as_ref() == Some(job));
+    share.others.turned = left.any(|(_, link)| link.disabled_by_us || link.wanted == Some(false));
+    if !share.is_ours && (share.others.owner.is_some() || !ownership::may_own(&cx.runner.policy)) {
+        share.others.written = written(cx, subject, asked, known);
+    }
+    subject.share = share;
+}
+
+/// The job behind a row, if it still owns what the row says: it is configured, may own, stands by it, and has not let the worker
+/// go to this one by its scope.
+fn keeps<'c>(cx: &'c Context, subject: &Subject, row: &Owner) -> Option<&'c Runner> {
+    let runner = cx.beside.iter().find(|other| other.app.job == row.job)?;
+    let policy = &runner.policy;
+    // Who makes an account holds on to what it will be found by, whatever may become of it.
+    if !row.key.attribute.is_empty() {
+        return row.stands.then_some(runner);
+    }
+    let is_let_go = ownership::may_own(&cx.runner.policy)
+        && admits(&cx.runner, &subject.worker)
+        && runner.app.source == cx.origin.source
+        && row.worker == subject.worker.anchor
+        && !admits(runner, &subject.worker);
+    (row.stands && ownership::may_own(policy) && !is_let_go).then_some(runner)
+}
+
+fn admits(runner: &Runner, worker: &Worker) -> bool {
+    let scope = &runner.policy.schema.scope;
+    scope.reads(worker).is_ok() && scope.admits(worker).is_ok()
+}
+
+/// Anchors are (system, id): the same number in two systems is two people. A job that makes nobody's account takes the word of
+/// what it matches by.
+fn is_another_person(cx: &Context, subject: &Subject, row: &Owner, owner: &Runner) -> bool {
+    if owner.app.source != cx.origin.source {
+        return cx.runner.policy.schema.flow_types.add;
+    }
+    let is_kin = subject.kin.iter().any(|kin| kin.worker.anchor == row.worker);
+    row.worker != subject.worker.anchor && !is_kin
+}
+
+/// What the others who are linked to the account write of it.
+fn written(cx: &Context, subject: &Subject, asked: &[Key], known: &Known) -> BTreeMap<String, String> {
+    let mut written = BTreeMap::new();
+    let links = asked.iter().filter_map(|key| known.sharing.get(&key.value));
+    for (job, link) in links.flatten() {
+        let Some(other) = cx.beside.iter().find(|other| other.app.job == *job) else {
+            continue;
+        };
+        let is_same = other.app.source == cx.origin.source && link.worker == subject.worker.anchor;
+        if is_same && !admits(other, &subject.worker) {
+            continue;
+        }
+        for attribute in ownership::written(&other.policy) {
+            written.insert(attribute.to_string(), other.app.name.clone());
+        }
+    }
+    written
+}
+
+/// Why these workers, to whom others refer, have no account.
+pub async fn absences(
+    cx: &Context,
+    missing: BTreeSet<String>,
+    binned: &HashSet<String>,
+) -> Result<HashMap<String, Absence>> {
+    if missing.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (source, anchors) = (cx.origin.source.clone(), missing.clone());
+    let mut known = cx
+        .store
+        .read(move |conn| {
+            let anchors: Vec<&str> = anchors.iter().map(String::as_str).collect();
+            workers::load(conn, &source, &anchors)
+        })
+        .await?;
+    let now = cx.clock.now();
+    known.iter_mut().for_each(|worker| worker.turn_to(now));
+    let known: HashMap<&str, &Worker> = known
+        .iter()
+        .map(|worker| (worker.anchor.as_str(), worker))
+        .collect();
+    let makes =
+        |runner: &&Runner| runner.policy.schema.flow_types.add && runner.app.source == cx.origin.source;
+    let absence = |to: &String| {
+        let all = cx.beside.iter().map(Arc::as_ref).chain([cx.runner.as_ref()]);
+        match known.get(to.as_str()) {
+            _ if binned.contains(to) => Absence::InBin,
+            None => Absence::Unknown,
+            Some(worker) if !all.filter(makes).any(|runner| admits(runner, worker)) => Absence::OutOfScope,
+            Some(_) => Absence::NoAccount,
+        }
+    };
+    Ok(missing.iter().map(|to| (to.clone(), absence(to))).collect())
+}
+
+/// What has to be this job's before changes may be sent.
+pub struct Claims {
+    claims: Vec<(ChangeId, Vec<Claim>)>,
+    /// Other jobs may want the same.
+    is_contested: bool,
+}
+
+pub fn all_claims(cx: &Context, subjects: &[Subject]) -> Claims {
+    let planned = subjects
+        .iter()
+        .filter_map(|subject| Some((subject, subject.planned.as_ref()?)));
+    let claims = planned.map(|(subject, planned)| (planned.change.id, claims(cx, subject, planned)));
+    Claims {
+        claims: claims.filter(|(_, claims)| !claims.is_empty()).collect(),
+        is_contested: !cx.beside.is_empty(),
+    }
+}
+
+impl Claims {
+    /// Makes them; answers the changes that somebody else was faster with.
+    pub fn make(
+        &self,
+        conn: &mut Conn,
+        target: &str,
+        job: &str,
+        now: Timestamp,
+    ) -> Result<HashSet<ChangeId>> {
+        if self.claims.is_empty() {
+            return Ok(HashSet::new());
+        }
+        if self.is_contested {
+            systems::lock(conn, target)?;
+        }
+        let all: Vec<Claim> = self
+            .claims
+            .iter()
+            .flat_map(|(_, claims)| claims.clone())
+            .collect();
+        let taken = owners::claim(conn, target, job, &all, now)?;
+        let is_lost = |claims: &[Claim]| claims.iter().any(|claim| taken.contains(&claim.key));
+        let lost = self.claims.iter().filter(|(_, claims)| is_lost(claims));
+        Ok(lost.map(|(id, _)| *id).collect())
+    }
+}
+
+/// Why a change is planned anew.
+pub fn overtaken() -> Error {
+    let message = "another job has taken the account meanwhile, or is making it: it is looked at again";
+    Error::new(Kind::Conflict, message).code("TakenByAnotherJob")
+}
+
+fn claims(cx: &Context, subject: &Subject, planned: &Planned) -> Vec<Claim> {
+    let worker = &subject.worker.anchor;
+    let created = planned.change.effects.iter().find_map(|effect| match effect {
+        Effect::Create { values, .. } => Some(values),
+        _ => None,
+    });
+    if let Some(values) = created {
+        let matching = cx.runner.policy.matching();
+        let values =
+            matching.filter_map(|mapping| Some((&mapping.target, values.get(&mapping.target)?.first()?)));
+        let claim = |(attribute, value): (&String, &String)| Claim {
+            key: Key::value(attribute, value),
+            worker: worker.clone(),
+            instead_of: subject.share.instead_of.clone(),
+        };
+        return values.map(claim).collect();
+    }
+    let account = planned
+        .situation
+        .account()
+        .filter(|_| !planned.change.effects.is_empty());
+    account
+        .and_then(|account| claim(cx, subject, planned, &Key::account(&account.anchor)))
+        .into_iter()
+        .collect()
+}
+
+/// The claim to an account that is found and nobody else's, unless it is this job's already.
+fn claim(cx: &Context, subject: &Subject, planned: &Planned, key: &Key) -> Option<Claim> {
+    let is_wanted = !cx.beside.is_empty()
+        && ownership::may_own(&cx.runner.policy)
+        && !subject.share.is_ours
+        && subject.share.others.owner.is_none()
+        && planned.scope.is_ok();
+    is_wanted.then(|| Claim {
+        key: key.clone(),
+        worker: subject.worker.anchor.clone(),
+        instead_of: subject.share.instead_of.clone(),
+    })
+}
+
+/// What becomes of ownership when a look at a worker is recorded.
+#[derive(Default)]
+pub struct Settlement {
+    /// Accounts that this job made: whoever had them by chance gives them up.
+    pub made: Vec<Claim>,
+    /// Accounts that it found.
+    pub found: Vec<Claim>,
+    /// Workers whose accounts nobody is making any more.
+    pub finished: Vec<String>,
+    /// Workers without an account.
+    pub without: Vec<String>,
+    /// Whom other jobs have a reason to look at, since there is an account now: (job, worker).
+    pub woken: Vec<(String, String)>,
+}
+
+impl Settlement {
+    /// Tells the database, in the commit that records the page; `target` is locked where others may want the same.
+    pub fn write(&self, conn: &mut Conn, target: &str, job: &str, now: Timestamp) -> Result<()> {
+        owners::end(conn, job, &super::texts(&self.without))?;
+        owners::end_values(conn, job, &super::texts(&self.finished))?;
+        owners::take(conn, target, job, &self.made, now)?;
+        owners::claim(conn, target, job, &self.found, now)?;
+        wake(conn, &self.woken, now)
+    }
+
+    /// Adds one worker, given the link as it is from now on.
+    pub fn add(&mut self, cx: &Context, subject: &Subject, planned: &Planned, link: Option<&Link>) {
+        let worker = &subject.worker.anchor;
+        let was_sent =
+            !planned.change.effects.is_empty() || !subject.unknown.is_empty() || !subject.marks.is_empty();
+        let Some(link) = link else {
+            if was_sent {
+                self.without.push(worker.clone());
+            }
+            return;
+        };
+        if was_sent {
+            self.finished.push(worker.clone());
+        }
+        let is_new = subject.link.is_none() || subject.heir_of.is_some();
+        let is_made = link.made && subject.link.is_none();
+        let key = Key::account(&link.account);
+        if !is_new {
+            self.found.extend(claim(cx, subject, planned, &key));
+        } else if ownership::may_own(&cx.runner.policy) && (is_made || subject.share.others.owner.is_none()) {
+            let claim = Claim {
+                key,
+                worker: worker.clone(),
+                instead_of: subject.share.instead_of.clone(),
+            };
+            match is_made {
+                true => self.made.push(claim),
+                false => self.found.push(claim),
+            }
+        }
+        if is_new {
+            self.woken.extend(others_who_wait(cx, &subject.worker));
+        }
+    }
+}
+
+/// The other jobs that read the same record and have to do with its account.
+fn others_who_wait(cx: &Context, worker: &Worker) -> Vec<(String, String)> {
+    let others = cx.beside.iter().filter(|other| {
+        other.app.source == cx.origin.source && other.policy.schema.flow_types.update && admits(other, worker)
+    });
+    others
+        .map(|other| (other.app.job.clone(), worker.anchor.clone()))
+        .collect()
+}
+
+/// Wakes workers of other jobs: a reason to look is nobody's data, and needs no lease of theirs.
+pub fn wake(conn: &mut Conn, woken: &[(String, String)], now: Timestamp) -> Result<()> {
+    let mut by_job: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (job, worker) in woken {
+        by_job.entry(job).or_default().insert(worker);
+    }
+    for (job, workers) in by_job {
+        let workers: Vec<&str> = workers.into_iter().collect();
+        wakes::wake(conn, job, &workers, now, Cause::Reference)?;
+    }
+    Ok(())
+}
