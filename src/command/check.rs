@@ -175,7 +175,8 @@ fn switches(place: &str, app: &App, policy: &crate::domain::policy::Policy) -> V
     use crate::domain::mapping::Role;
     let warn = |message: &str| warning(place, message.to_string());
     let mut lines = Vec::new();
-    if policy.mapping(Role::Container).is_none()
+    if policy.schema.flow_types.add
+        && policy.mapping(Role::Container).is_none()
         && policy.settings.container.is_none()
         && policy.model.container.is_some()
     {

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -86,26 +85,54 @@ fn rows(conn: &mut Conn, target: &str, keys: &[Key]) -> Result<Vec<Row>> {
 
 /// Who owns these, asked by a job that knows of its own.
 pub fn of(conn: &mut Conn, target: &str, asks: &str, keys: &[Key]) -> Result<Vec<Owner>> {
-    let mut found = Vec::new();
-    for (attribute, value, job, worker, _) in rows(conn, target, keys)? {
-        let stands = job == asks || stands(conn, &job, &worker, &attribute, &value)?;
-        found.push(Owner {
-            key: Key { attribute, value },
-            job,
-            worker,
-            stands,
-        });
+    let rows = rows(conn, target, keys)?;
+    let mut by_job: HashMap<&str, Vec<&Row>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.2 != asks) {
+        by_job.entry(&row.2).or_default().push(row);
     }
-    Ok(found)
+    let mut standing: HashSet<(&str, String)> = HashSet::new();
+    for (job, rows) in by_job {
+        let found = standing_of(conn, job, &rows)?;
+        standing.extend(found.into_iter().map(|worker| (job, worker)));
+    }
+    let owner = |(attribute, value, job, worker, _): &Row| Owner {
+        key: Key {
+            attribute: attribute.clone(),
+            value: value.clone(),
+        },
+        job: job.clone(),
+        worker: worker.clone(),
+        stands: job == asks || standing.contains(&(job.as_str(), worker.clone())),
+    };
+    Ok(rows.iter().map(owner).collect())
 }
 
-fn stands(conn: &mut Conn, job: &str, worker: &str, attribute: &str, value: &str) -> Result<bool> {
-    let link = links::table.filter(links::job.eq(job).and(links::account.eq(value)));
-    if attribute.is_empty() && diesel::select(exists(link)).get_result(conn)? {
-        return Ok(true);
+/// The workers of a job behind whose rows there is a link to the account, or a change that was sent and has no outcome.
+fn standing_of(conn: &mut Conn, job: &str, rows: &[&Row]) -> Result<HashSet<String>> {
+    let mut standing = HashSet::new();
+    for page in rows.chunks(super::ROWS) {
+        let accounts: Vec<&str> = page
+            .iter()
+            .filter(|(attribute, ..)| attribute.is_empty())
+            .map(|(_, value, ..)| value.as_str())
+            .collect();
+        let workers: Vec<&str> = page.iter().map(|(_, _, _, worker, _)| worker.as_str()).collect();
+        let linked: Vec<String> = links::table
+            .filter(links::job.eq(job).and(links::account.eq_any(accounts)))
+            .select(links::account)
+            .load(conn)?;
+        let sent: Vec<String> = changes::table
+            .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
+            .select(changes::worker)
+            .load(conn)?;
+        let linked: HashSet<String> = linked.into_iter().collect();
+        let owners = page
+            .iter()
+            .filter(|(attribute, value, ..)| attribute.is_empty() && linked.contains(value));
+        standing.extend(owners.map(|(_, _, _, worker, _)| worker.clone()));
+        standing.extend(sent);
     }
-    let sent = changes::table.filter(changes::job.eq(job).and(changes::worker.eq(worker)));
-    Ok(diesel::select(exists(sent)).get_result(conn)?)
+    Ok(standing)
 }
 
 /// Takes what is nobody's, or what the named job leaves; answers what is somebody else's. Whoever shares the target with

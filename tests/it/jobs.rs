@@ -4,6 +4,11 @@ mod actions;
 mod references;
 mod topologies;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::SignedDuration;
+use muster::engine::Clock;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{APP, Caller, Gateway, JOB, Setup, bulk, eventually, person, with};
@@ -186,6 +191,17 @@ pub async fn keep_out(caller: &Caller, job: &str, worker: &str, action: &str) {
         .iter()
         .any(|(did, status, ..)| did == action && status == "success");
     assert!(!did, "{job} is not to {action}: {told:?}");
+}
+
+/// The time, and by how many seconds it is ahead.
+pub fn clock() -> (Clock, Arc<AtomicI64>) {
+    let ahead = Arc::new(AtomicI64::new(0));
+    let (system, read) = (Clock::system(), Arc::clone(&ahead));
+    let clock = Clock::from_fn(move || {
+        let ahead = SignedDuration::from_secs(read.load(Ordering::Relaxed));
+        system.now().saturating_add(ahead).unwrap()
+    });
+    (clock, ahead)
 }
 
 pub fn accounts(lab: &Lab, filter: &str) -> Vec<Entry> {

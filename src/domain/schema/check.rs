@@ -24,6 +24,8 @@ pub(super) struct Checked<'a> {
     pub scope: &'a Scope,
     /// The object mapping's JSON path.
     pub path: &'a str,
+    /// Accounts are made.
+    pub adds: bool,
 }
 
 impl Checked<'_> {
@@ -156,8 +158,11 @@ impl Checked<'_> {
         }
     }
 
-    /// Without these nobody is made, or nobody is disabled.
+    /// Without these nobody is made, or nobody is disabled; whoever makes nobody leaves both to others.
     fn needed(&self, problems: &mut Vec<Problem>) {
+        if !self.adds {
+            return;
+        }
         let path = format!("{}.attributeMappings", self.path);
         let is_mapped = |name: &str| self.mappings.iter().any(|(_, mapping)| mapping.target == name);
         if let Some(state) = self

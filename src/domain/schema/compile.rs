@@ -89,6 +89,7 @@ pub fn compile(schema: &Schema, options: Options) -> Result<(Compiled, Vec<Probl
         mappings: &mappings,
         scope: &scope,
         path: &path,
+        adds: flow_types.add,
     };
     checked.problems(&mut problems);
     others(schema, &path, &mut problems);

@@ -1,13 +1,12 @@
 //! References across jobs: whoever somebody refers to may be in another job's scope, come later, or never.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
-use muster::engine::Clock;
 use serde_json::{Value as Json, json};
 
-use super::{Beside, account, first_schema, is_enabled, keep, omit, only, schema, settled, start, target};
+use super::{
+    Beside, account, clock, first_schema, is_enabled, keep, omit, only, schema, settled, start, target,
+};
 use crate::gateway::{Caller, ENTERPRISE, JOB, Setup, eventually, person, with};
 use crate::support::lab::{Lab, directory};
 use crate::support::tenant::Tenant;
@@ -200,9 +199,7 @@ async fn a_job_that_only_sets_managers_works_over_everybody_and_owns_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reference_that_waits_is_told_again_once_a_day_and_heals() {
     let lab = tokio::task::block_in_place(directory);
-    let seconds = Arc::new(AtomicI64::new(1_800_000_000));
-    let read = Arc::clone(&seconds);
-    let clock = Clock::from_fn(move || Timestamp::from_second(read.load(Ordering::Relaxed)).unwrap());
+    let (clock, ahead) = clock();
     let setup = Setup::with_target(&target(&lab)).pulls("kind = \"bulk\"", "API2AD", clock);
     let gateway = start(setup, &[]).await;
     let caller = &gateway.caller;
@@ -212,7 +209,7 @@ async fn a_reference_that_waits_is_told_again_once_a_day_and_heals() {
     caller.settled().await;
     let entries = async || super::told(caller, JOB, "1").await.len();
     assert_eq!(entries().await, 1);
-    let pass = |hours: i64| seconds.fetch_add(hours * 3600, Ordering::Relaxed);
+    let pass = |hours: i64| ahead.fetch_add(hours * 3600, Ordering::Relaxed);
     for (hours, told) in [(23, 1), (2, 2), (1, 2), (24, 3)] {
         pass(hours);
         // Somebody else's news goes the same way behind.

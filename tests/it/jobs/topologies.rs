@@ -30,7 +30,9 @@ fn topology(title: &str) -> Topology {
         let (_, rest) = text.split_once(&format!("```{kind}\n"))?;
         Some(rest.split("```").next().unwrap().to_string())
     };
-    let named = chapter.split("\n`").skip(1).filter_map(|part| {
+    // "`employees.json`, …:" and a block.
+    let close = chapter.replace("\n\n```json", "\n```json");
+    let named = close.split("\n\n`").skip(1).filter_map(|part| {
         let (name, rest) = part.split_once('`')?;
         let is_file = name.ends_with(".json");
         let words = rest.split("```").next()?;
@@ -162,8 +164,15 @@ async fn upload(caller: &Caller, app: &str, job: &str, people: &[Json]) {
         .collect();
     let body = json!({ "schemas": [BULK_REQUEST], "Operations": operations, "failOnErrors": null });
     let path = format!("{}/bulkUpload", path_of(app, job));
-    let (status, answer) = caller.send("POST", &path, Some(body)).await;
-    assert_eq!(status, 202, "{answer}");
+    let answer = caller
+        .request("POST", &path)
+        .bearer_auth(caller.token().await)
+        .header("Content-Type", "application/scim+json")
+        .body(body.to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 202);
 }
 
 fn of(admin: &Client, employee: &str) -> Option<Entry> {
