@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::reconcile::Subject;
 use super::{Context, Engine, Runner};
@@ -16,6 +16,9 @@ use crate::error::{Error, Kind, Result};
 use crate::store::owners::{self, Claim, Key, Owner};
 use crate::store::wakes::Cause;
 use crate::store::{Conn, links, systems, wakes, workers};
+
+/// How long after an account was made somebody else's search may not have seen it: the clocks of two replicas differ by less.
+const UNSEEN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Where one worker's account stands among the jobs.
 #[derive(Clone, Default)]
@@ -57,8 +60,13 @@ struct Known {
 }
 
 /// Finds out what the other jobs have to do with everybody's account. An account of another person's is claimed, whichever job
-/// knows it.
-pub async fn look(cx: &Context, subjects: &mut [Subject], keys: &[Vec<(String, String)>]) -> Result<()> {
+/// knows it. The accounts were looked for from an instant on.
+pub async fn look(
+    cx: &Context,
+    subjects: &mut [Subject],
+    keys: &[Vec<(String, String)>],
+    searched: Timestamp,
+) -> Result<()> {
     if cx.beside.is_empty() {
         return Ok(());
     }
@@ -74,7 +82,7 @@ pub async fn look(cx: &Context, subjects: &mut [Subject], keys: &[Vec<(String, S
         .await?;
     for (subject, keys) in subjects.iter_mut().zip(keys) {
         let asked = asks(subject, keys);
-        share(cx, subject, &asked, &known);
+        share(cx, subject, &asked, &known, searched);
     }
     Ok(())
 }
@@ -106,7 +114,7 @@ fn known(conn: &mut Conn, target: &str, job: &str, jobs: &[String], asked: &[Key
     Ok(known)
 }
 
-fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known) {
+fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, searched: Timestamp) {
     let mut share = Share::default();
     let mut owner = None;
     for row in asked.iter().filter_map(|key| known.owners.get(key)) {
@@ -114,7 +122,7 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known) {
             share.is_ours |= row.key.attribute.is_empty();
             continue;
         }
-        match keeps(cx, subject, row) {
+        match keeps(cx, subject, row, searched) {
             Some(runner) => owner = owner.or(Some((row, runner))),
             None => share.instead_of = Some(row.job.clone()),
         }
@@ -149,12 +157,14 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known) {
 
 /// The job behind a row, if it still owns what the row says: it is configured, may own, stands by it, and has not let the worker
 /// go to this one by its scope.
-fn keeps<'c>(cx: &'c Context, subject: &Subject, row: &Owner) -> Option<&'c Runner> {
+fn keeps<'c>(cx: &'c Context, subject: &Subject, row: &Owner, searched: Timestamp) -> Option<&'c Runner> {
     let runner = cx.beside.iter().find(|other| other.app.job == row.job)?;
     let policy = &runner.policy;
-    // Who makes an account holds on to what it will be found by, whatever may become of it.
+    // Who makes an account holds on to what it will be found by, until everybody can have found it.
     if !row.key.attribute.is_empty() {
-        return row.stands.then_some(runner);
+        let is_unseen = searched.duration_since(row.since) < UNSEEN;
+        let is_owner = subject.found.accounts.is_empty() || ownership::may_own(policy);
+        return (is_owner && (row.stands || is_unseen)).then_some(runner);
     }
     let is_let_go = ownership::may_own(&cx.runner.policy)
         && admits(&cx.runner, &subject.worker)
@@ -334,7 +344,7 @@ pub struct Settlement {
     pub made: Vec<Claim>,
     /// Accounts that it found.
     pub found: Vec<Claim>,
-    /// Workers whose accounts nobody is making any more.
+    /// Workers whose accounts are there.
     pub finished: Vec<String>,
     /// Workers without an account.
     pub without: Vec<String>,
@@ -346,7 +356,7 @@ impl Settlement {
     /// Tells the database, in the commit that records the page; `target` is locked where others may want the same.
     pub fn write(&self, conn: &mut Conn, target: &str, job: &str, now: Timestamp) -> Result<()> {
         owners::end(conn, job, &super::texts(&self.without))?;
-        owners::end_values(conn, job, &super::texts(&self.finished))?;
+        owners::finish(conn, job, &super::texts(&self.finished), now)?;
         owners::take(conn, target, job, &self.made, now)?;
         owners::claim(conn, target, job, &self.found, now)?;
         wake(conn, &self.woken, now)

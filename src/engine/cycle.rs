@@ -31,7 +31,7 @@ use crate::store::jobs::{self, Execution, Quarantine, Reviewed, State, Status, S
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
 use crate::store::{
-    Conn, allowances, changes, decisions, departures, guard, links, listed, logs, notices, plans,
+    Conn, allowances, changes, decisions, departures, guard, links, listed, logs, notices, owners, plans,
 };
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
@@ -530,6 +530,7 @@ impl<'c> Cycle<'c> {
             self.cx.token,
             self.listed == Some(true),
         );
+        let target = self.cx.origin.target.clone();
         let finished = self
             .cx
             .store
@@ -543,7 +544,7 @@ impl<'c> Cycle<'c> {
                     listed::clear(conn, &id)?;
                 }
                 close_allowances(conn, &id, now)?;
-                expire(conn, now)?;
+                expire(conn, &target, now)?;
                 let quarantine = quarantine::judge(conn, &id, &execution, refused.as_ref(), slow, now)?;
                 jobs::update_status(conn, &id, |status| {
                     status.strays = strays.or(status.strays.take());
@@ -577,7 +578,7 @@ fn strays(conn: &mut Conn, job: &str, now: Timestamp) -> Result<Strays> {
 }
 
 /// B33: logs and receipts are kept for thirty days, counts as long as a limit looks back.
-fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
+fn expire(conn: &mut Conn, target: &str, now: Timestamp) -> Result<()> {
     let before = |days: i64| {
         now.saturating_sub(SignedDuration::from_hours(24 * days))
             .unwrap_or(now)
@@ -589,6 +590,7 @@ fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     plans::expire(conn, before(30))?;
     decisions::expire(conn, before(DECISIONS))?;
     allowances::expire(conn, before(30))?;
+    owners::expire(conn, target, before(1))?;
     guard::expire(conn, before(8))
 }
 

@@ -302,7 +302,7 @@ pub async fn find(
     }
     unfinished(cx, accounts, subjects).await?;
     owners(cx, subjects, recent).await?;
-    beside::look(cx, subjects, &keys).await?;
+    beside::look(cx, subjects, &keys, moment.now).await?;
     rivals(subjects, &keys);
     Ok(())
 }
@@ -530,13 +530,10 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
     let missing: BTreeSet<String> = missing.cloned().collect();
     let absent = beside::absences(cx, missing, &binned).await?;
     for (subject, wanted) in subjects.iter_mut().zip(wanted) {
-        let refers_to = |map: &HashMap<String, Anchor>| {
-            let pairs = wanted
-                .iter()
-                .filter_map(|to| Some((to.clone(), map.get(to)?.clone())));
-            pairs.collect()
-        };
-        subject.references = refers_to(&accounts);
+        let there = wanted
+            .iter()
+            .filter_map(|to| Some((to.clone(), accounts.get(to)?.clone())));
+        subject.references = there.collect();
         let absences = wanted
             .iter()
             .filter_map(|to| Some((to.clone(), *absent.get(to)?)));

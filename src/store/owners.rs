@@ -44,6 +44,8 @@ pub struct Owner {
     pub worker: String,
     /// The job is linked to the account, or is about to make or write it. Nobody minds a row that is left over.
     pub stands: bool,
+    /// Since when it is so; of a value, when the account was made that is found by it.
+    pub since: Timestamp,
 }
 
 /// What a job means to own, and for which worker.
@@ -95,7 +97,7 @@ pub fn of(conn: &mut Conn, target: &str, asks: &str, keys: &[Key]) -> Result<Vec
         let found = standing_of(conn, job, &rows)?;
         standing.extend(found.into_iter().map(|worker| (job, worker)));
     }
-    let owner = |(attribute, value, job, worker, _): &Row| Owner {
+    let owner = |(attribute, value, job, worker, since): &Row| Owner {
         key: Key {
             attribute: attribute.clone(),
             value: value.clone(),
@@ -103,6 +105,7 @@ pub fn of(conn: &mut Conn, target: &str, asks: &str, keys: &[Key]) -> Result<Vec
         job: job.clone(),
         worker: worker.clone(),
         stands: job == asks || standing.contains(&(job.as_str(), worker.clone())),
+        since: instant(*since),
     };
     Ok(rows.iter().map(owner).collect())
 }
@@ -200,12 +203,25 @@ fn give(conn: &mut Conn, target: &str, job: &str, claim: &Claim, now: Timestamp)
     Ok(())
 }
 
-/// Nobody is making these workers' accounts any more.
-pub fn end_values(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<()> {
+/// These workers' accounts are made, at this moment: whoever looked for them before may not have seen them.
+pub fn finish(conn: &mut Conn, job: &str, workers: &[&str], now: Timestamp) -> Result<()> {
     for page in workers.chunks(super::ROWS) {
         let these = owners::table.filter(owners::job.eq(job).and(owners::worker.eq_any(page)));
-        diesel::delete(these.filter(owners::attribute.ne(""))).execute(conn)?;
+        diesel::update(these.filter(owners::attribute.ne("")))
+            .set(owners::since.eq(micros(now)))
+            .execute(conn)?;
     }
+    Ok(())
+}
+
+/// Forgets by what accounts are found that were made before; not where nobody knows yet what came of it.
+pub fn expire(conn: &mut Conn, target: &str, before: Timestamp) -> Result<()> {
+    let sent: Vec<String> = changes::table.select(changes::worker).load(conn)?;
+    let made = owners::table
+        .filter(owners::target.eq(target).and(owners::attribute.gt("")))
+        .filter(owners::since.lt(micros(before)))
+        .filter(owners::worker.ne_all(sent));
+    diesel::delete(made).execute(conn)?;
     Ok(())
 }
 

@@ -490,3 +490,67 @@ async fn what_an_app_owned_that_is_taken_out_of_the_config_is_the_next_ones() {
     gateway.caller.settled().await;
     assert!(!is_enabled(&account(&lab, "1")));
 }
+
+/// What `muster check` says of a config.
+fn checked(setup: &Setup) -> String {
+    let path = setup.dir.path().join("checked.toml");
+    std::fs::write(&path, setup.text("127.0.0.1:0")).unwrap();
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
+        .args(["check", "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+#[test]
+fn what_two_apps_would_both_do_is_said_before_they_run() {
+    let config = |first: &dyn Fn(&mut Json), other: &dyn Fn(&mut Json), source: &'static str, keys: &str| {
+        let setup = first_schema(Setup::nowhere(), &schema(|object| first(object)));
+        let beside = Beside {
+            source,
+            ..Beside::new(1, "other")
+        };
+        let beside = beside.schema(&setup, &schema(|object| other(object))).keys(keys);
+        checked(&setup.clients(&format!("[system.acquired]\nkind = \"bulk\"\n{}", beside.text())))
+    };
+    let all = |_: &mut Json| {};
+    let of = |kind: &'static str| move |object: &mut Json| only(object, "userType", "EQUALS", kind);
+    let prefixed = |object: &mut Json| map(object, "employeeID", r#"Join("-", "B", [externalId])"#);
+    let managers = |object: &mut Json| {
+        object["flowTypes"] = json!("Update");
+        keep(object, &["employeeID", "manager"]);
+    };
+    let (both, alike, over) = (
+        "both map accountDisabled, displayName",
+        "both find them by employeeID",
+        "goes over to the scope of another app",
+    );
+    for (said, expected) in [
+        (config(&all, &all, "hr", ""), vec![both]),
+        (config(&of("A"), &of("B"), "hr", ""), vec![]),
+        (
+            config(&of("A"), &of("B"), "hr", "skip_out_of_scope_deletions = false"),
+            vec![over],
+        ),
+        (config(&all, &all, "acquired", ""), vec![alike]),
+        (config(&all, &prefixed, "acquired", ""), vec![]),
+        (config(&all, &managers, "hr", ""), vec!["both map manager:"]),
+        (config(&all, &managers, "acquired", ""), vec!["both map manager:"]),
+    ] {
+        for told in [both, alike, over, "both map manager:"] {
+            assert_eq!(said.contains(told), expected.contains(&told), "{told}: {said}");
+        }
+    }
+    let setup = Setup::nowhere().app("recreate = true\ntwin_filter = { mail = \"^adm\" }");
+    let said = checked(&setup);
+    assert!(
+        said.contains("recreate = true") && said.contains("twin_filter"),
+        "{said}"
+    );
+    let said = checked(&Setup::nowhere().app("twin_filter = { mail = \"(\" }"));
+    assert!(
+        said.contains("twin_filter: mail: the pattern '(' does not compile"),
+        "{said}"
+    );
+}

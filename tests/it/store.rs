@@ -1,6 +1,6 @@
 //! The store, the same stories on both databases.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::domain::account::{Account, Anchor};
@@ -18,6 +18,7 @@ use muster::error::{Kind, Result};
 use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
+use muster::store::owners::{Claim, Key};
 use muster::store::state_inputs::News;
 use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
@@ -1645,8 +1646,18 @@ async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
             make(OTHER, vec![claim(&value, "9", None)], 7).await,
             HashSet::from([value.clone()])
         );
-        write(&store, |conn| owners::end_values(conn, JOB, &["1"])).await;
-        assert!(make(OTHER, vec![claim(&value, "9", None)], 8).await.is_empty());
+        // Of an account that was made just now others may not know yet.
+        write(&store, |conn| owners::finish(conn, JOB, &["1"], at(8))).await;
+        let asked = value.clone();
+        let made = store
+            .read(move |conn| owners::of(conn, "corp", OTHER, std::slice::from_ref(&asked)))
+            .await
+            .unwrap();
+        assert_eq!((made[0].since, made[0].stands), (at(8), false));
+        write(&store, |conn| owners::expire(conn, "corp", at(8))).await;
+        assert!(!make(OTHER, vec![claim(&value, "9", None)], 8).await.is_empty());
+        write(&store, |conn| owners::expire(conn, "corp", at(9))).await;
+        assert!(make(OTHER, vec![claim(&value, "9", None)], 9).await.is_empty());
         write(&store, |conn| links::clear(conn, OTHER)).await;
         assert!(make(JOB, vec![claim(&value, "1", None)], 9).await.is_empty());
     })

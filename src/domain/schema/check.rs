@@ -158,11 +158,8 @@ impl Checked<'_> {
         }
     }
 
-    /// Without these nobody is made, or nobody is disabled; whoever makes nobody leaves both to others.
+    /// Without these nobody is made, or nobody is disabled.
     fn needed(&self, problems: &mut Vec<Problem>) {
-        if !self.adds {
-            return;
-        }
         let path = format!("{}.attributeMappings", self.path);
         let is_mapped = |name: &str| self.mappings.iter().any(|(_, mapping)| mapping.target == name);
         if let Some(state) = self
@@ -174,7 +171,8 @@ impl Checked<'_> {
             let message = format!("{state} is not mapped: leavers are not disabled");
             problems.push(Problem::warning(path.clone(), message));
         }
-        for name in self.model.required.iter().filter(|name| !is_mapped(name)) {
+        let required = self.model.required.iter().filter(|_| self.adds);
+        for name in required.filter(|name| !is_mapped(name)) {
             problems.push(Problem::warning(
                 path.clone(),
                 format!("{name} is not mapped: no account can be made without it"),
