@@ -586,7 +586,7 @@ mod tests {
             };
             Scope::compile(Some(&Filter {
                 groups: groups.iter().map(group).collect(),
-                input_filter_groups: Vec::new(),
+                ..Filter::default()
             }))
             .unwrap()
         };

@@ -27,7 +27,7 @@ use crate::domain::decision::{BY_ITSELF, Decision};
 use crate::domain::guard::{Action, Charge, Charges, History};
 use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Execution, Quarantine, Reviewed, State, Status, Strays};
+use crate::store::jobs::{self, Execution, Reviewed, State, Status, Strays};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
 use crate::store::{

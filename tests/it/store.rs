@@ -16,6 +16,7 @@ use muster::domain::turned::{Inputs, Turn};
 use muster::domain::worker::Worker;
 use muster::error::{Kind, Result};
 use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
+use muster::store::escrows::Escrow;
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
 use muster::store::owners::{Claim, Key};
@@ -1197,7 +1198,7 @@ async fn b26_a_change_that_was_sent_knows_its_allowance() {
         ]);
         let both = [sent("a", under.clone()), sent("b", BTreeMap::new())];
         write(&store, move |conn| {
-            changes::mark_sent(conn, JOB, "cycle", 1, &both, at(0))
+            changes::mark_sent(conn, JOB, "cycle", 1, &both.each_ref(), at(0))
         })
         .await;
         let unknown = store
@@ -1391,8 +1392,14 @@ async fn a_quarantine_is_judged_by_people() {
             let pending = Pending {
                 attribute: "manager".into(),
                 to: "nobody".into(),
+                why: Absence::default(),
             };
-            links::wait_for(conn, JOB, &["l1", "l2"], &[("l1", &pending), ("l2", &pending)])?;
+            let waits = ["l1", "l2"].map(|worker| links::Waits {
+                worker,
+                pending: &pending,
+                is_told: false,
+            });
+            links::wait_for(conn, JOB, &["l1", "l2"], &waits, at(0))?;
             let entry = |number: i64, source: &str, status: &str, when| Entry {
                 id: format!("q{number}"),
                 at: at(when),
