@@ -50,13 +50,8 @@ pub fn turned(people: &[Turn]) -> Option<Turned> {
     }
     let total = |befores: &BTreeMap<Option<&str>, u64>| befores.values().sum::<u64>();
     // Of equals the first by name, so that the same people give the same words.
-    let mut most: Option<(&(&str, &str), &BTreeMap<Option<&str>, u64>)> = None;
-    for one in &counts {
-        if most.is_none_or(|(_, other)| total(one.1) > total(other)) {
-            most = Some(one);
-        }
-    }
-    let ((attribute, value), befores) = most?;
+    let firsts = counts.iter().rev();
+    let ((attribute, value), befores) = firsts.max_by_key(|(_, befores)| total(befores))?;
     let before = befores.iter().max_by_key(|(_, count)| **count);
     let said = |text: &str| (!text.is_empty()).then(|| text.to_string());
     Some(Turned {

@@ -167,8 +167,6 @@ fn end_of_day(day: Date) -> Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     fn allow(until: &str, reason: &str, most: u64) -> Result<Vec<Allowance>> {

@@ -49,6 +49,7 @@ pub mod schemas;
 mod setup;
 mod standing;
 mod stream;
+mod unanswered;
 pub mod undo;
 
 pub use callbacks::{Objection, Report};

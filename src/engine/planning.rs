@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::accounts::Accounts;
 use super::names::{self, Names, Promised};
 use super::reconcile::{self, Page, Recent};
-use super::{Context, controller, holding, kindred, review};
+use super::{Context, controller, holding, kindred, review, unanswered};
 use crate::connector::Session;
 use crate::domain::plan::Moment;
 use crate::error::Result;
@@ -70,7 +70,7 @@ pub async fn judge(
     names: Names<'_>,
 ) -> Result<Page> {
     let endpoint = &session.endpoint().0;
-    reconcile::resume(&cx.runner.policy, &mut page, endpoint, moment.now);
+    unanswered::resume(&cx.runner.policy, &mut page, endpoint, moment.now);
     names::choose(cx, session, &mut page.subjects, moment, names).await?;
     let (runner, at) = (Arc::clone(&cx.runner), *moment);
     let plan = move || {

@@ -10,10 +10,9 @@ use super::accounts::Accounts;
 use super::beside::{self, Share};
 use super::kindred::{Kin, Kindred};
 use super::review::{self, Withheld};
-use super::{Context, Runner, given};
+use super::{Context, Runner, given, unanswered};
 use crate::connector::Lookup;
-use crate::domain::account::{Account, Anchor, Model, Values};
-use crate::domain::dn;
+use crate::domain::account::{Anchor, Model};
 use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History};
 use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
@@ -29,7 +28,7 @@ use crate::store::given::Given;
 use crate::store::reviews::{self, Review};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
-use crate::store::{Conn, guard, holds, links, owners, workers};
+use crate::store::{self, Conn, guard, holds, links, owners, workers};
 
 /// One worker on the way through a cycle.
 #[derive(Clone)]
@@ -187,13 +186,13 @@ pub async fn load(cx: &Context, due: Vec<Wake>) -> Result<Page> {
     let (job, system) = (cx.origin.job.clone(), cx.origin.source.clone());
     let memory = given::Side::of(&cx.runner);
     cx.store
-        .read(move |conn| load_in(conn, &job, &system, &due, &memory))
+        // As of one instant: whoever sees a word of HR's sees the operation that it came with.
+        .read(move |conn| store::snapshot(conn, |conn| load_in(conn, &job, &system, &due, &memory)))
         .await
 }
 
 fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &given::Side) -> Result<Page> {
     let anchors: Vec<&str> = due.iter().map(|wake| wake.anchor.as_str()).collect();
-    // Operations before workers: what is said in between is planned now and answered for later.
     let mut places: HashMap<String, Vec<Place>> = HashMap::new();
     for place in uploads::pending(conn, job, &anchors)? {
         places.entry(place.anchor.clone()).or_default().push(place);
@@ -300,7 +299,7 @@ pub async fn find(
         }
         search(cx, accounts, subjects, &keys, |at| again.contains(&at)).await?;
     }
-    unfinished(cx, accounts, subjects).await?;
+    unanswered::find(cx, accounts, subjects).await?;
     owners(cx, subjects, recent).await?;
     beside::look(cx, subjects, &keys, moment.now).await?;
     rivals(subjects, &keys);
@@ -421,73 +420,6 @@ async fn outlived(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject
     Ok(())
 }
 
-/// A create that was sent and never answered for may have made the account under the values of its day: it is
-/// looked for by every one of them that can tell accounts apart (B26).
-async fn unfinished(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
-    let policy = &cx.runner.policy;
-    let mut asked = Vec::new();
-    let mut lookups = Vec::new();
-    for (at, subject) in subjects.iter().enumerate() {
-        if subject.link.is_some() || !subject.found.accounts.is_empty() {
-            continue;
-        }
-        for values in subject.unknown.iter().filter_map(created) {
-            for (attribute, value) in telling(policy, values) {
-                asked.push(at);
-                lookups.push(Lookup::Match {
-                    attribute: attribute.to_string(),
-                    value: value.to_string(),
-                });
-            }
-        }
-    }
-    if lookups.is_empty() {
-        return Ok(());
-    }
-    for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
-        let subject = &mut subjects[at];
-        let ours = found.into_iter().find(|account| {
-            subject
-                .unknown
-                .iter()
-                .filter_map(created)
-                .any(|values| is_made_by(policy, values, account))
-        });
-        if let (Some(account), true) = (ours, subject.found.accounts.is_empty()) {
-            subject.found.accounts.push(account);
-        }
-    }
-    Ok(())
-}
-
-fn created(sent: &Sent) -> Option<&Values> {
-    sent.change.effects.iter().find_map(|effect| match effect {
-        Effect::Create { values, .. } => Some(values),
-        _ => None,
-    })
-}
-
-/// The values by which one account can be told from every other: those it is matched by, and its names.
-fn telling<'v>(policy: &'v Policy, values: &'v Values) -> impl Iterator<Item = (&'v str, &'v str)> {
-    let matching = policy.matching().map(|mapping| mapping.target.as_str());
-    let names = policy.model.identifying.iter().copied();
-    let mut attributes: Vec<&str> = matching.chain(names).collect();
-    attributes.sort_unstable();
-    attributes.dedup();
-    attributes
-        .into_iter()
-        .filter_map(|name| Some((name, values.get(name)?.first()?.as_str())))
-}
-
-/// Whether an account carries every telling value that a create gave it.
-fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
-    telling(policy, values).all(|(name, value)| {
-        account
-            .first(name)
-            .is_some_and(|held| held.to_lowercase() == value.to_lowercase())
-    })
-}
-
 /// The accounts of everybody that somebody on the page refers to, whichever job between these two systems knows them.
 async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, recent: &Recent) -> Result<()> {
     let wanted: Vec<Vec<String>> = subjects
@@ -597,66 +529,6 @@ fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
     }
 }
 
-/// Finds out what became of changes that were sent and never answered for: what the account shows of them
-/// happened, and a deletion whose account is gone did. The guard counts it before it judges the rest of the page.
-pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
-    let mut resumed = Charges::new();
-    for subject in &mut page.subjects {
-        let unanswered = subject.unanswered(&policy.model).into_values();
-        page.history.take_back(&counted(unanswered));
-        for sent in std::mem::take(&mut subject.unknown) {
-            let account = match subject.found.accounts.as_slice() {
-                [account] => Some(account),
-                _ => None,
-            };
-            let happened = sent
-                .change
-                .effects
-                .iter()
-                .filter(|effect| happened(policy, effect, account));
-            let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
-            if !done.is_empty() {
-                let receipt = Receipt {
-                    change: sent.change.id,
-                    account: account
-                        .map(|one| one.anchor.clone())
-                        .or(sent.change.account.clone())
-                        .unwrap_or_default(),
-                    address: account.map(|one| one.address.clone()).unwrap_or_default(),
-                    endpoint: endpoint.to_string(),
-                    done,
-                    at: now,
-                    event: None,
-                };
-                let actions = receipt
-                    .done
-                    .iter()
-                    .filter_map(|effect| Action::of(effect, &policy.model));
-                for action in actions {
-                    let under = sent.allowed.get(&action).cloned();
-                    subject.allowed.extend(under.map(|id| (action.clone(), id)));
-                    if let Some(charge) = subject.charge(&action) {
-                        *resumed.entry(charge).or_default() += 1;
-                    }
-                }
-                subject.earlier = match subject.earlier.take() {
-                    Some(earlier) => Some(earlier.then(receipt)),
-                    None => Some(receipt),
-                };
-            }
-            subject.unknown.push(sent);
-        }
-        if subject
-            .earlier
-            .as_ref()
-            .is_some_and(|earlier| earlier.ends_link(&policy.model))
-        {
-            subject.link = None;
-        }
-    }
-    page.history.add(&resumed);
-}
-
 /// How often each is there.
 pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
     let mut counts = Charges::new();
@@ -664,57 +536,6 @@ pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
         *counts.entry(charge).or_default() += 1;
     }
     counts
-}
-
-fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool {
-    let Some(account) = account else {
-        return *effect == Effect::Delete;
-    };
-    if account.deleted {
-        return *effect == Effect::Delete;
-    }
-    let held = |attribute: &str| {
-        account
-            .values
-            .get(attribute)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-    };
-    match effect {
-        Effect::Create { values, .. } => is_made_by(policy, values, account),
-        Effect::Disable => account.enabled == Some(false),
-        Effect::Enable => account.enabled == Some(true),
-        Effect::Set { attribute, after, .. } => held(attribute) == after,
-        Effect::Refer { attribute, after, .. } => {
-            held(attribute).first() == after.as_ref().map(|anchor| &anchor.0)
-        }
-        Effect::Rename { after, .. } => dn::own_name(&account.address).as_deref() == Some(after),
-        Effect::Move { after, .. } => {
-            dn::parent(&account.address).is_some_and(|place| dn::same(place, after))
-        }
-        Effect::Restore => true,
-        // Nobody can see it.
-        Effect::Password { .. } => false,
-        Effect::Delete => false,
-    }
-}
-
-/// An account that was made but not enabled before the interruption is remembered as it is.
-fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
-    match effect {
-        Effect::Create {
-            values,
-            container,
-            password,
-            ..
-        } => Effect::Create {
-            values: values.clone(),
-            container: container.clone(),
-            password: password.clone(),
-            enabled: account.is_some_and(|account| account.enabled == Some(true)),
-        },
-        other => other.clone(),
-    }
 }
 
 /// Plans and judges everybody on the page.
@@ -744,7 +565,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             }),
         };
         let mut planned = plan::plan(policy, &subject.worker, &facts, moment);
-        keep_first_names(policy, subject, &mut planned, moment.now);
+        unanswered::keep_first_names(policy, subject, &mut planned, moment.now);
         subject.planned = Some(planned);
         review::withhold(policy, page.gate, subject);
     }
@@ -779,24 +600,6 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
         }
     }
     page.history = budget.history();
-}
-
-/// A create is repeated only with the names of its first try (B26).
-fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planned, now: Timestamp) {
-    let Some(first) = subject.unknown.iter().find_map(created) else {
-        return;
-    };
-    for effect in &mut planned.change.effects {
-        if let Effect::Create { values, .. } = effect {
-            for (name, value) in telling(policy, first) {
-                let wanted = values.insert(name.to_string(), vec![value.to_string()]);
-                // What HR calls the person by now is written as soon as the account is known.
-                if wanted.is_some_and(|wanted| wanted != [value]) {
-                    planned.revisit = Some(now);
-                }
-            }
-        }
-    }
 }
 
 /// A moment of its own for each page: its dice fall anew, and again the same for the same page.

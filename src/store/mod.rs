@@ -61,6 +61,11 @@ pub enum Conn {
     Postgres(diesel::PgConnection),
 }
 
+/// Reads several things as of one instant: on SQLite all of it, on PostgreSQL each statement of its own.
+pub fn snapshot<T>(conn: &mut Conn, read: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    conn.transaction(read)
+}
+
 /// Expands one query for each backend, for what the shared dialect cannot say: batch inserts and upserts.
 macro_rules! native {
     ($conn:expr, $c:ident => $query:expr) => {

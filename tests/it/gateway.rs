@@ -167,7 +167,8 @@ impl Setup {
             "#
             )
         };
-        let apps = self.whole.clone().unwrap_or_else(apps);
+        let held = |text: &String| text.replace("[[app]]\n", "[[app]]\nfirst_cycle = \"apply\"\n");
+        let apps = self.whole.as_ref().map_or_else(apps, held);
         format!(
             r#"
             [server]

@@ -65,6 +65,8 @@ const REPAIRS: &[(&str, &str)] = &[
     ("PossibleExistingAccount",   "Put the matching value on the accounts, or say whose they are (`muster link`)."),
     ("ProtectedAccount",          "Have an administrator do it by hand, or take the account out of the protected group or the `never` group."),
     ("UniqueValueNotChosen",      "Add a candidate to SelectUniqueValue that always differs, or wait until everybody who knows the names answers."),
+    ("TakenByAnotherJob",         "Nothing: these people are planned again with what the other app did."),
+    ("TwinLeftOut",               "Nothing, if the account left out is an administrator's second one; else correct `twin_filter`."),
     ("UpdateNotAllowed",          "Disable the accounts by hand, now, and add Update to the flowTypes."),
     ("UnrecoverableDelete",       "Turn on the Recycle Bin, set `delete_after`, or set `allow_unrecoverable`."),
 
@@ -159,6 +161,7 @@ mod tests {
 
     /// Answers to whoever calls, and reasons why a cycle ends: nothing of a person.
     const NEVER_LOGGED: &[&str] = &[
+        "AccountNotFound",
         "AppNotBegun",
         "EncounteredQuarantineException",
         "IdempotencyKeyReused",
@@ -166,12 +169,16 @@ mod tests {
         "JobBusy",
         "JobNotFound",
         "LeaseLost",
+        "LinksRefused",
+        "NothingToRelease",
         "NothingToUndo",
         "PlanAltered",
         "PlanOutdated",
+        "PlansOnly",
         "SchemaInvalid",
         "SchemaOvertaken",
         "SerializationFailure",
+        "SourceNotRead",
         "StoreFull",
     ];
 

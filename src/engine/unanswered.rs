@@ -1,0 +1,212 @@
+//! What became of changes that were sent and never answered for (B26): the account is looked for by the values of its create, what
+//! it shows happened, and a create is repeated only with its first names.
+
+use jiff::Timestamp;
+
+use super::Context;
+use super::accounts::Accounts;
+use super::reconcile::{Page, Subject, counted};
+use crate::connector::Lookup;
+use crate::domain::account::{Account, Values};
+use crate::domain::dn;
+use crate::domain::guard::{Action, Charges};
+use crate::domain::plan::{Effect, Planned, Receipt};
+use crate::domain::policy::Policy;
+use crate::error::Result;
+use crate::store::changes::Sent;
+
+/// A create that was sent and never answered for may have made the account under the values of its day: it is
+/// looked for by every one of them that can tell accounts apart (B26).
+pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
+    let policy = &cx.runner.policy;
+    let mut asked = Vec::new();
+    let mut lookups = Vec::new();
+    for (at, subject) in subjects.iter().enumerate() {
+        if subject.link.is_some() || !subject.found.accounts.is_empty() {
+            continue;
+        }
+        for values in subject.unknown.iter().filter_map(created) {
+            for (attribute, value) in telling(policy, values) {
+                asked.push(at);
+                lookups.push(Lookup::Match {
+                    attribute: attribute.to_string(),
+                    value: value.to_string(),
+                });
+            }
+        }
+    }
+    if lookups.is_empty() {
+        return Ok(());
+    }
+    for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
+        let subject = &mut subjects[at];
+        let ours = found.into_iter().find(|account| {
+            subject
+                .unknown
+                .iter()
+                .filter_map(created)
+                .any(|values| is_made_by(policy, values, account))
+        });
+        if let (Some(account), true) = (ours, subject.found.accounts.is_empty()) {
+            subject.found.accounts.push(account);
+        }
+    }
+    Ok(())
+}
+
+fn created(sent: &Sent) -> Option<&Values> {
+    sent.change.effects.iter().find_map(|effect| match effect {
+        Effect::Create { values, .. } => Some(values),
+        _ => None,
+    })
+}
+
+/// The values by which one account can be told from every other: those it is matched by, and its names.
+fn telling<'v>(policy: &'v Policy, values: &'v Values) -> impl Iterator<Item = (&'v str, &'v str)> {
+    let matching = policy.matching().map(|mapping| mapping.target.as_str());
+    let names = policy.model.identifying.iter().copied();
+    let mut attributes: Vec<&str> = matching.chain(names).collect();
+    attributes.sort_unstable();
+    attributes.dedup();
+    attributes
+        .into_iter()
+        .filter_map(|name| Some((name, values.get(name)?.first()?.as_str())))
+}
+
+/// Whether an account carries every telling value that a create gave it.
+fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
+    telling(policy, values).all(|(name, value)| {
+        account
+            .first(name)
+            .is_some_and(|held| held.to_lowercase() == value.to_lowercase())
+    })
+}
+
+/// Finds out what became of changes that were sent and never answered for: what the account shows of them
+/// happened, and a deletion whose account is gone did. The guard counts it before it judges the rest of the page.
+pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
+    let mut resumed = Charges::new();
+    for subject in &mut page.subjects {
+        let unanswered = subject.unanswered(&policy.model).into_values();
+        page.history.take_back(&counted(unanswered));
+        for sent in std::mem::take(&mut subject.unknown) {
+            let account = match subject.found.accounts.as_slice() {
+                [account] => Some(account),
+                _ => None,
+            };
+            let happened = sent
+                .change
+                .effects
+                .iter()
+                .filter(|effect| happened(policy, effect, account));
+            let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
+            if !done.is_empty() {
+                let receipt = Receipt {
+                    change: sent.change.id,
+                    account: account
+                        .map(|one| one.anchor.clone())
+                        .or(sent.change.account.clone())
+                        .unwrap_or_default(),
+                    address: account.map(|one| one.address.clone()).unwrap_or_default(),
+                    endpoint: endpoint.to_string(),
+                    done,
+                    at: now,
+                    event: None,
+                };
+                let actions = receipt
+                    .done
+                    .iter()
+                    .filter_map(|effect| Action::of(effect, &policy.model));
+                for action in actions {
+                    let under = sent.allowed.get(&action).cloned();
+                    subject.allowed.extend(under.map(|id| (action.clone(), id)));
+                    if let Some(charge) = subject.charge(&action) {
+                        *resumed.entry(charge).or_default() += 1;
+                    }
+                }
+                subject.earlier = match subject.earlier.take() {
+                    Some(earlier) => Some(earlier.then(receipt)),
+                    None => Some(receipt),
+                };
+            }
+            subject.unknown.push(sent);
+        }
+        if subject
+            .earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.ends_link(&policy.model))
+        {
+            subject.link = None;
+        }
+    }
+    page.history.add(&resumed);
+}
+
+fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool {
+    let Some(account) = account else {
+        return *effect == Effect::Delete;
+    };
+    if account.deleted {
+        return *effect == Effect::Delete;
+    }
+    let held = |attribute: &str| {
+        account
+            .values
+            .get(attribute)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    };
+    match effect {
+        Effect::Create { values, .. } => is_made_by(policy, values, account),
+        Effect::Disable => account.enabled == Some(false),
+        Effect::Enable => account.enabled == Some(true),
+        Effect::Set { attribute, after, .. } => held(attribute) == after,
+        Effect::Refer { attribute, after, .. } => {
+            held(attribute).first() == after.as_ref().map(|anchor| &anchor.0)
+        }
+        Effect::Rename { after, .. } => dn::own_name(&account.address).as_deref() == Some(after),
+        Effect::Move { after, .. } => {
+            dn::parent(&account.address).is_some_and(|place| dn::same(place, after))
+        }
+        Effect::Restore => true,
+        // Nobody can see it.
+        Effect::Password { .. } => false,
+        Effect::Delete => false,
+    }
+}
+
+/// An account that was made but not enabled before the interruption is remembered as it is.
+fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
+    match effect {
+        Effect::Create {
+            values,
+            container,
+            password,
+            ..
+        } => Effect::Create {
+            values: values.clone(),
+            container: container.clone(),
+            password: password.clone(),
+            enabled: account.is_some_and(|account| account.enabled == Some(true)),
+        },
+        other => other.clone(),
+    }
+}
+
+/// A create is repeated only with the names of its first try (B26).
+pub fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planned, now: Timestamp) {
+    let Some(first) = subject.unknown.iter().find_map(created) else {
+        return;
+    };
+    for effect in &mut planned.change.effects {
+        if let Effect::Create { values, .. } = effect {
+            for (name, value) in telling(policy, first) {
+                let wanted = values.insert(name.to_string(), vec![value.to_string()]);
+                // What HR calls the person by now is written as soon as the account is known.
+                if wanted.is_some_and(|wanted| wanted != [value]) {
+                    planned.revisit = Some(now);
+                }
+            }
+        }
+    }
+}
