@@ -128,10 +128,9 @@ fn wake_at(
                 )
             })
             .collect();
-        let speaks = excluded(wakes::rank)
-            .le(Cause::Said.rank())
-            .and(excluded(wakes::rank).le(wakes::rank));
-        let waited = wakes::due.gt(excluded(wakes::due)).or(speaks);
+        let waited = wakes::due
+            .gt(excluded(wakes::due))
+            .or(excluded(wakes::rank).le(Cause::Said.rank()));
         native!(conn, c => diesel::insert_into(wakes::table)
             .values(&rows)
             .on_conflict((wakes::job, wakes::anchor))

@@ -5,7 +5,8 @@ mod told;
 
 use std::process::{Command, Output};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use muster::engine::Clock;
 use muster::lab::faults::{Action, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
@@ -150,7 +151,7 @@ fn people(ids: std::ops::Range<usize>) -> Vec<Json> {
 
 /// A day so far ahead (UTC).
 fn in_days(days: i64) -> String {
-    let day = Timestamp::now() + SignedDuration::from_hours(24 * days);
+    let day = Clock::system().now() + SignedDuration::from_hours(24 * days);
     jiff::tz::TimeZone::UTC.to_datetime(day).date().to_string()
 }
 

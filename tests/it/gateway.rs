@@ -144,7 +144,8 @@ impl Setup {
         let inbox = || format!("kind = \"bulk\"\ninbox_limit = {inbox_limit}");
         let source = self.source.clone().unwrap_or_else(inbox);
         // Tests put people into directories by hand, and few are about what is thought of that.
-        let first_cycle = match app.contains("first_cycle") {
+        let own = app.split("[[app]]").next().unwrap_or_default();
+        let first_cycle = match own.contains("first_cycle") {
             true => "",
             false => "first_cycle = \"apply\"",
         };

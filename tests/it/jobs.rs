@@ -58,7 +58,7 @@ impl Beside {
 
     fn text(&self) -> String {
         format!(
-            "[[app]]\nid = \"{}\"\nname = \"{}\"\nsource = \"{}\"\ntarget = \"{}\"\ntemplate = \"API2AD\"\njob = \"{}\"\nstart = true\ncontainer = \"{STAFF}\"\n{}\n",
+            "[[app]]\nid = \"{}\"\nname = \"{}\"\nsource = \"{}\"\ntarget = \"{}\"\ntemplate = \"API2AD\"\njob = \"{}\"\nstart = true\nfirst_cycle = \"apply\"\ncontainer = \"{STAFF}\"\n{}\n",
             self.app(),
             self.job,
             self.source,

@@ -29,7 +29,9 @@ pub struct Ahead(Arc<AtomicI64>);
 impl Ahead {
     pub fn clock(&self) -> Clock {
         let seconds = Arc::clone(&self.0);
-        Clock::from_fn(move || Timestamp::now() + SignedDuration::from_secs(seconds.load(Ordering::Relaxed)))
+        Clock::from_fn(move || {
+            Clock::system().now() + SignedDuration::from_secs(seconds.load(Ordering::Relaxed))
+        })
     }
 
     pub fn pass(&self, time: SignedDuration) {
@@ -273,7 +275,7 @@ struct Memory {
 }
 
 async fn remember(store: &Store) {
-    let now = Timestamp::now();
+    let now = Clock::system().now();
     write(store, move |conn| {
         let people: Vec<Stored> = ["linked", "refused", "held"]
             .into_iter()
@@ -292,8 +294,14 @@ async fn remember(store: &Store) {
         escrows::keep(conn, JOB, &escrow, now)?;
         guard::hold(conn, JOB, "held", &[], now)?;
         guard::hold(conn, JOB, "held", &[Action::Disable], now)?;
-        let due = wakes::due(conn, JOB, now, &HashSet::new(), 100, 100)?;
-        wakes::end(conn, JOB, &due.iter().collect::<Vec<_>>())?;
+        // Those of one rank come together.
+        loop {
+            let due = wakes::due(conn, JOB, now, &HashSet::new(), 100, 100)?;
+            if due.is_empty() {
+                break;
+            }
+            wakes::end(conn, JOB, &due.iter().collect::<Vec<_>>())?;
+        }
         jobs::update_status(conn, JOB, |status| {
             status.full_due = false;
             status.quarantine = Some(Quarantine {
@@ -310,7 +318,7 @@ async fn remember(store: &Store) {
 }
 
 async fn remembered(store: &Store) -> (State, Memory) {
-    let now = Timestamp::now();
+    let now = Clock::system().now();
     let read = move |conn: &mut muster::store::Conn| {
         let job = jobs::find(conn, JOB)?.unwrap();
         let everybody = job.status.full_due || wakes::due_count(conn, JOB, now, Cause::Full)? > 0;

@@ -596,6 +596,7 @@ async fn b30_the_way_home_may_begin_in_active_directory() {
             template = "ADWorkdayWriteback"
             job = "{HOME_JOB}"
             start = true
+            first_cycle = "apply"
             "#
         ))
         .start()

@@ -115,6 +115,10 @@ async fn log(stage: &Stage, app: &App, since: Timestamp) -> Result<HashMap<Strin
     let mut entries: HashMap<String, Vec<Json>> = HashMap::new();
     let silent = Progress::silent();
     let each = |entry: Json| {
+        // Nobody said anything just now: a reference still waits.
+        if entry["provisioningStatusInfo"]["errorInformation"]["errorCode"] == "RedundantExport" {
+            return;
+        }
         let worker = entry["sourceIdentity"]["id"].as_str().unwrap_or_default();
         entries.entry(worker.to_string()).or_default().push(entry);
     };

@@ -1,6 +1,7 @@
 //! Holds (B12): over HR's head for everything but a disable.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use muster::engine::Clock;
 use serde_json::{Value as Json, json};
 
 use super::{APP, Office, people};
@@ -109,7 +110,7 @@ async fn b12_a_hold_keeps_an_account_from_being_made_and_ends_by_itself() {
     // HR's word is known once somebody looks.
     office.send("POST", "plans", Some(json!({}))).await;
     eventually("HR's word is taken in", async || {
-        let until = (Timestamp::now() + SignedDuration::from_secs(10)).to_string();
+        let until = (Clock::system().now() + SignedDuration::from_secs(10)).to_string();
         let wanted = json!({ "worker": "7", "until": until, "reason": "a double of 0" });
         office.send("POST", "holds", Some(wanted)).await.0 == 201
     })
