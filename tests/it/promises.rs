@@ -6,7 +6,6 @@ mod disabled;
 mod feed;
 mod life;
 mod lives;
-mod outage;
 mod upload;
 
 use std::collections::BTreeMap;

@@ -224,6 +224,7 @@ async fn an_account_that_is_gone_is_made_again_only_on_hrs_later_word() {
         lab.admin().delete(&account(&lab, employee).dn).unwrap();
     };
     // Beyond what is waited for after a controller was chosen.
+    say(person("0", "Zoe Byron")).await;
     pass(30);
     say(person("1", "Ada Byron")).await;
     pass(10);
