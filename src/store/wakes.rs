@@ -128,9 +128,10 @@ fn wake_at(
                 )
             })
             .collect();
-        let waited = wakes::due
-            .gt(excluded(wakes::due))
-            .or(excluded(wakes::rank).le(Cause::Said.rank()));
+        let speaks = excluded(wakes::rank)
+            .le(Cause::Said.rank())
+            .and(excluded(wakes::rank).le(wakes::rank));
+        let waited = wakes::due.gt(excluded(wakes::due)).or(speaks);
         native!(conn, c => diesel::insert_into(wakes::table)
             .values(&rows)
             .on_conflict((wakes::job, wakes::anchor))
