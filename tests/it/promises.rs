@@ -6,6 +6,7 @@ mod disabled;
 mod feed;
 mod life;
 mod lives;
+mod outage;
 mod upload;
 
 use std::collections::BTreeMap;

@@ -17,8 +17,10 @@ use serde_json::{Value as Json, json};
 
 use crate::gateway::{Gateway, JOB, Setup, eventually, outcome, person, with};
 use crate::guard::target;
+use crate::pull::{Company, settled};
 use crate::store::{link, write};
 use crate::support::openldap;
+use crate::support::workday::Tenant;
 
 /// The system's time, and what a test adds to it.
 #[derive(Clone, Default)]
@@ -193,6 +195,72 @@ async fn b25_a_job_of_which_too_much_is_refused_slows_down_and_comes_back() {
     .await;
     assert_eq!(caller.outcome("9").await, outcome("create", "success", ""));
     assert_eq!(caller.job().await["status"]["code"], "Active");
+}
+
+#[tokio::test]
+async fn b13_dates_are_kept_in_quarantine() {
+    let tenant = Tenant::new(0);
+    settled(&tenant, "1", json!({"site": "SYD-01"}));
+    settled(&tenant, "3", json!({"site": "SYD-01"}));
+    tenant.event(json!({"worker": "1", "type": "terminate", "set": {"lastDay": "2026-01-20"}}));
+    let company = Company::of(tenant, "", "").await;
+    let url = format!(
+        "sqlite:{}",
+        company.gateway.setup.dir.path().join("muster.db").display()
+    );
+    let store = Store::open(Location::parse(&url.into()).unwrap()).await.unwrap();
+    company.at("2026-01-20T12:20:00Z").await;
+    let now: Timestamp = "2026-01-20T12:00:00Z".parse().unwrap();
+    write(&store, move |conn| {
+        for number in 0..6_000 {
+            let escrow = Escrow {
+                worker: format!("somebody {number}"),
+                code: "InsufficientRights".into(),
+                reason: "the directory refuses it".into(),
+                attempts: 1,
+                next: None,
+            };
+            escrows::keep(conn, JOB, &escrow, now)?;
+        }
+        Ok(())
+    })
+    .await;
+    company.at("2026-01-20T12:30:00Z").await;
+    let first = imposed(&company.gateway, 1).await;
+    // A cycle may have ended before the clock went on.
+    let next = at(&first["nextAttempt"]);
+    let [earliest, latest] = ["2026-01-20T13:20:00Z", "2026-01-20T13:40:00Z"].map(|at| at.parse().unwrap());
+    assert!((earliest..latest).contains(&next), "{first}");
+    // Somebody is hired, and the source is read at its usual pace.
+    company
+        .workday
+        .hire(json!({"id": "2", "hire": "2026-01-18", "set": {"site": "SYD-01"}}));
+    // Something else about the leaver waits, and the last day does not wait with it.
+    company.event(json!({"worker": "1", "type": "promote", "effective": "2026-01-20", "set": {"businessTitle": "Guide"}}));
+    company.at("2026-01-20T12:45:00Z").await;
+    assert_eq!(company.accounts().len(), 2, "the joiner waits");
+    assert!(company.is_enabled("1"));
+    company.workday.set_clock("2026-01-20T13:00:01Z");
+    company
+        .until("the leaver is locked out by date", |it| !it.is_enabled("1"))
+        .await;
+    company.event(json!({"worker": "3", "type": "terminate", "set": {"lastDay": "2026-01-19"}}));
+    company.at("2026-01-20T13:12:00Z").await;
+    company
+        .until("the leaver is locked out by HR's word", |it| !it.is_enabled("3"))
+        .await;
+    assert_eq!(company.accounts().len(), 2, "the joiner still waits");
+    company.at("2026-01-20T13:45:00Z").await;
+    company
+        .until("the joiner is there", |it| it.accounts().len() == 3)
+        .await;
+    imposed(&company.gateway, 2).await;
+    write(&store, |conn| escrows::clear(conn, JOB).map(drop)).await;
+    company.at("2026-01-20T15:59:00Z").await;
+    eventually("the job is well again", async || {
+        quarantine(&company.gateway).await == Json::Null
+    })
+    .await;
 }
 
 /// What a job remembers of three people: one is linked, one is refused, and of one a limit holds a disable.
