@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use muster::command::{
-    allow, apply, bulk, check, demo, eval, explain, hold, lab, link, plan, release, report, review, schema,
-    serve, undo, workday,
+    allow, apply, bulk, check, demo, eval, explain, forget, hold, lab, link, plan, release, report, review,
+    schema, serve, undo, workday,
 };
 
 /// Cycles allocate much and let go of much: the system's allocator spends a third of their time on it.
@@ -33,6 +33,7 @@ enum Command {
     Link(link::Arguments),
     Allow(allow::Arguments),
     Hold(hold::Arguments),
+    Forget(forget::Arguments),
     Report(report::Arguments),
     Explain(explain::Arguments),
     Eval(eval::Arguments),
@@ -61,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Link(arguments) => link::run(arguments).await,
         Command::Allow(arguments) => allow::run(arguments).await,
         Command::Hold(arguments) => hold::run(arguments).await,
+        Command::Forget(arguments) => forget::run(arguments).await,
         Command::Report(arguments) => report::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Eval(arguments) => eval::run(arguments),

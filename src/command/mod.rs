@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 pub mod eval;
 pub mod explain;
+pub mod forget;
 pub mod hold;
 pub mod lab;
 pub mod link;

@@ -350,6 +350,12 @@ impl Page {
                 }
             }
         }
+        if let (1.., Some(last)) = (job.forgotten, job.last_forgotten) {
+            self.line(
+                2,
+                &format!("forgotten: {}, the last on {}", job.forgotten, brief(last)),
+            );
+        }
         if !job.coming.is_empty() {
             self.line(2, "coming");
         }

@@ -36,6 +36,8 @@ pub struct App {
     pub first_cycle: FirstCycle,
     /// How old a plan may be that is carried out.
     pub plan_lifetime: SignedDuration,
+    /// How long names stay taken of those who left (B22).
+    pub no_reuse: SignedDuration,
     /// Somebody is told when no upload came for so long.
     pub expect_upload_every: Option<SignedDuration>,
     /// The day (UTC) on which the first of the credentials ends by which its systems are reached.
@@ -78,6 +80,7 @@ pub(super) struct AppFile {
     #[serde(default)]
     first_cycle: FirstCycle,
     plan_lifetime: Option<Written>,
+    no_reuse: Option<Written>,
     expect_upload_every: Option<Written>,
     credentials_expire: Option<Written>,
     reenable: Option<Reenable>,
@@ -134,6 +137,18 @@ struct PasswordFile {
     length: Option<usize>,
     #[serde(default)]
     change_at_logon: bool,
+    #[serde(default)]
+    handover: Handover,
+}
+
+/// How the first password comes to its person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Handover {
+    /// Not at all: the person sets one, by self-service.
+    #[default]
+    None,
+    Seal,
 }
 
 /// B11: whose word enables an account that somebody else disabled.
@@ -146,6 +161,9 @@ enum Reenable {
 
 /// Whoever reads a plan in the evening carries it out in the morning.
 const PLAN_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// Mail for somebody who left comes for about a year.
+const NO_REUSE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// Entra's, for what is asked and for what is uploaded; there it is only told to clients.
 const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
@@ -246,10 +264,15 @@ impl Reader<'_> {
             Some(text) => self.note(&format!("{place} plan_lifetime"), duration(&text))?,
             None => PLAN_LIFETIME,
         };
+        let no_reuse = match self.text(&place, file.no_reuse)? {
+            Some(text) => self.note(&format!("{place} no_reuse"), duration(&text))?,
+            None => NO_REUSE,
+        };
         let expect_upload_every =
             self.expect_upload_every(&place, file.expect_upload_every, systems.get(&file.source))?;
         let credentials_expire = self.day(&format!("{place} credentials_expire"), file.credentials_expire)?;
         let twins = self.twins(&place, file.twin_filter)?;
+        let handover = file.initial_password.as_ref().map(|file| file.handover);
         let initial_password = self.initial_password(&place, file.initial_password);
         if schema.is_some() && !file.omit.is_empty() {
             self.problem(
@@ -285,6 +308,7 @@ impl Reader<'_> {
             mode: file.mode,
             first_cycle: file.first_cycle,
             plan_lifetime,
+            no_reuse,
             expect_upload_every,
             credentials_expire,
             never,
@@ -305,6 +329,7 @@ impl Reader<'_> {
                 twins,
                 recreate: file.recreate,
                 initial_password,
+                hands_over: handover == Some(Handover::Seal),
                 user_names: UserNames {
                     kept_before: None,
                     before_hire: user_names.before_hire,
@@ -376,9 +401,9 @@ impl Reader<'_> {
             self.problem(place, "initial_password.length must be between 12 and 128");
         }
         Recipe {
-            expression: None,
             length,
             change_at_logon: file.change_at_logon,
+            ..Recipe::default()
         }
     }
 

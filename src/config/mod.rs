@@ -225,10 +225,14 @@ impl Reader<'_> {
     fn config(&mut self, file: File) -> Option<Config> {
         let server = self.server(file.server);
         let store = self.store(file.store);
+        let seals = file
+            .notify
+            .as_ref()
+            .is_some_and(|notify| notify.seal_to.is_some());
         let notify = file
             .notify
             .map(|notify| notify.resolve(self.beside).map_err(about_its_key));
-        let notify = notify.and_then(|notify| self.note("notify", notify));
+        let notify: Option<webhook::Config> = notify.and_then(|notify| self.note("notify", notify));
         let log = self.log(file.log);
         let clients: Vec<_> = file
             .clients
@@ -249,6 +253,14 @@ impl Reader<'_> {
             .filter_map(|app| self.app(app, &systems))
             .collect();
         self.writebacks(&apps, &systems);
+        if !seals {
+            for app in apps.iter().filter(|app| app.settings.hands_over) {
+                self.problem(
+                    &format!("app {}", app.id),
+                    "initial_password.handover = \"seal\" needs somebody to seal it for: set [notify] seal_to",
+                );
+            }
+        }
         self.duplicates("client", clients.iter().map(|client| client.id.clone()));
         self.duplicates("app", apps.iter().map(|app| app.id.to_string()));
         self.duplicates("app … job", apps.iter().map(|app| app.job.clone()));

@@ -23,7 +23,10 @@ const CLASSES: [&[u8]; 4] = [
 ];
 
 /// Draws the password that a recipe asks for. Error: its expression has no value, which is the mapping's fault.
-pub(super) fn draw(recipe: &Recipe) -> Result<SecretString> {
+pub(crate) fn draw(recipe: &Recipe) -> Result<SecretString> {
+    if let Some(drawn) = &recipe.drawn {
+        return Ok(drawn.password.clone());
+    }
     match &recipe.expression {
         None => Ok(random(recipe.length.max(CLASSES.len()))),
         Some(expression) => evaluated(expression),

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::http;
+use super::seal::Recipient;
 use crate::error::{Error, Result};
 use crate::written::{Table, Written};
 
@@ -31,6 +32,8 @@ pub struct File {
     pub webhook: Written,
     /// `whsec_` and 24 to 64 bytes in Base64.
     pub secret: Written,
+    /// The public key, in PEM, of whoever hands first passwords over (B29).
+    pub seal_to: Option<Written>,
 }
 
 /// `[notify]` as meant.
@@ -38,6 +41,7 @@ pub struct File {
 pub struct Config {
     pub url: Url,
     secret: SecretString,
+    pub seal_to: Option<Recipient>,
 }
 
 impl File {
@@ -47,7 +51,10 @@ impl File {
         let url = http::address(&table.text("webhook", &self.webhook)?);
         let secret = table.secret("secret", &self.secret)?;
         key(&secret).map_err(|error| error.at("secret"))?;
+        let seal_to = table.optional("seal_to", &self.seal_to)?;
+        let seal_to = seal_to.map(|pem| Recipient::parse(&pem).map_err(|error| error.at("seal_to")));
         Ok(Config {
+            seal_to: seal_to.transpose()?,
             url: url.map_err(|error| error.at("webhook"))?,
             secret,
         })

@@ -46,6 +46,8 @@ pub struct Settings {
     pub move_disabled: bool,
     /// B29: how passwords are drawn that no mapping draws.
     pub initial_password: Recipe,
+    /// B29: the first password is drawn anew when the work begins, and sealed for whoever hands it over.
+    pub hands_over: bool,
     /// B30: whose names go home to HR, and when.
     pub user_names: UserNames,
     /// B30: attributes whose values from HR are remembered, so that nobody sends them back.
@@ -75,6 +77,7 @@ impl Default for Settings {
             recreate: false,
             move_disabled: false,
             initial_password: Recipe::default(),
+            hands_over: false,
             user_names: UserNames::default(),
             remembered: BTreeSet::new(),
         }

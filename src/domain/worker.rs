@@ -1,7 +1,7 @@
 //! One person as HR describes them, and the statements of which that description is the fold (B1).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -44,6 +44,16 @@ pub struct Worker {
     /// When the source said what.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
     pub said: Provenance,
+    /// When HR first said that the person does not work here, as far as it has not said otherwise since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Timestamp>,
+    /// Attributes that HR said something of which is not kept (B33).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unkept: BTreeSet<String>,
+    /// Since when no more is kept than what finds the account again (B33): nothing is done about the worker until HR says
+    /// more than that the person has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Timestamp>,
 }
 
 /// A value that wins over what the source says of an attribute, until the source says something else than it did then (B30).
@@ -53,6 +63,16 @@ pub struct Stated {
     /// What the source said then.
     pub over: Value,
 }
+
+/// What a person is called, the best first; then what the parts of a name are called.
+const WHOLE_NAMES: [&str; 5] = [
+    "displayName",
+    "name.formatted",
+    "PreferredNameData",
+    "userName",
+    "userPrincipalName",
+];
+const NAME_PARTS: [&str; 2] = ["FirstName", "LastName"];
 
 /// One thing a source said about one worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +124,9 @@ impl Worker {
             hidden: None,
             stated: BTreeMap::new(),
             said: Provenance::default(),
+            left: None,
+            unkept: BTreeSet::new(),
+            shrunk: None,
         }
     }
 
@@ -114,6 +137,18 @@ impl Worker {
 
     /// The same for one that came in an upload, by its number.
     pub fn fold_from(&mut self, statement: Statement, upload: Option<i64>) {
+        if matches!(statement.said, Said::Partial(_))
+            && self.shrunk.is_some()
+            && statement.active == Some(false)
+        {
+            return;
+        }
+        self.shrunk = None;
+        self.left = match statement.active {
+            Some(false) => self.left.or(Some(statement.at)),
+            Some(true) => None,
+            None => self.left,
+        };
         let occasion = Occasion {
             at: statement.at,
             upload,
@@ -130,6 +165,7 @@ impl Worker {
                 self.active = statement.active;
                 changed = different(&self.attributes, &record.attributes);
                 self.attributes = record.attributes;
+                self.unkept.clear();
                 self.employment = record.employment;
                 self.findings = record.findings;
             }
@@ -137,6 +173,7 @@ impl Worker {
                 self.gone = None;
                 self.hidden = None;
                 self.active = statement.active.or(self.active);
+                self.unkept.retain(|name| !changes.attributes.contains_key(name));
                 for (name, value) in changes.attributes {
                     self.set(name, value, &mut changed);
                 }
@@ -146,6 +183,7 @@ impl Worker {
                 self.gone = None;
                 self.active = statement.active.or(self.active);
                 for (name, value) in attributes {
+                    self.unkept.remove(&name);
                     if value.is_empty() && self.silence_below(&name, &mut changed) {
                         continue;
                     }
@@ -231,23 +269,30 @@ impl Worker {
 
     /// The name to show beside the anchor.
     pub fn display_name(&self) -> Option<Cow<'_, str>> {
-        let text = |name: &str| match self.attributes.get(name) {
+        let text = |name: &str| self.text(name);
+        match self.called_by().as_slice() {
+            [one] => text(one).map(Cow::Borrowed),
+            [first, last, ..] => Some(Cow::Owned(format!("{} {}", text(first)?, text(last)?))),
+            [] => None,
+        }
+    }
+
+    /// The attributes that name is made of.
+    pub(super) fn called_by(&self) -> Vec<&'static str> {
+        let whole = WHOLE_NAMES.into_iter().find(|name| self.text(name).is_some());
+        match whole {
+            Some(name) => vec![name],
+            None => NAME_PARTS
+                .into_iter()
+                .filter(|name| self.text(name).is_some())
+                .collect(),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.attributes.get(name) {
             Some(Value::Text(text)) if !text.is_empty() => Some(text.as_str()),
             _ => None,
-        };
-        let whole = [
-            "displayName",
-            "name.formatted",
-            "PreferredNameData",
-            "userName",
-            "userPrincipalName",
-        ];
-        if let Some(name) = whole.into_iter().find_map(text) {
-            return Some(Cow::Borrowed(name));
-        }
-        match (text("FirstName"), text("LastName")) {
-            (Some(first), Some(last)) => Some(Cow::Owned(format!("{first} {last}"))),
-            (first, last) => first.or(last).map(Cow::Borrowed),
         }
     }
 
@@ -267,6 +312,13 @@ impl Worker {
 
     fn silence_below(&mut self, parent: &str, changed: &mut Vec<String>) -> bool {
         let mut found = false;
+        let (silenced, unkept) = std::mem::take(&mut self.unkept)
+            .into_iter()
+            .partition(|name| lies_below(parent, name));
+        self.unkept = unkept;
+        let silenced: BTreeSet<String> = silenced;
+        self.attributes
+            .extend(silenced.into_iter().map(|name| (name, Value::Null)));
         for (name, value) in &mut self.attributes {
             if lies_below(parent, name) {
                 if *value != Value::Null {
@@ -305,7 +357,7 @@ fn day(value: &Value) -> Option<Timestamp> {
 }
 
 /// `name` → `name.givenName`, `emails` → `emails[type eq "work"].value`, `urn:x:User` → `urn:x:User:costCenter`.
-fn lies_below(parent: &str, name: &str) -> bool {
+pub(super) fn lies_below(parent: &str, name: &str) -> bool {
     name.strip_prefix(parent)
         .and_then(|rest| rest.chars().next())
         .is_some_and(|next| match next {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use futures::StreamExt;
 
+use super::handover;
 use super::log::{self, Ending, Unreviewed};
 use super::reconcile::Subject;
 use super::retry::SILENT_TRIES;
@@ -96,11 +97,12 @@ pub async fn send(
             })
             .await?;
         let changes = changes.into_iter().map(|(change, _)| change);
-        let (late, changes): (Vec<Change>, Vec<Change>) =
+        let (late, mut changes): (Vec<Change>, Vec<Change>) =
             changes.partition(|change| lost.contains(&change.id));
         for change in late {
             outcomes.insert(change.id, Outcome::Refused(beside::overtaken()));
         }
+        handover::draw(cx, &mut changes)?;
         let mut running = session.apply(changes, may_start);
         while let Some((id, outcome)) = running.next().await {
             outcomes.insert(id, outcome);

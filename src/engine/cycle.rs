@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, controller, log, planning, progress, quarantine, review};
+use super::{Context, controller, log, planning, progress, quarantine, retention, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::decision::{BY_ITSELF, Decision};
@@ -30,9 +30,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Reviewed, State, Status, Strays};
 use crate::store::pulls::Failure;
 use crate::store::wakes::{self, Cause, Wake};
-use crate::store::{
-    Conn, allowances, changes, decisions, departures, guard, links, listed, logs, notices, owners, plans,
-};
+use crate::store::{Conn, allowances, changes, decisions, guard, links, listed};
 
 /// Workers planned, sent and recorded together; in a full cycle, where hardly anybody needs a write, more.
 const PAGE: usize = 500;
@@ -40,9 +38,6 @@ const FULL_PAGE: usize = 1_000;
 
 /// Accounts without a worker that are named; the others are counted.
 const STRAYS: i64 = 20;
-
-/// Days for which it is known who decided what: longer than auditors take to ask.
-const DECISIONS: i64 = 400;
 
 const QUIET: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -530,7 +525,6 @@ impl<'c> Cycle<'c> {
             self.cx.token,
             self.listed == Some(true),
         );
-        let target = self.cx.origin.target.clone();
         let finished = self
             .cx
             .store
@@ -544,7 +538,7 @@ impl<'c> Cycle<'c> {
                     listed::clear(conn, &id)?;
                 }
                 close_allowances(conn, &id, now)?;
-                expire(conn, &target, now)?;
+                retention::expire(conn, now)?;
                 let quarantine = quarantine::judge(conn, &id, &execution, refused.as_ref(), slow, now)?;
                 jobs::update_status(conn, &id, |status| {
                     status.strays = strays.or(status.strays.take());
@@ -575,23 +569,6 @@ fn strays(conn: &mut Conn, job: &str, now: Timestamp) -> Result<Strays> {
         at: now,
         examples: some.into_iter().map(|account| account.address).collect(),
     })
-}
-
-/// B33: logs and receipts are kept for thirty days, counts as long as a limit looks back.
-fn expire(conn: &mut Conn, target: &str, now: Timestamp) -> Result<()> {
-    let before = |days: i64| {
-        now.saturating_sub(SignedDuration::from_hours(24 * days))
-            .unwrap_or(now)
-    };
-    logs::expire(conn, before(30))?;
-    changes::expire_receipts(conn, before(30))?;
-    departures::expire(conn, before(30))?;
-    notices::expire(conn, before(30))?;
-    plans::expire(conn, before(30))?;
-    decisions::expire(conn, before(DECISIONS))?;
-    allowances::expire(conn, before(30))?;
-    owners::expire(conn, target, before(1))?;
-    guard::expire(conn, before(8))
 }
 
 /// Notes which allowances are over.

@@ -25,6 +25,26 @@ use crate::store::{jobs, listed};
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(250);
 
+/// A job's lease; one that is at work is waited for, a minute long. Error `JobBusy`: it still is.
+pub(super) async fn wait_for(engine: &Engine, job: &str, call: Duration) -> Result<Lease> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(lease) = Lease::take(engine, job, call).await? {
+            return Ok(lease);
+        }
+        go_on(&engine.shared.stop)?;
+        if tokio::time::Instant::now() > until {
+            let id = job.to_string();
+            let holder = engine.store().read(move |conn| jobs::holder(conn, &id)).await?;
+            let holder = holder.unwrap_or_default();
+            let message =
+                format!("the job is at work (gateway {holder} has its lease): try again, or pause it first");
+            return Err(Error::new(Kind::Conflict, message).code("JobBusy"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// A job whose cycles wait meanwhile, and a session with its target.
 pub(super) struct Desk {
     pub cx: Context,
@@ -38,28 +58,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Waits a minute for a job that is at work. Error `JobBusy`: it still is.
+    /// Error `JobBusy`, as [`wait_for`] has it.
     pub async fn open(engine: &Engine, job: &str) -> Result<Desk> {
         let stop = engine.shared.stop.clone();
         go_on(&stop)?;
         let runner = engine.current(job).await?;
-        let until = tokio::time::Instant::now() + PATIENCE;
-        let lease = loop {
-            if let Some(lease) = Lease::take(engine, job, runner.call_timeout).await? {
-                break lease;
-            }
-            go_on(&stop)?;
-            if tokio::time::Instant::now() > until {
-                let id = job.to_string();
-                let holder = engine.store().read(move |conn| jobs::holder(conn, &id)).await?;
-                let holder = holder.unwrap_or_default();
-                let message = format!(
-                    "the job is at work (gateway {holder} has its lease): try again, or pause it first"
-                );
-                return Err(Error::new(Kind::Conflict, message).code("JobBusy"));
-            }
-            tokio::time::sleep(LOOK).await;
-        };
+        let lease = wait_for(engine, job, runner.call_timeout).await?;
         let cx = engine.context(&runner, lease.token, Uuid::now_v7()).await?;
         let opened = async { Ok((controller::open(&cx).await?, review::is_due(&cx).await?)) };
         match opened.await {

@@ -2,12 +2,14 @@
 //! said it (B1, B2).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Context;
 use super::log;
 use crate::connector::bulk::{self, Refused};
+use crate::domain::keeping::Reads;
 use crate::domain::worker::{Statement, Worker};
 use crate::error::{Error, Kind, Result};
 use crate::store::uploads::{self, Fold, Place, Upload};
@@ -118,11 +120,11 @@ async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
     let operations = uploads.iter().map(|upload| i64::from(upload.operations)).sum();
     let system = cx.origin.source.clone();
     let readers: Vec<String> = cx.readers.iter().map(|reader| reader.job.clone()).collect();
-    let (job, token) = (cx.origin.job.clone(), cx.token);
+    let (job, token, reads) = (cx.origin.job.clone(), cx.token, Arc::clone(&cx.reads));
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
-            let (workers, turned) = lay_over(conn, &system, &spoken, now)?;
+            let (workers, turned) = lay_over(conn, &system, &spoken, &reads, now)?;
             let fold = Fold {
                 sequences: sequences.clone(),
                 operations,
@@ -140,11 +142,12 @@ async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
         .await
 }
 
-/// The workers as they are now, and who of them begins or leaves.
+/// The workers as they are now, and who of them begins or leaves. Of what was said, what somebody reads is kept (B33).
 fn lay_over(
     conn: &mut Conn,
     system: &str,
     spoken: &[(Place, Statement)],
+    reads: &Reads,
     now: Timestamp,
 ) -> Result<(Vec<Stored>, Vec<String>)> {
     let mut anchors: Vec<&str> = spoken.iter().map(|(place, _)| place.anchor.as_str()).collect();
@@ -170,6 +173,9 @@ fn lay_over(
         was_active.is_some_and(|was_active| worker.turns(*was_active, now))
     });
     let turned = turned.map(|worker| worker.anchor.clone()).collect();
-    let workers = known.into_values().map(Stored::new).collect::<Result<_>>()?;
-    Ok((workers, turned))
+    let kept = known.into_values().map(|mut worker| {
+        worker.keep_only(reads);
+        Stored::new(worker)
+    });
+    Ok((kept.collect::<Result<_>>()?, turned))
 }

@@ -149,6 +149,10 @@ fn news(known: Vec<Worker>, statements: &[Statement], now: Timestamp) -> Result<
         let before = known.remove(anchor);
         // Of whom nobody has heard, it is no news that he is gone.
         let is_news = match &before {
+            // That somebody who left has left is none either (B33).
+            Some(before) if before.shrunk.is_some() && after.has_left(now) => {
+                after.gone.is_some() && before.gone.is_none()
+            }
             Some(before) => *before != after,
             None => after.gone.is_none(),
         };
@@ -200,16 +204,8 @@ mod tests {
             said: Said::Gone,
             at: Timestamp::UNIX_EPOCH,
         }];
-        assert!(
-            news(Vec::new(), &gone, Timestamp::UNIX_EPOCH)
-                .unwrap()
-                .workers
-                .is_empty()
-        );
-        let known = vec![Worker::new("1")];
-        assert_eq!(
-            news(known, &gone, Timestamp::UNIX_EPOCH).unwrap().workers.len(),
-            1
-        );
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(news(Vec::new(), &gone, now).unwrap().workers.is_empty());
+        assert_eq!(news(vec![Worker::new("1")], &gone, now).unwrap().workers.len(), 1);
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::link::{Situation, UNAPPROVED};
 use crate::domain::plan::{Effect, HrEvent, Planned, Receipt};
 use crate::domain::worker::Worker;
 use crate::error::{Error, Kind};
+use crate::store::forgetting::{self, FORGOTTEN};
 use crate::store::logs::Entry;
 
 /// What every entry of a cycle has in common.
@@ -159,6 +160,28 @@ pub fn superseded(origin: &Origin, worker: &Worker, change: &Uuid, at: Timestamp
             word: "skipped",
             code: Some("Superseded".into()),
             reason: Some("a later operation about the same worker includes this one".into()),
+        },
+    };
+    body.entry(origin, at)
+}
+
+/// The entry of an operation that waited when its worker was forgotten (B33): it says no more than that.
+pub fn forgotten(origin: &Origin, pseudonym: &str, at: Timestamp) -> Entry {
+    let body = Body {
+        action: "other",
+        change: Uuid::now_v7().to_string(),
+        took: SignedDuration::ZERO,
+        source_id: pseudonym,
+        source_name: FORGOTTEN,
+        target_id: String::new(),
+        target_name: String::new(),
+        target_details: None,
+        steps: Vec::new(),
+        modified: Vec::new(),
+        status: Status {
+            word: "skipped",
+            code: Some(forgetting::CODE.into()),
+            reason: Some("the worker was forgotten before this was carried out".into()),
         },
     };
     body.entry(origin, at)

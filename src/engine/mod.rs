@@ -22,7 +22,9 @@ mod cycle;
 mod desk;
 mod explain;
 mod fold;
+pub mod forget;
 mod given;
+mod handover;
 mod hear;
 mod hearing;
 pub mod holding;
@@ -42,6 +44,7 @@ mod read_back;
 mod reconcile;
 mod record;
 pub mod report;
+mod retention;
 mod retry;
 pub mod review;
 mod run;
@@ -68,10 +71,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::{App, Config};
+use crate::connector::seal::Recipient;
 use crate::connector::webhook::Webhook;
 use crate::connector::{System, Target};
 use crate::domain::decision::Decision;
 use crate::domain::guard::Action;
+use crate::domain::keeping::Reads;
 use crate::domain::policy::Policy;
 use crate::domain::review::{HELD, Standing};
 use crate::error::{Error, Kind, Result};
@@ -121,6 +126,8 @@ struct Runner {
     hr: Option<System>,
     replication_delay: Duration,
     call_timeout: Duration,
+    /// Whom first passwords are sealed for.
+    seal_to: Option<Recipient>,
     /// Where callbacks go, if the target is one that they are for.
     callbacks: Option<Route>,
     /// The same for whatever replaces this one.
@@ -153,6 +160,8 @@ struct Context {
     readers: Arc<[log::Origin]>,
     /// The other jobs that write the same target.
     beside: Arc<[Arc<Runner>]>,
+    /// What any of their schemas reads.
+    reads: Arc<Reads>,
     /// The lease's: every write is conditional on it.
     token: i64,
 }
@@ -241,6 +250,7 @@ impl Engine {
             tasks.spawn(notify::deliver(self.clone(), webhook.clone(), stop.clone()));
         }
         tasks.spawn(alarm::watch(self.clone(), stop.clone()));
+        tasks.spawn(retention::keep(self.clone(), stop.clone()));
         if let Some(to) = &self.config().log {
             tasks.spawn(stream::send(self.clone(), to.clone(), stop.clone()));
         }

@@ -11,7 +11,7 @@ use super::Engine;
 use super::cycle::POLL;
 use crate::connector::webhook::{Delivery, Webhook};
 use crate::error::Result;
-use crate::store::{Conn, notices, to_json};
+use crate::store::{Conn, handovers, notices, to_json};
 
 /// From one attempt to the next; after the last of them, a day after the first attempt, the notice is given up.
 const PAUSES: [SignedDuration; 8] = [
@@ -30,14 +30,15 @@ const LOST: SignedDuration = SignedDuration::from_mins(1);
 
 /// Has the webhook told of something, as Standard Webhooks shapes it.
 pub fn add(conn: &mut Conn, kind: &str, data: &impl Serialize, now: Timestamp) -> Result<()> {
+    post(conn, kind, data, now).map(drop)
+}
+
+/// The same; answers the notice's id.
+pub fn post(conn: &mut Conn, kind: &str, data: &impl Serialize, now: Timestamp) -> Result<String> {
     let body = to_json(&json!({ "type": kind, "timestamp": now, "data": data }))?;
-    notices::add(
-        conn,
-        &format!("msg_{}", Uuid::now_v7().simple()),
-        kind,
-        &body,
-        now,
-    )
+    let id = format!("msg_{}", Uuid::now_v7().simple());
+    notices::add(conn, &id, kind, &body, now)?;
+    Ok(id)
 }
 
 /// Delivers notices as they come, until told to stop.
@@ -68,7 +69,9 @@ async fn deliver_next(engine: &Engine, webhook: &Webhook) -> Result<bool> {
         return Ok(false);
     };
     let (id, kind) = (notice.id.clone(), notice.kind.clone());
-    let again = match webhook.deliver(&id, &notice.body, now).await {
+    let ending = webhook.deliver(&id, &notice.body, now).await;
+    let is_taken = matches!(ending, Delivery::Done);
+    let again = match ending {
         Delivery::Done => None,
         Delivery::Gone => {
             tracing::error!(
@@ -95,10 +98,17 @@ async fn deliver_next(engine: &Engine, webhook: &Webhook) -> Result<bool> {
             pause.map(|pause| now.saturating_add(*pause).unwrap_or(now))
         }
     };
+    let now = engine.clock().now();
     store
         .write(move |conn| match again {
             Some(due) => notices::put_off(conn, &notice, due),
-            None => notices::end(conn, &notice.id),
+            None => {
+                match is_taken {
+                    true => handovers::delivered(conn, &notice.id)?,
+                    false => handovers::lost(conn, &notice.id, now)?,
+                }
+                notices::end(conn, &notice.id)
+            }
         })
         .await?;
     Ok(true)

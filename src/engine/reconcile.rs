@@ -14,6 +14,7 @@ use super::{Context, Runner, given, unanswered};
 use crate::connector::Lookup;
 use crate::domain::account::{Anchor, Model};
 use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History};
+use crate::domain::handover::Handover;
 use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
@@ -28,7 +29,7 @@ use crate::store::given::Given;
 use crate::store::reviews::{self, Review};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
-use crate::store::{self, Conn, guard, holds, links, owners, workers};
+use crate::store::{self, Conn, guard, handovers, holds, links, owners, workers};
 
 /// One worker on the way through a cycle.
 #[derive(Clone)]
@@ -66,6 +67,8 @@ pub struct Subject {
     pub told: Option<Timestamp>,
     /// What the account, or the record of it that is read, is known to have from HR.
     pub given: Vec<Given>,
+    /// How far the first password is on its way (B29).
+    pub handover: Option<Handover>,
     /// What was chosen among candidates, by attribute.
     pub names: BTreeMap<String, String>,
     /// What people decided of the account, as far as it holds.
@@ -219,6 +222,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
         unknown.entry(sent.change.worker.clone()).or_default().push(sent);
     }
     let mut given = memory.load(conn, &anchors, &linked)?;
+    let mut handovers: HashMap<String, Handover> = handovers::of(conn, job, &anchors)?.into_iter().collect();
     let mut held_by_people: HashSet<String> = HashSet::new();
     for hold in holds::of(conn, job, &anchors)? {
         held_by_people.extend(hold.worker);
@@ -256,6 +260,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             share: Share::default(),
             told: told.remove(&wake.anchor),
             given: given.remove(&wake.anchor).unwrap_or_default(),
+            handover: handovers.remove(&wake.anchor),
             names: BTreeMap::new(),
             said: match held_by_people.contains(&wake.anchor) {
                 true => digest(&worker),
@@ -558,6 +563,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             returned: given::returned(runner, subject),
             names: subject.names.clone(),
             unclear: std::mem::take(&mut subject.unclear),
+            handover: subject.handover,
             holds: subject.holds.clone(),
             recoverable,
             resumed: subject.earlier.as_ref().is_some_and(|earlier| {

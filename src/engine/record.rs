@@ -11,7 +11,7 @@ use super::apply::{Fate, Worked};
 use super::beside::{self, Settlement};
 use super::reconcile::{Page, Subject};
 use super::retry::{self, Refusal};
-use super::{Context, callbacks, given, log, review, standing};
+use super::{Context, callbacks, given, handover, log, review, standing};
 use crate::domain::account::{Anchor, Model};
 use crate::domain::decision::{BY_ITSELF, Decision};
 use crate::domain::guard::{Action, Charge, Charges};
@@ -162,6 +162,8 @@ struct Record {
     /// The one that is to take this worker's.
     speaker: Option<String>,
     receipt: Option<Receipt>,
+    /// What became of the first password.
+    handover: Option<handover::Step>,
     settled: Vec<String>,
     outcome: Option<Settled>,
     entries: Vec<Entry>,
@@ -452,6 +454,7 @@ fn settle(
         ),
     });
     record.holds_over.clone_from(&subject.holds_over);
+    record.handover = handover::step(cx, subject, record.receipt.as_ref());
     record
 }
 
@@ -486,6 +489,11 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|one| Some((one.worker.as_str(), one.receipt.as_ref()?)))
         .collect();
     changes::keep_receipts(conn, job, cycle, &receipts)?;
+    for record in records {
+        if let Some(step) = &record.handover {
+            step.keep(conn, job, &record.worker, now)?;
+        }
+    }
     end_holds(conn, job, records, now)?;
     store::given::keep(conn, &recording.target, &recording.given)?;
     if let Some(system) = &recording.read_back {

@@ -24,7 +24,8 @@ use crate::store::findings::{self, Weight};
 use crate::store::jobs::{self, Execution, Job};
 use crate::store::pulls;
 use crate::store::{
-    Conn, allowances, decisions, escrows, from_json, holds, links, report as asked, systems, uploads, workers,
+    Conn, allowances, decisions, escrows, forgetting, from_json, holds, links, report as asked, systems,
+    uploads, workers,
 };
 pub use people::{Leavers, Person, Standing, Starters};
 pub use repair::repair;
@@ -95,6 +96,9 @@ pub struct Morning {
     /// Refused changes that are tried again in the next 24 hours, of all.
     pub retries: i64,
     pub refused: i64,
+    /// People of the source who were forgotten (B33), and when the last of them was.
+    pub forgotten: i64,
+    pub last_forgotten: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -283,6 +287,7 @@ fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timesta
     let (last_upload, last_complete_pull) = asked::last_heard(conn, &app.source)?;
     let controller = systems::endpoint(conn, &app.target)?;
     let (enabled_accounts, _) = links::population(conn, &app.job)?;
+    let (forgotten, last_forgotten) = forgetting::count(conn, &app.source)?;
     let waiting = uploads::waiting(conn, &app.source)? + uploads::pending_count(conn, &app.job)?;
     Ok(Morning {
         service_principal: Named {
@@ -333,6 +338,8 @@ fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timesta
         retries: asked::retries(conn, &job.id, later(now, 24))?,
         refused: escrows::count(conn, &job.id)?,
         accounts_without_worker: job.status.strays,
+        forgotten,
+        last_forgotten,
     })
 }
 

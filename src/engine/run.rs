@@ -15,6 +15,8 @@ use super::cycle::{Cycle, POLL};
 use super::lease::Lease;
 use super::log::Origin;
 use super::{Context, Engine, Runner};
+use crate::domain::keeping::Reads;
+use crate::domain::policy::Policy;
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job, State};
 use crate::store::{asked, callbacks, instant, micros, pulls, uploads, wakes};
@@ -192,6 +194,8 @@ impl Engine {
             .await?;
         let heard = standing.watermark;
         let readers = self.readers(&runner.app.source);
+        let policies = self.policies_reading(&runner.app.source).await;
+        let reads = Reads::of(policies.iter().map(|policy| &**policy));
         let readers: Vec<Origin> = readers
             .iter()
             .map(|reader| origin(self, reader, cycle, heard))
@@ -203,8 +207,21 @@ impl Engine {
             origin: Arc::new(origin(self, runner, cycle, heard)),
             readers: readers.into(),
             beside: self.beside(runner).await.into(),
+            reads: Arc::new(reads),
             token,
         })
+    }
+}
+
+impl Engine {
+    /// The policies that read a system; of a schema that cannot run, the one before it.
+    pub(super) async fn policies_reading(&self, source: &str) -> Vec<Arc<Policy>> {
+        let mut policies = Vec::new();
+        for reader in self.readers(source) {
+            let newest = self.current(&reader.app.job).await;
+            policies.push(Arc::clone(&newest.as_ref().unwrap_or(&reader).policy));
+        }
+        policies
     }
 }
 

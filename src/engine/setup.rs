@@ -134,6 +134,7 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
         hr: policy.model.record.map(|_| system.clone()),
         replication_delay: system.replication_delay(),
         call_timeout: system.call_timeout(),
+        seal_to: config.notify.as_ref().and_then(|notify| notify.seal_to.clone()),
         callbacks: system.callbacks().map(|callable| Route::new(&policy, callable)),
         policy: Arc::new(policy),
         app: app.clone(),

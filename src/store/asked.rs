@@ -90,3 +90,9 @@ pub fn put_off(conn: &mut Conn, system: &str, unread: &[Asked], due: Timestamp) 
     }
     Ok(())
 }
+
+/// Lets those go that were written before an instant and nobody reads back.
+pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
+    diesel::delete(asked::table.filter(asked::since.lt(micros(before)))).execute(conn)?;
+    Ok(())
+}

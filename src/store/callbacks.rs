@@ -19,8 +19,8 @@ use super::{Conn, ROWS, instant, micros, native, systems};
 use crate::domain::callback::Call;
 use crate::error::{Error, Kind, Result};
 pub use items::{
-    Item, Status, Verdict, awaiting, laid_since, lay_over, open, put_off, retried, settle, still_waiting,
-    waiting,
+    Item, Status, Verdict, about, awaiting, blank, laid_since, lay_over, open, put_off, retried, settle,
+    still_waiting, waiting,
 };
 
 /// Callbacks that were taken in together.

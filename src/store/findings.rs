@@ -226,3 +226,12 @@ pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Finding>> 
     }
     Ok(found)
 }
+
+/// Lets go of what has stood since before an instant about workers of jobs that are none of these: nobody looks at them any more.
+pub fn expire(conn: &mut Conn, before: Timestamp, jobs: &[&str]) -> Result<()> {
+    diesel::delete(findings::table)
+        .filter(findings::job.ne_all(jobs))
+        .filter(findings::since.lt(micros(before)))
+        .execute(conn)?;
+    Ok(())
+}

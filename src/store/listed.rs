@@ -3,9 +3,10 @@
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use jiff::Timestamp;
 
 use super::schema::{jobs, links, listed, listed_keys};
-use super::{Conn, from_json, native, to_json};
+use super::{Conn, from_json, micros, native, to_json};
 use crate::domain::account::Account;
 use crate::error::Result;
 
@@ -13,6 +14,16 @@ pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
     diesel::delete(listed::table.filter(listed::job.eq(job))).execute(conn)?;
     diesel::delete(listed_keys::table.filter(listed_keys::job.eq(job))).execute(conn)?;
     Ok(())
+}
+
+/// Lets go of what cycles left that died: of jobs of which nobody has the lease.
+pub fn clear_idle(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    let left: Vec<String> = listed::table.select(listed::job).distinct().load(conn)?;
+    let idle: Vec<String> = jobs::table
+        .filter(jobs::id.eq_any(left).and(jobs::until.le(micros(now))))
+        .select(jobs::id)
+        .load(conn)?;
+    idle.iter().try_for_each(|job| clear(conn, job))
 }
 
 /// Keeps one page, found again by anchor and by the given matching attributes.

@@ -14,8 +14,10 @@ pub mod decisions;
 pub mod departures;
 pub mod escrows;
 pub mod findings;
+pub mod forgetting;
 pub mod given;
 pub mod guard;
+pub mod handovers;
 pub mod holds;
 pub mod jobs;
 pub mod links;
@@ -28,6 +30,7 @@ pub mod plans;
 pub mod pulls;
 pub mod quarantine;
 pub mod report;
+pub mod retention;
 pub mod reviews;
 mod schema;
 pub mod schemas;
@@ -225,6 +228,17 @@ impl Store {
                 .map(drop)?)
         })
         .await
+    }
+
+    /// Writes an embedded database anew, so that nothing is left in its files of what was deleted from it by whichever
+    /// release. Error `Unavailable`: somebody is at work in it.
+    pub async fn scour(&self) -> Result<()> {
+        if self.file().is_none() {
+            return Ok(());
+        }
+        self.read(|conn| Ok(diesel::sql_query("VACUUM").execute(conn).map(drop)?))
+            .await?;
+        self.tidy().await
     }
 
     /// The file of an embedded database; its secrets lie beside it.

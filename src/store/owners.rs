@@ -215,10 +215,10 @@ pub fn finish(conn: &mut Conn, job: &str, workers: &[&str], now: Timestamp) -> R
 }
 
 /// Forgets by what accounts are found that were made before; not where nobody knows yet what came of it.
-pub fn expire(conn: &mut Conn, target: &str, before: Timestamp) -> Result<()> {
+pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
     let sent: Vec<String> = changes::table.select(changes::worker).load(conn)?;
     let made = owners::table
-        .filter(owners::target.eq(target).and(owners::attribute.gt("")))
+        .filter(owners::attribute.gt(""))
         .filter(owners::since.lt(micros(before)))
         .filter(owners::worker.ne_all(sent));
     diesel::delete(made).execute(conn)?;

@@ -9,6 +9,7 @@ use flate2::write::DeflateEncoder;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
 use super::schema::{plan_done, plan_pages, plans};
 use super::{Conn, ROWS, from_json, micros, native, to_json};
@@ -129,4 +130,91 @@ pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
     diesel::delete(plan_done::table.filter(plan_done::plan.eq_any(old()))).execute(conn)?;
     diesel::delete(plans::table.filter(plans::made.lt(micros(before)))).execute(conn)?;
     Ok(())
+}
+
+/// Takes a worker out of a job's plans; answers how many plans that concerned.
+pub fn forget(conn: &mut Conn, job: &str, worker: &str) -> Result<usize> {
+    let all: Vec<String> = plans::table
+        .filter(plans::job.eq(job))
+        .select(plans::id)
+        .load(conn)?;
+    let mut count = 0;
+    for id in all {
+        diesel::delete(plan_done::table.filter(plan_done::plan.eq(&id).and(plan_done::worker.eq(worker))))
+            .execute(conn)?;
+        // A worker is on the first page that does not end before it.
+        let page: Option<i32> = plan_pages::table
+            .filter(plan_pages::plan.eq(&id).and(plan_pages::last.ge(worker)))
+            .order(plan_pages::position)
+            .select(plan_pages::position)
+            .first(conn)
+            .optional()?;
+        let others = |one: &Json| (one["worker"] != worker).then(|| one.clone());
+        let Some(position) = page else { continue };
+        if rewrite_page(conn, &id, position, &others)? {
+            spoil(conn, &id)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Makes what is proposed in any plan what `other` makes of it, and nothing where that is `None`; answers how many plans became
+/// others.
+pub fn rewrite(conn: &mut Conn, other: impl Fn(&Json) -> Option<Json>) -> Result<usize> {
+    let all: Vec<String> = plans::table.select(plans::id).load(conn)?;
+    let mut count = 0;
+    for id in all {
+        let pages: Vec<i32> = plan_pages::table
+            .filter(plan_pages::plan.eq(&id))
+            .select(plan_pages::position)
+            .load(conn)?;
+        let mut is_another = false;
+        for position in pages {
+            is_another |= rewrite_page(conn, &id, position, &other)?;
+        }
+        if is_another {
+            spoil(conn, &id)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Whether anything on the page became another.
+fn rewrite_page(
+    conn: &mut Conn,
+    plan: &str,
+    position: i32,
+    other: &impl Fn(&Json) -> Option<Json>,
+) -> Result<bool> {
+    let this = || plan_pages::table.find((plan, position));
+    let body: Vec<u8> = this().select(plan_pages::body).first(conn)?;
+    let before: Vec<Json> = unpack(&body)?;
+    let after: Vec<Json> = before.iter().filter_map(other).collect();
+    if after == before {
+        return Ok(false);
+    }
+    let texts: Vec<String> = after.iter().map(Json::to_string).collect();
+    match after.last().and_then(|last| last["worker"].as_str()) {
+        None => diesel::delete(this()).execute(conn)?,
+        Some(last) => diesel::update(this())
+            .set((plan_pages::last.eq(last), plan_pages::body.eq(pack(&texts)?)))
+            .execute(conn)?,
+    };
+    Ok(true)
+}
+
+/// A plan is not what was made any more, and is not carried out.
+fn spoil(conn: &mut Conn, id: &str) -> Result<()> {
+    let head: String = plans::table.find(id).select(plans::head).first(conn)?;
+    let mut head: Json = from_json(&head)?;
+    if head["state"] != "applied" {
+        head["state"] = "failed".into();
+    }
+    head["error"] = "somebody in this plan was forgotten: make another".into();
+    if let Some(members) = head.as_object_mut() {
+        members.remove("hash");
+    }
+    update(conn, id, &head)
 }

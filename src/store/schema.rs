@@ -33,6 +33,17 @@ diesel::table! {
         seen -> BigInt,
         starts -> Nullable<BigInt>,
         leaves -> Nullable<BigInt>,
+        shrunk -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    forgotten (id) {
+        id -> Text,
+        system -> Text,
+        at -> BigInt,
+        author -> Text,
+        entries -> BigInt,
     }
 }
 
@@ -439,6 +450,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    handovers (job, worker) {
+        job -> Text,
+        worker -> Text,
+        state -> Text,
+        since -> BigInt,
+        notice -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     reviews,
     allowances,
@@ -475,6 +496,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     findings,
     departures,
     alarms,
+    forgotten,
+    handovers,
     streams,
     settings
 );

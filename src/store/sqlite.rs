@@ -21,6 +21,8 @@ pub const PRAGMAS: &[&str] = &[
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -4000",
+    // What is deleted is overwritten (B33).
+    "PRAGMA secure_delete = ON",
 ];
 
 /// Units that share one commit at most.

@@ -158,11 +158,15 @@ pub fn hurry(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Wakes every known worker of a system, for a full cycle.
+/// Wakes every known worker of a system, for a full cycle; not leavers of whom next to nothing is kept (B33).
 pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Result<()> {
     let everybody = || {
         workers::table
-            .filter(workers::system.eq(system.to_string()))
+            .filter(
+                workers::system
+                    .eq(system.to_string())
+                    .and(workers::shrunk.is_null()),
+            )
             .select((
                 job.to_string().into_sql::<diesel::sql_types::Text>(),
                 workers::anchor,

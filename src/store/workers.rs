@@ -135,10 +135,11 @@ pub fn mark_seen(conn: &mut Conn, system: &str, anchors: &[&str], read: Timestam
     Ok(())
 }
 
-/// Everybody, in the order of their anchors, from one on.
+/// Everybody but leavers of whom next to nothing is kept, in the order of their anchors, from one on.
 pub fn after(conn: &mut Conn, system: &str, after: &str, limit: i64) -> Result<Vec<String>> {
     Ok(workers::table
         .filter(workers::system.eq(system).and(workers::anchor.gt(after)))
+        .filter(workers::shrunk.is_null())
         .order(workers::anchor)
         .select(workers::anchor)
         .limit(limit)
@@ -163,7 +164,7 @@ pub fn mentioning(conn: &mut Conn, system: &str, text: &str, limit: i64) -> Resu
 
 pub fn count(conn: &mut Conn, system: &str) -> Result<i64> {
     Ok(workers::table
-        .filter(workers::system.eq(system))
+        .filter(workers::system.eq(system).and(workers::shrunk.is_null()))
         .count()
         .get_result(conn)?)
 }
@@ -198,6 +199,7 @@ pub(super) fn store(conn: &mut Conn, system: &str, stored: &[Stored], now: Times
                     workers::person.eq(one.person()),
                     workers::starts.eq(one.worker.starts().map(micros)),
                     workers::leaves.eq(one.worker.leaves().map(micros)),
+                    workers::shrunk.eq(one.worker.shrunk.map(micros)),
                 )
             })
             .collect();
@@ -211,8 +213,48 @@ pub(super) fn store(conn: &mut Conn, system: &str, stored: &[Stored], now: Times
                 workers::person.eq(excluded(workers::person)),
                 workers::starts.eq(excluded(workers::starts)),
                 workers::leaves.eq(excluded(workers::leaves)),
+                workers::shrunk.eq(excluded(workers::shrunk)),
             ))
             .execute(c))?;
     }
     Ok(())
+}
+
+/// Workers whose records are whole, in the order of their anchors, from one on, each with when the record was written.
+pub fn whole(conn: &mut Conn, system: &str, after: &str, limit: i64) -> Result<Vec<(Worker, Timestamp)>> {
+    let rows: Vec<(String, i64)> = workers::table
+        .filter(workers::system.eq(system).and(workers::anchor.gt(after)))
+        .filter(workers::shrunk.is_null())
+        .order(workers::anchor)
+        .select((workers::record, workers::changed))
+        .limit(limit)
+        .load(conn)?;
+    rows.iter()
+        .map(|(record, changed)| Ok((from_json(record)?, instant(*changed))))
+        .collect()
+}
+
+/// Keeps leavers as they were made smaller, unless HR spoke since their records were written; answers whom.
+pub fn shrink(conn: &mut Conn, system: &str, shrunk: &[(Stored, Timestamp)]) -> Result<Vec<String>> {
+    let mut done = Vec::with_capacity(shrunk.len());
+    for (one, written) in shrunk {
+        let these = workers::table.find((system, &one.worker.anchor));
+        let count = diesel::update(these)
+            .filter(
+                workers::changed
+                    .eq(micros(*written))
+                    .and(workers::shrunk.is_null()),
+            )
+            .set((
+                workers::record.eq(&one.record),
+                workers::starts.eq(None::<i64>),
+                workers::leaves.eq(None::<i64>),
+                workers::shrunk.eq(one.worker.shrunk.map(micros)),
+            ))
+            .execute(conn)?;
+        if count > 0 {
+            done.push(one.worker.anchor.clone());
+        }
+    }
+    Ok(done)
 }

@@ -88,6 +88,12 @@ impl Setup {
         self
     }
 
+    /// The time.
+    pub fn at(mut self, clock: Clock) -> Setup {
+        self.clock = clock;
+        self
+    }
+
     pub fn server(mut self, lines: &str) -> Setup {
         self.server.push_str(lines);
         self.server.push('\n');

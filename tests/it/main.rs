@@ -28,6 +28,7 @@ mod lab_workday;
 mod names;
 mod pages;
 mod plans;
+mod privacy;
 mod progress;
 mod promises;
 mod pull;

@@ -1659,9 +1659,9 @@ async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
             .await
             .unwrap();
         assert_eq!((made[0].since, made[0].stands), (at(8), false));
-        write(&store, |conn| owners::expire(conn, "corp", at(8))).await;
+        write(&store, |conn| owners::expire(conn, at(8))).await;
         assert!(!make(OTHER, vec![claim(&value, "9", None)], 8).await.is_empty());
-        write(&store, |conn| owners::expire(conn, "corp", at(9))).await;
+        write(&store, |conn| owners::expire(conn, at(9))).await;
         assert!(make(OTHER, vec![claim(&value, "9", None)], 9).await.is_empty());
         write(&store, |conn| links::clear(conn, OTHER)).await;
         assert!(make(JOB, vec![claim(&value, "1", None)], 9).await.is_empty());

@@ -202,7 +202,9 @@ fn writes(policy: &Policy, add: &mut impl FnMut(&'static str, Vec<String>, &'sta
             "leavers are not disabled, and nobody is enabled",
         );
     }
-    if !state.is_empty() {
+    if policy.settings.hands_over {
+        add(PASSWORDS, state, "nobody is handed a first password");
+    } else if !state.is_empty() {
         let consequence = "who returns after more than 30 days is enabled, and keeps the old password";
         add(PASSWORDS, state, consequence);
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::account::{Anchor, Model, Values};
+use crate::domain::handover::Drawn;
 
 pub type ChangeId = Uuid;
 
@@ -77,6 +78,12 @@ pub struct Recipe {
     pub length: usize,
     /// The person has to choose another at the first sign-in.
     pub change_at_logon: bool,
+    /// Whoever hands it over is told, sealed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handover: bool,
+    /// What was drawn for whoever hands it over; only while it is being written.
+    #[serde(skip)]
+    pub drawn: Option<Drawn>,
 }
 
 impl Default for Recipe {
@@ -86,6 +93,8 @@ impl Default for Recipe {
             expression: None,
             length: 32,
             change_at_logon: false,
+            handover: false,
+            drawn: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{Absence, Change, Effect, Facts, Moment, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
+use crate::domain::handover::State;
 use crate::domain::hold::{Hold, ON_HOLD};
 use crate::domain::link::Situation;
 use crate::domain::mapping::{Desired, Flow, Mapping, Role, Texts};
@@ -177,6 +178,7 @@ impl<'a> Draft<'a> {
             enabled: wanted.unwrap_or(state.is_none()),
             password: self.recipe(),
         });
+        self.will_hand_over();
         self.effects.append(&mut references);
     }
 
@@ -205,7 +207,58 @@ impl<'a> Draft<'a> {
         if wanted == Some(true) && account.enabled == Some(false) {
             self.enable();
         }
+        self.hand_over(account);
         self.effects.extend(renaming);
+    }
+
+    /// B29: whoever has begun to work, and may sign in, is given a password to begin with; what nobody took is drawn anew, for
+    /// nobody.
+    fn hand_over(&mut self, account: &Account) {
+        let Some(handover) = self.facts.handover else {
+            return;
+        };
+        let has = |effects: &[Effect], wanted: fn(&Effect) -> bool| effects.iter().any(wanted);
+        let is_shut =
+            account.enabled == Some(false) && !has(&self.effects, |effect| *effect == Effect::Enable);
+        let is_out = has(&self.effects, |effect| *effect == Effect::Disable);
+        let is_given = has(&self.effects, |effect| matches!(effect, Effect::Password { .. }));
+        let begins = self.worker.starts().unwrap_or(self.moment.now);
+        match handover.state {
+            State::Due if !self.policy.settings.hands_over || is_shut || is_out || is_given => {}
+            State::Due if begins > self.moment.now => self.revisit_by(begins),
+            State::Due => {
+                let password = Recipe {
+                    handover: true,
+                    ..self.recipe()
+                };
+                self.effects.push(Effect::Password { password });
+            }
+            State::Sent => {}
+            State::Lost => {
+                let password = self.recipe();
+                self.effects.push(Effect::Password { password });
+                self.not_handed_over();
+            }
+            State::Reset if self.moment.now.duration_since(handover.since) < LONG_DISABLED => {
+                self.not_handed_over();
+            }
+            State::Reset => {}
+        }
+    }
+
+    fn not_handed_over(&mut self) {
+        self.finding(Finding::new(
+            Weight::Warning,
+            "PasswordNotHandedOver",
+            "the webhook did not take the sealed password within a day, so it was reset to one that nobody knows: correct [notify], and set a password by hand",
+        ));
+    }
+
+    /// The first password is on its way as soon as the account is recorded.
+    fn will_hand_over(&mut self) {
+        if self.policy.settings.hands_over {
+            self.revisit_by(self.moment.now);
+        }
     }
 
     /// Takes a deleted account back out of the bin, where HR wants it and it is ours to do (B11).
@@ -366,6 +419,7 @@ impl<'a> Draft<'a> {
             if self.was_long_disabled() {
                 let password = self.recipe();
                 self.effects.push(Effect::Password { password });
+                self.will_hand_over();
             }
         } else {
             let finding = Finding::new(
@@ -640,6 +694,11 @@ impl<'a> Draft<'a> {
     }
 
     fn desired(&mut self, mapping: &'a Mapping) -> Option<Desired<'a>> {
+        let unkept = self.worker.unkept_of(mapping);
+        if !unkept.is_empty() {
+            self.not_kept(mapping, &unkept);
+            return None;
+        }
         if mapping.chooses() {
             return self.chosen(mapping);
         }
@@ -654,6 +713,16 @@ impl<'a> Draft<'a> {
                 None
             }
         }
+    }
+
+    /// B33: what HR said before anybody read it, or before the person left, was not kept. It is not taken for nothing (B3).
+    fn not_kept(&mut self, mapping: &Mapping, unkept: &[&str]) {
+        let message = format!(
+            "HR said [{}] when it was not to be kept, so this stays as it is: HR has to send it again",
+            unkept.join("], [")
+        );
+        let finding = Finding::new(Weight::Warning, "InputNotKept", message);
+        self.finding(finding.on(mapping.target.clone()).lasting());
     }
 
     /// The candidate that this worker was given (B22).

@@ -25,6 +25,7 @@ use super::account::{Account, Anchor, Protection};
 use super::dn;
 use super::expression::{Context, EvaluationError, Expression, Outcome, Seed};
 use super::finding::{Finding, Weight};
+use super::handover::Handover;
 use super::hold::{Hold, ON_HOLD};
 use super::link::{Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
@@ -55,6 +56,8 @@ pub struct Facts {
     pub unclear: BTreeMap<String, Unclear>,
     /// Attributes that would be given what the source has from those very attributes (B30).
     pub returned: BTreeSet<String>,
+    /// How far the first password is on its way to its person (B29).
+    pub handover: Option<Handover>,
     /// What people decided over HR's head (B12).
     pub holds: Vec<Hold>,
     /// The account's state is our own doing: a create or a disable was interrupted before it was recorded (B26).
@@ -184,6 +187,7 @@ fn is_made(policy: &Policy, worker: &Worker) -> bool {
     policy.schema.flow_types.add
         && worker.gone.is_none()
         && worker.hidden.is_none()
+        && worker.shrunk.is_none()
         && scope.reads(worker).is_ok()
         && scope.admits(worker).is_ok()
 }
@@ -225,6 +229,14 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
             format!("the record {speaker} of the same person speaks for the account"),
         ));
         return draft.finish(situation, scope, wanted);
+    }
+    if let Some(since) = worker.shrunk {
+        draft.finding(Finding::new(
+            Weight::Skip,
+            "LeaverForgotten",
+            format!("the person left, and since {since} no more is kept than what finds the account: it stays as it is until HR takes the person back"),
+        ));
+        return draft.finish(situation, scope, None);
     }
     if let Some(since) = worker.hidden {
         draft.finding(Finding::new(
@@ -361,11 +373,18 @@ fn existing(
         draft.update(account, wanted);
     } else if draft.facts.others.owner.is_some() {
         draft.skip("the worker is not in the scope of this job, and the account is another job's");
-    } else if linked && (leaves || !draft.policy.settings.skip_out_of_scope_deletions) {
+    } else if linked && (leaves || !draft.policy.settings.skip_out_of_scope_deletions && knows_scope(draft)) {
         draft.disable(account);
     } else {
         draft.skip("the worker is not in the scope of this job; the account is left as it is");
     }
+}
+
+/// Nothing that decides who is in scope was said and not kept (B33): nothing missing disables (B3).
+fn knows_scope(draft: &Draft<'_>) -> bool {
+    let unkept = &draft.worker.unkept;
+    let read = draft.policy.schema.scope.attributes();
+    !read.iter().any(|(name, _)| unkept.contains(*name))
 }
 
 /// The fences of B21: protected accounts and everything outside the managed containers are never written.

@@ -409,6 +409,7 @@ impl Company {
             .unwrap();
         let policy = policy();
         let runner = Runner {
+            seal_to: None,
             callbacks: Some(Route::new(&policy, CALLABLE)),
             policy: Arc::new(policy),
             target: Box::new(Home(Arc::clone(&hr), Endpoint("hr".into()))),

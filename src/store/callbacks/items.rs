@@ -453,3 +453,35 @@ fn complete(conn: &mut Conn, job: &str, sequences: &[i64], now: Timestamp) -> Re
     }
     Ok(told)
 }
+
+/// All items about a person.
+pub fn about(conn: &mut Conn, job: &str, anchor: &str) -> Result<Vec<Item>> {
+    let rows = callback_items::table
+        .filter(callback_items::job.eq(job).and(callback_items::anchor.eq(anchor)))
+        .select(Row::as_select())
+        .load(conn)?;
+    items(rows)
+}
+
+/// Leaves of items what became of them, and nothing of whom they were about.
+pub fn blank(conn: &mut Conn, job: &str, items: &[Item]) -> Result<()> {
+    let nobody = to_json(&Who::default())?;
+    for (sequence, positions) in by_batch(items) {
+        diesel::update(callback_items::table)
+            .filter(
+                callback_items::job
+                    .eq(job)
+                    .and(callback_items::sequence.eq(sequence)),
+            )
+            .filter(callback_items::position.eq_any(positions))
+            .set((
+                callback_items::who.eq(&nobody),
+                callback_items::said.eq(None::<String>),
+                callback_items::anchor.eq(None::<String>),
+                callback_items::message.eq(None::<String>),
+                callback_items::event.eq(None::<String>),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}

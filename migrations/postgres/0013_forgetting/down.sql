@@ -1,0 +1,3 @@
+DROP TABLE handovers;
+ALTER TABLE workers DROP COLUMN shrunk;
+DROP TABLE forgotten;
