@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::gateway::{Gateway, Setup, eventually, outcome, person};
 use crate::pull::ldap;
+use crate::shell;
 use crate::support::lab::{self, Lab};
 
 /// A job beside a directory, with people in both.
@@ -123,15 +124,7 @@ impl Office {
     }
 
     fn muster(&self, arguments: &[&str]) -> Output {
-        let config = self.gateway.setup.dir.path().join("muster.toml");
-        std::fs::write(&config, self.gateway.setup.text("127.0.0.1:0")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(arguments)
-            .arg("--config")
-            .arg(config)
-            .current_dir(self.gateway.setup.dir.path())
-            .output()
-            .unwrap()
+        shell::muster(&self.gateway.setup, arguments)
     }
 
     /// What it printed; it has to end well.
@@ -469,24 +462,13 @@ async fn b17_allowances_that_say_too_little_or_too_much_are_refused() {
     assert!(office.decided().await.is_empty());
 }
 
-/// The blocks of a page in a language.
-fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
-    let fence = format!("```{language}\n");
-    let blocks = page.split(&fence).skip(1);
-    blocks.map(|block| block.split("```").next().unwrap()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_of_the_page_do_what_it_says() {
     const SAMPLE: &str = "019a9b1c-7d2e-7c40-8d8e-5a0f7c1d2e3f";
     let page = include_str!("../../docs/limits.md");
     let office = Office::of(&[person("1", "Ada Byron")], "", "").await;
     office.muster(&["check"]);
-    let muster = std::path::Path::new(env!("CARGO_BIN_EXE_muster"))
-        .parent()
-        .unwrap();
-    let path = format!("{}:{}", muster.display(), std::env::var("PATH").unwrap());
-    for example in blocks(page, "sh") {
+    for example in shell::blocks(page, "sh") {
         for line in example.replace("\\\n", " ").lines() {
             let listed = match line.contains("--lift") {
                 true => office.send("GET", "holds", None).await.1["value"].clone(),
@@ -497,16 +479,7 @@ async fn the_examples_of_the_page_do_what_it_says() {
                 .replace(SAMPLE, id)
                 .replace("2026-12-04", &in_days(3))
                 .replace("2026-12-31", &in_days(20));
-            let run = Command::new("sh")
-                .args(["-ec", &line])
-                .current_dir(office.gateway.setup.dir.path())
-                .env("PATH", &path)
-                .env("MUSTER", &office.gateway.caller.url)
-                .env("TOKEN", office.gateway.caller.token().await)
-                .env("APP", crate::gateway::APP)
-                .env("JOB", crate::gateway::JOB)
-                .output()
-                .unwrap();
+            let run = shell::type_in(&office.gateway, &line).await;
             let said = String::from_utf8_lossy(&run.stdout);
             let error = String::from_utf8_lossy(&run.stderr);
             assert!(run.status.success(), "{line}\n{said}{error}");
@@ -525,7 +498,7 @@ async fn the_examples_of_the_page_do_what_it_says() {
         (3, 1, 3, 1),
         "{whats:?}"
     );
-    for example in blocks(page, "toml") {
+    for example in shell::blocks(page, "toml") {
         let text = Setup::nowhere().app(example).text("127.0.0.1:0");
         muster::config::Config::parse(&text, std::path::Path::new(".")).unwrap();
     }

@@ -1,14 +1,13 @@
 //! Why? Questions that administrators ask, and the sentences that answer them.
 
-use std::process::Command;
-
 use muster::store::{Location, Store, links};
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{APP, ENTERPRISE, JOB, Setup, eventually, person, with};
+use crate::gateway::{ENTERPRISE, JOB, Setup, eventually, person, with};
 use crate::plans::{Desk, titled};
 use crate::pull::ldap;
+use crate::shell;
 use crate::support::lab;
 use crate::support::workday::Tenant;
 
@@ -389,26 +388,9 @@ async fn the_examples_of_the_page_answer() {
     let desk = Desk::of(&[titled("21451", "Priya Natarajan", "Engineer")]).await;
     desk.say(&[titled("21451", "Priya Natarajan", "Team Lead")]).await;
     desk.muster(&["check"]);
-    let muster = std::path::Path::new(env!("CARGO_BIN_EXE_muster"))
-        .parent()
-        .unwrap();
-    let path = format!("{}:{}", muster.display(), std::env::var("PATH").unwrap());
-    let examples = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap());
     let mut said = Vec::new();
-    for example in examples {
-        let run = Command::new("sh")
-            .args(["-ec", example])
-            .current_dir(desk.gateway.setup.dir.path())
-            .env("PATH", &path)
-            .env("MUSTER", &desk.gateway.caller.url)
-            .env("TOKEN", desk.gateway.caller.token().await)
-            .env("APP", APP)
-            .env("JOB", JOB)
-            .output()
-            .unwrap();
+    for example in shell::blocks(page, "sh") {
+        let run = shell::type_in(&desk.gateway, example).await;
         let out = String::from_utf8_lossy(&run.stdout).into_owned();
         let complaint = String::from_utf8_lossy(&run.stderr);
         assert!(run.status.success(), "{example}\n{out}{complaint}");

@@ -12,6 +12,8 @@ use muster::engine::Clock;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{APP, Caller, Gateway, JOB, Setup, bulk, eventually, person, with};
+use crate::pull::ldap;
+use crate::shell;
 use crate::support::lab::{Lab, directory};
 use crate::support::ldap::Entry;
 
@@ -67,24 +69,6 @@ impl Beside {
             self.keys
         )
     }
-}
-
-pub fn target(lab: &Lab) -> String {
-    let (server, upn) = (&lab.directory, &lab.upn);
-    format!(
-        r#"
-        kind = "active-directory"
-        urls = ["{}"]
-        base_dn = "DC=example,DC=test"
-        bind_dn = "{upn}"
-        password = "{}"
-        ca_file = "{}"
-        timeout = "10s"
-        "#,
-        server.url,
-        server.password,
-        server.ca_file.display()
-    )
 }
 
 /// The template's schema with another object mapping.
@@ -221,7 +205,7 @@ pub fn is_enabled(entry: &Entry) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_jobs_that_would_make_the_same_people_make_each_once() {
     let lab = tokio::task::block_in_place(directory);
-    let setup = Setup::with_target(&target(&lab));
+    let setup = Setup::with_target(&ldap(&lab));
     // The directory itself would take both: every name differs.
     let other = schema(|object| {
         map(
@@ -266,7 +250,7 @@ async fn two_jobs_that_would_make_the_same_people_make_each_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_owner_disables_and_what_it_maps_is_its_own() {
     let lab = tokio::task::block_in_place(directory);
-    let setup = Setup::with_target(&target(&lab));
+    let setup = Setup::with_target(&ldap(&lab));
     let first = schema(|object| omit(object, &["physicalDeliveryOfficeName"]));
     let setup = first_schema(setup, &first);
     let facility = schema(|object| {
@@ -351,7 +335,7 @@ async fn only_the_owner_disables_and_what_it_maps_is_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_goes_from_one_jobs_scope_to_anothers_takes_the_account_along() {
     let lab = tokio::task::block_in_place(directory);
-    let setup = Setup::with_target(&target(&lab));
+    let setup = Setup::with_target(&ldap(&lab));
     let of = |kind: &'static str| schema(move |object| only(object, "userType", "EQUALS", kind));
     let setup = first_schema(setup, &of("Employee"));
     let beside = [Beside::new(1, "contractors").schema(&setup, &of("Contractor"))];
@@ -396,7 +380,7 @@ async fn whoever_goes_from_one_jobs_scope_to_anothers_takes_the_account_along() 
 #[tokio::test(flavor = "multi_thread")]
 async fn employee_10001_of_two_companies_are_two_people() {
     let lab = tokio::task::block_in_place(directory);
-    let setup = Setup::with_target(&target(&lab)).clients("[system.subsidiary]\nkind = \"bulk\"\n");
+    let setup = Setup::with_target(&ldap(&lab)).clients("[system.subsidiary]\nkind = \"bulk\"\n");
     let prefixed = schema(|object| map(object, "employeeID", r#"Join("-", "S", [externalId])"#));
     let subsidiary = |number, job| Beside {
         source: "subsidiary",
@@ -469,7 +453,7 @@ async fn what_an_app_owned_that_is_taken_out_of_the_config_is_the_next_ones() {
         );
         only(object, "title", "REGEX MATCH", ".");
     });
-    let setup = first_schema(Setup::with_target(&target(&lab)), &state);
+    let setup = first_schema(Setup::with_target(&ldap(&lab)), &state);
     let beside = [Beside::new(1, "owner")];
     let gateway = start(setup, &beside).await;
     gateway.caller.upload(&[person("1", "Ada Byron")]).await;
@@ -483,7 +467,7 @@ async fn what_an_app_owned_that_is_taken_out_of_the_config_is_the_next_ones() {
     assert!(reason.contains("owner"), "{reason}");
 
     let before = gateway.stop().await;
-    let mut alone = Setup::with_target(&target(&lab));
+    let mut alone = Setup::with_target(&ldap(&lab));
     alone.dir = before.dir;
     let gateway = start(alone.app("schema = \"first.json\""), &[]).await;
     gateway.caller.upload(&[gone]).await;
@@ -493,13 +477,7 @@ async fn what_an_app_owned_that_is_taken_out_of_the_config_is_the_next_ones() {
 
 /// What `muster check` says of a config.
 fn checked(setup: &Setup) -> String {
-    let path = setup.dir.path().join("checked.toml");
-    std::fs::write(&path, setup.text("127.0.0.1:0")).unwrap();
-    let run = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
-        .args(["check", "--config"])
-        .arg(&path)
-        .output()
-        .unwrap();
+    let run = shell::muster(setup, &["check"]);
     String::from_utf8_lossy(&run.stdout).into_owned()
 }
 
@@ -553,4 +531,23 @@ fn what_two_apps_would_both_do_is_said_before_they_run() {
         said.contains("twin_filter: mail: the pattern '(' does not compile"),
         "{said}"
     );
+}
+
+#[test]
+fn one_domain_in_two_systems_is_said_before_they_run() {
+    let table = |base: &str| {
+        format!(
+            "[system.again]\nkind = \"active-directory\"\nurls = [\"ldap://127.0.0.1:1\"]\nbase_dn = \"{base}\"\nbind_dn = \"cn=a\"\npassword = \"b\"\n"
+        )
+    };
+    for (base, is_same) in [("dc=Example,dc=test", true), ("dc=other,dc=test", false)] {
+        let beside = Beside {
+            target: "again",
+            ..Beside::new(1, "other")
+        };
+        let said = checked(&Setup::nowhere().clients(&format!("{}{}", table(base), beside.text())));
+        let told = "these are all of the domain example.test";
+        assert_eq!(said.contains(told), is_same, "{said}");
+        assert_eq!(said.contains("systems again, corp"), is_same, "{said}");
+    }
 }

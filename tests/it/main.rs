@@ -40,6 +40,7 @@ mod rights;
 mod scenarios;
 mod schema;
 mod servers;
+mod shell;
 mod simulation;
 mod store;
 mod support;

@@ -7,6 +7,7 @@ use muster::domain::expression::Expression;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{Gateway, Setup, eventually, person, with};
+use crate::pull::ldap;
 use crate::support::lab::{Lab, directory};
 use crate::support::ldap::Entry;
 use crate::support::tenant::Tenant;
@@ -60,27 +61,9 @@ async fn gateway(setup: Setup, template: &str, choices: &[(&str, &str)]) -> Gate
 
 async fn in_directory() -> (Lab, Gateway) {
     let lab = tokio::task::block_in_place(directory);
-    let setup = Setup::with_target(&target(&lab));
+    let setup = Setup::with_target(&ldap(&lab));
     let gateway = gateway(setup, "API2AD", DIRECTORY).await;
     (lab, gateway)
-}
-
-fn target(lab: &Lab) -> String {
-    let (server, upn) = (&lab.directory, &lab.upn);
-    format!(
-        r#"
-        kind = "active-directory"
-        urls = ["{}"]
-        base_dn = "DC=example,DC=test"
-        bind_dn = "{upn}"
-        password = "{}"
-        ca_file = "{}"
-        timeout = "10s"
-        "#,
-        server.url,
-        server.password,
-        server.ca_file.display()
-    )
 }
 
 fn namesakes(count: usize) -> Vec<Json> {
@@ -302,7 +285,7 @@ async fn a_directory_gives_no_name_that_somebody_has_in_the_tenant() {
     } }));
     let lab = tokio::task::block_in_place(directory);
     let cloud = format!("[system.cloud]\n{}\n", tenant.target());
-    let setup = Setup::with_target(&target(&lab)).clients(&cloud);
+    let setup = Setup::with_target(&ldap(&lab)).clients(&cloud);
     let gateway = gateway(setup, "API2AD", DIRECTORY).await;
     gateway.caller.upload(&[person("1", "Ada Byron")]).await;
     gateway.caller.settled().await;

@@ -2,13 +2,14 @@
 
 mod edges;
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{ENTERPRISE, Gateway, JOB, Setup, eventually, outcome, person, with};
 use crate::pull::ldap;
+use crate::shell;
 use crate::support::lab::{self, Lab};
 use crate::support::workday::Tenant;
 
@@ -121,15 +122,7 @@ impl Desk {
     }
 
     pub fn muster(&self, arguments: &[&str]) -> Output {
-        let config = self.gateway.setup.dir.path().join("muster.toml");
-        std::fs::write(&config, self.gateway.setup.text("127.0.0.1:0")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(arguments)
-            .arg("--config")
-            .arg(config)
-            .current_dir(self.gateway.setup.dir.path())
-            .output()
-            .unwrap()
+        shell::muster(&self.gateway.setup, arguments)
     }
 }
 
@@ -311,25 +304,8 @@ async fn the_examples_of_the_page_make_plans_and_carry_them_out() {
         .upload(&[titled("1", "Ada Novak", "Judge")])
         .await;
     desk.muster(&["check"]);
-    let muster = std::path::Path::new(env!("CARGO_BIN_EXE_muster"))
-        .parent()
-        .unwrap();
-    let path = format!("{}:{}", muster.display(), std::env::var("PATH").unwrap());
-    let examples = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap());
-    for example in examples {
-        let run = Command::new("sh")
-            .args(["-ec", example])
-            .current_dir(desk.gateway.setup.dir.path())
-            .env("PATH", &path)
-            .env("MUSTER", &desk.gateway.caller.url)
-            .env("TOKEN", desk.gateway.caller.token().await)
-            .env("APP", crate::gateway::APP)
-            .env("JOB", JOB)
-            .output()
-            .unwrap();
+    for example in shell::blocks(page, "sh") {
+        let run = shell::type_in(&desk.gateway, example).await;
         let said = String::from_utf8_lossy(&run.stdout);
         assert!(
             run.status.success(),

@@ -115,19 +115,6 @@ impl Days {
     }
 }
 
-/// Runs a command of the binary with the gateway's config.
-pub fn muster(gateway: &Gateway, arguments: &[&str]) -> Output {
-    let config = gateway.setup.dir.path().join("muster.toml");
-    std::fs::write(&config, gateway.setup.text("127.0.0.1:0")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_muster"))
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
-        .current_dir(gateway.setup.dir.path())
-        .output()
-        .unwrap()
-}
-
 pub fn told(output: &Output) -> String {
     format!(
         "{}{}",

@@ -32,6 +32,7 @@ use serde_json::{Value as Json, json};
 
 use crate::gateway::{APP, JOB, Setup, person, with};
 use crate::guard::start;
+use crate::shell;
 use crate::store::{link, on_both, write};
 use crate::support::{openldap, postgres};
 
@@ -694,15 +695,8 @@ async fn the_report_is_read_beside_a_running_gateway_and_over_its_api() {
     assert!(report["source"]["lastUpload"].is_string(), "{report}");
     assert_eq!(report["done"][0]["action"], "create", "{report}");
 
-    let config = gateway.setup.dir.path().join("muster.toml");
-    std::fs::write(&config, gateway.setup.text("127.0.0.1:0")).unwrap();
     let muster = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(["report", "--config"])
-            .arg(&config)
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = shell::muster(&gateway.setup, &[&["report"], arguments].concat());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (
             output.status.code().unwrap(),

@@ -2,13 +2,14 @@
 
 mod domain;
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{Gateway, JOB, Setup, eventually, outcome, person, with};
 use crate::pull::ldap;
+use crate::shell;
 use crate::support::lab::{self, Lab};
 use crate::support::ldap::Entry;
 
@@ -136,15 +137,7 @@ impl House {
     }
 
     fn muster(&self, arguments: &[&str]) -> Output {
-        let config = self.gateway.setup.dir.path().join("muster.toml");
-        std::fs::write(&config, self.gateway.setup.text("127.0.0.1:0")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(arguments)
-            .arg("--config")
-            .arg(config)
-            .current_dir(self.gateway.setup.dir.path())
-            .output()
-            .unwrap()
+        shell::muster(&self.gateway.setup, arguments)
     }
 
     fn said(&self, arguments: &[&str]) -> String {
@@ -415,27 +408,17 @@ async fn the_examples_of_the_page_are_what_the_commands_take() {
         .await;
     house.gateway.caller.settled().await;
     let page = include_str!("../../docs/first-cycle.md");
-    let examples = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap());
-    let lines: Vec<&str> = examples.flat_map(str::lines).collect();
+    let lines: Vec<&str> = shell::blocks(page, "sh")
+        .into_iter()
+        .flat_map(str::lines)
+        .collect();
     assert_eq!(lines.len(), 5, "{lines:?}");
     house.links("worker,account\n3,-\n");
-    let muster = std::path::Path::new(env!("CARGO_BIN_EXE_muster"))
-        .parent()
-        .unwrap();
-    let path = format!("{}:{}", muster.display(), std::env::var("PATH").unwrap());
     house.muster(&["check"]);
     for line in lines {
         // HR's attributes have other names here.
         let line = line.replace("Department EQUALS Sales", "userType EQUALS Sales");
-        let run = Command::new("sh")
-            .args(["-ec", &line])
-            .current_dir(house.gateway.setup.dir.path())
-            .env("PATH", &path)
-            .output()
-            .unwrap();
+        let run = shell::type_in(&house.gateway, &line).await;
         let said = String::from_utf8_lossy(&run.stderr);
         // Who was released by name does not wait any more when his unit is.
         let none_left = said.contains("nobody of these waits");

@@ -1,7 +1,10 @@
 //! Several apps over one target (B8): what two of them would both do to one account.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Line, warning};
 use crate::config::{App, Config};
+use crate::connector::System;
 use crate::domain::ownership::{found_alike, mapped_by_both};
 use crate::domain::policy::Policy;
 use crate::engine;
@@ -48,7 +51,32 @@ pub fn of_all(config: &Config) -> Vec<Line> {
             ));
         }
     }
+    lines.extend(split_targets(config));
     lines
+}
+
+/// Whose an account is, jobs know of each other by the `[system.…]` table that they name.
+fn split_targets(config: &Config) -> Vec<Line> {
+    let mut of_domain: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for app in &config.apps {
+        let domain = config.systems.get(&app.target).and_then(System::default_domain);
+        if let Some(domain) = domain {
+            of_domain
+                .entry(domain.to_lowercase())
+                .or_default()
+                .insert(&app.target);
+        }
+    }
+    let split = of_domain.into_iter().filter(|(_, systems)| systems.len() > 1);
+    split
+        .map(|(domain, systems)| {
+            let systems = systems.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "these are all of the domain {domain}: apps that write it by different systems do not know whose account is whose, and write one after the other. Let them name the same system"
+            );
+            warning(&format!("systems {systems}"), message)
+        })
+        .collect()
 }
 
 fn both(one: &Ruled<'_>, other: &Ruled<'_>) -> Vec<Line> {

@@ -5,16 +5,16 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Beside, account, accounts, clock, first_schema, is_enabled, keep, omit, schema, settled, start, target,
-    told,
+    Beside, account, accounts, clock, first_schema, is_enabled, keep, omit, schema, settled, start, told,
 };
 use crate::gateway::{ENTERPRISE, Gateway, JOB, Setup, eventually, person, with};
+use crate::pull::ldap;
 use crate::support::lab::{Lab, directory};
 
 /// A gateway whose first job has these actions.
 async fn with_actions(lab: &Lab, actions: &str, keys: &str) -> Gateway {
     let schema = schema(|object| object["flowTypes"] = json!(actions));
-    let setup = first_schema(Setup::with_target(&target(lab)), &schema);
+    let setup = first_schema(Setup::with_target(&ldap(lab)), &schema);
     start(setup.app(keys), &[]).await
 }
 
@@ -145,7 +145,7 @@ async fn what_is_gone_at_the_source_is_deleted_only_with_delete() {
 async fn whoever_only_makes_accounts_owns_none_and_another_disables_them() {
     let lab = tokio::task::block_in_place(directory);
     let makes = schema(|object| object["flowTypes"] = json!("Add"));
-    let setup = first_schema(Setup::with_target(&target(&lab)), &makes);
+    let setup = first_schema(Setup::with_target(&ldap(&lab)), &makes);
     let writes = schema(|object| {
         object["flowTypes"] = json!("Update");
         keep(object, &["employeeID", "accountDisabled", "title"]);
@@ -212,7 +212,7 @@ async fn an_account_that_is_gone_is_made_again_only_on_hrs_later_word() {
     let lab = tokio::task::block_in_place(directory);
     let (clock, ahead) = clock();
     let pass = |minutes: i64| ahead.fetch_add(60 * minutes, Ordering::Relaxed);
-    let target = format!("{}\nreplication_delay = \"15m\"\n", target(&lab));
+    let target = format!("{}\nreplication_delay = \"15m\"\n", ldap(&lab));
     let first = schema(|object| omit(object, &["manager"]));
     let setup = first_schema(Setup::with_target(&target), &first).pulls("kind = \"bulk\"", "API2AD", clock);
     let gateway = start(setup.app("recreate = true"), &[]).await;

@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    Beside, account, clock, first_schema, is_enabled, keep, omit, only, schema, settled, start, target,
-};
+use super::{Beside, account, clock, first_schema, is_enabled, keep, omit, only, schema, settled, start};
 use crate::gateway::{Caller, ENTERPRISE, JOB, Setup, eventually, person, with};
+use crate::pull::ldap;
 use crate::support::lab::{Lab, directory};
 use crate::support::tenant::Tenant;
 
@@ -52,7 +51,7 @@ fn warning(reason: &str) -> Option<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_is_found_in_another_jobs_accounts_and_whoever_waits_is_woken_by_that_job() {
     let lab = tokio::task::block_in_place(directory);
-    let setup = first_schema(Setup::with_target(&target(&lab)), &kind("Employee"));
+    let setup = first_schema(Setup::with_target(&ldap(&lab)), &kind("Employee"));
     let beside = [Beside::new(1, "contractors").schema(&setup, &kind("Contractor"))];
     let gateway = start(setup, &beside).await;
     let caller = &gateway.caller;
@@ -81,7 +80,7 @@ async fn a_manager_is_found_in_another_jobs_accounts_and_whoever_waits_is_woken_
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_says_of_each_manager_who_is_missing_why() {
     let lab = tokio::task::block_in_place(directory);
-    let setup = first_schema(Setup::with_target(&target(&lab)), &kind("Employee"));
+    let setup = first_schema(Setup::with_target(&ldap(&lab)), &kind("Employee"));
     let gateway = start(setup, &[]).await;
     let caller = &gateway.caller;
     caller
@@ -151,7 +150,7 @@ async fn a_job_that_only_sets_managers_works_over_everybody_and_owns_nobody() {
             only(object, "userType", "EQUALS", kind);
         })
     };
-    let setup = first_schema(Setup::with_target(&target(&lab)), &without("Employee"));
+    let setup = first_schema(Setup::with_target(&ldap(&lab)), &without("Employee"));
     let managers = schema(|object| {
         object["flowTypes"] = json!("Update");
         keep(object, &["employeeID", "manager"]);
@@ -200,7 +199,7 @@ async fn a_job_that_only_sets_managers_works_over_everybody_and_owns_nobody() {
 async fn a_reference_that_waits_is_told_again_once_a_day_and_heals() {
     let lab = tokio::task::block_in_place(directory);
     let (clock, ahead) = clock();
-    let setup = Setup::with_target(&target(&lab)).pulls("kind = \"bulk\"", "API2AD", clock);
+    let setup = Setup::with_target(&ldap(&lab)).pulls("kind = \"bulk\"", "API2AD", clock);
     let gateway = start(setup, &[]).await;
     let caller = &gateway.caller;
     caller

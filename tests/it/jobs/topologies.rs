@@ -1,12 +1,11 @@
 //! The topologies of docs/topologies.md, each run from the page: what it says is what happens.
 
-use std::process::Command;
-
 use muster::config::Config;
 use serde_json::{Value as Json, json};
 
 use super::{keep_out, path_of, told};
 use crate::gateway::{BULK_REQUEST, Caller, ENTERPRISE, Gateway, Setup, eventually, person, with};
+use crate::shell;
 use crate::support::lab::{self, Lab, directory_with};
 use crate::support::ldap::{Client, Entry};
 use crate::support::samba;
@@ -140,13 +139,7 @@ impl Topology {
         for (name, schema) in &self.files {
             std::fs::write(setup.dir.path().join(name), schema).unwrap();
         }
-        let path = setup.dir.path().join("checked.toml");
-        std::fs::write(&path, setup.text("127.0.0.1:0")).unwrap();
-        let checked = Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(["check", "--config"])
-            .arg(&path)
-            .output()
-            .unwrap();
+        let checked = shell::muster(&setup, &["check"]);
         let said = String::from_utf8_lossy(&checked.stdout);
         assert!(checked.status.success(), "{said}");
         assert!(

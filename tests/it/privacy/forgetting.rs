@@ -2,10 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{ADA, Database, ada, ben, count, muster, post, told};
+use super::{ADA, Database, ada, ben, count, post, told};
 use crate::gateway::{JOB, Setup, eventually, outcome, person, with};
 use crate::names::schema;
 use crate::pull::ldap;
+use crate::shell::{blocks, muster};
 use crate::support::lab;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,24 +55,24 @@ async fn b33_nothing_of_who_is_forgotten_is_left_in_the_database() {
         assert_eq!(database.grep(&gateway.setup, &all), all, "they are there before");
         all.push("Waiting-as-well");
 
-        let unsure = muster(&gateway, &["forget", "ada-10001"]);
+        let unsure = muster(&gateway.setup, &["forget", "ada-10001"]);
         assert_eq!(unsure.status.code(), Some(1));
         assert!(told(&unsure).contains("--yes"), "{}", told(&unsure));
-        let unknown = muster(&gateway, &["forget", "nobody-404", "--yes"]);
+        let unknown = muster(&gateway.setup, &["forget", "nobody-404", "--yes"]);
         assert_eq!(unknown.status.code(), Some(1));
         assert!(told(&unknown).contains("nothing is known of a worker 'nobody-404'"));
         gateway
             .caller
             .upload(&[person("new-10003", "Waiting-as-well Nobody")])
             .await;
-        let waiting = muster(&gateway, &["forget", "new-10003", "--yes"]);
+        let waiting = muster(&gateway.setup, &["forget", "new-10003", "--yes"]);
         assert!(
             waiting.status.success(),
             "who was only uploaded: {}",
             told(&waiting)
         );
         let forgotten = muster(
-            &gateway,
+            &gateway.setup,
             &[
                 "forget",
                 "ada-10001",
@@ -137,10 +138,10 @@ async fn b33_nothing_of_who_is_forgotten_is_left_in_the_database() {
             .await;
         assert_eq!(status, 409);
         // The report counts it.
-        let report = muster(&gateway, &["report", "--json"]);
+        let report = muster(&gateway.setup, &["report", "--json"]);
         let report: Json = serde_json::from_slice(&report.stdout).unwrap();
         assert_eq!(report["jobs"][0]["forgotten"], 2);
-        let again = muster(&gateway, &["forget", "ada-10001", "--yes"]);
+        let again = muster(&gateway.setup, &["forget", "ada-10001", "--yes"]);
         assert_eq!(again.status.code(), Some(1), "nobody knows her any more");
 
         // Others go on, and nothing of her comes back by that.
@@ -174,12 +175,8 @@ async fn the_examples_of_the_page_forget() {
     gateway.caller.upload(&[person("21451", "Priya Natarajan")]).await;
     gateway.caller.settled().await;
     post(&gateway, "pause", json!({})).await;
-    muster(&gateway, &["check"]);
-    let examples = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap());
-    for example in examples {
+    muster(&gateway.setup, &["check"]);
+    for example in blocks(page, "sh") {
         let arguments: Vec<&str> = example.split_whitespace().collect();
         let ["muster", arguments @ ..] = arguments.as_slice() else {
             panic!("{example}");
@@ -189,7 +186,7 @@ async fn the_examples_of_the_page_forget() {
             .filter(|one| !["--config", "muster.toml"].contains(one))
             .copied()
             .collect();
-        let run = muster(&gateway, &arguments);
+        let run = muster(&gateway.setup, &arguments);
         assert!(run.status.success(), "{example}\n{}", told(&run));
         assert!(told(&run).contains("1 records erased"), "{}", told(&run));
     }
@@ -216,7 +213,7 @@ async fn b22_names_of_who_is_forgotten_stay_taken_and_nobody_knows_them() {
         gateway.caller.upload(&[person("1-one", "Zuleika Frobozz")]).await;
         gateway.caller.settled().await;
         post(&gateway, "pause", json!({})).await;
-        let forgotten = muster(&gateway, &["forget", "1-one", "--yes", "--json"]);
+        let forgotten = muster(&gateway.setup, &["forget", "1-one", "--yes", "--json"]);
         let forgotten: Json = serde_json::from_slice(&forgotten.stdout).unwrap();
         let names = forgotten["names"].as_i64().unwrap();
         // The account goes too, so that the directory would give the name away.

@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
-use super::{Database, Days, count, muster, told};
+use super::{Database, Days, count, told};
 use crate::gateway::{Gateway, Setup, eventually, person, with};
 use crate::names::schema;
 use crate::pull::ldap;
+use crate::shell::muster;
 use crate::support::lab::{self, Lab};
 use crate::support::tenant::Tenant;
 use crate::webhook::{Receiver, SECRET};
@@ -157,7 +158,7 @@ async fn b29_what_nobody_takes_is_reset() {
     .await;
     gateway.caller.settled().await;
     eventually("it is said", async || {
-        let report = muster(&gateway, &["report", "--json"]);
+        let report = muster(&gateway.setup, &["report", "--json"]);
         let report: Json = serde_json::from_slice(&report.stdout).unwrap();
         report["jobs"][0]["warnings"][0]["code"] == "PasswordNotHandedOver"
     })
@@ -194,13 +195,7 @@ async fn b29_a_tenants_user_gets_one_too_drawn_as_the_mapping_says() {
 fn b29_a_key_that_will_not_do_is_said_by_check() {
     let setup = Setup::nowhere().app("initial_password = { handover = \"seal\" }");
     let check = |setup: &Setup| {
-        let config = setup.dir.path().join("muster.toml");
-        std::fs::write(&config, setup.text("127.0.0.1:0")).unwrap();
-        let checked = Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(["check", "--config"])
-            .arg(config)
-            .output()
-            .unwrap();
+        let checked = muster(setup, &["check"]);
         assert_eq!(checked.status.code(), Some(1));
         told(&checked)
     };

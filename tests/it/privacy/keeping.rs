@@ -2,10 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{ADA, Database, Days, ada, count, muster, post, told};
+use super::{ADA, Database, Days, ada, count, post, told};
 use crate::gateway::{Gateway, Setup, eventually, outcome, person, with};
 use crate::names::schema;
 use crate::pull::ldap;
+use crate::shell::muster;
 use crate::support::lab;
 
 async fn cleans(database: &Database, gateway: &Gateway, texts: &[&str]) {
@@ -95,7 +96,7 @@ async fn b33_what_nobody_reads_is_not_stored_and_not_taken_for_nothing_later() {
         let gateway = setup.start().await;
         let mut report = Json::Null;
         eventually("it is said what is missing", async || {
-            let printed = muster(&gateway, &["report", "--json"]);
+            let printed = muster(&gateway.setup, &["report", "--json"]);
             report = serde_json::from_slice(&printed.stdout).unwrap_or_else(|_| panic!("{}", told(&printed)));
             report["jobs"][0]["warnings"][0]["code"] == "InputNotKept"
         })

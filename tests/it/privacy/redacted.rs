@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::{Database, count, muster, post, told};
+use super::{Database, count, post, told};
 use crate::gateway::{JOB, Setup, eventually, person, with};
 use crate::names::schema;
 use crate::pull::ldap;
+use crate::shell::muster;
 use crate::support::lab;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,14 +30,14 @@ async fn b33_what_is_redacted_is_in_no_plan_receipt_log_stream_file_or_report() 
             .caller
             .upload(&[with(clerk, json!({"title": "Judge"}))])
             .await;
-        let planned = muster(&gateway, &["plan", JOB, "--out", "plan.json", "--json"]);
+        let planned = muster(&gateway.setup, &["plan", JOB, "--out", "plan.json", "--json"]);
         assert!(planned.status.success(), "{}", told(&planned));
         let file = std::fs::read_to_string(gateway.setup.dir.path().join("plan.json")).unwrap();
         assert!(file.contains("Judge"), "{file}");
-        let applied = muster(&gateway, &["apply", "plan.json"]);
+        let applied = muster(&gateway.setup, &["apply", "plan.json"]);
         assert!(told(&applied).contains("1 done"), "{}", told(&applied));
         let entries = gateway.caller.logs(&format!("jobid eq '{JOB}'")).await;
-        let report = muster(&gateway, &["report", "--json"]);
+        let report = muster(&gateway.setup, &["report", "--json"]);
         let stream = gateway.setup.dir.path().join("log.jsonl");
         eventually("the stream has caught up", async || {
             std::fs::read_to_string(&stream).is_ok_and(|lines| lines.lines().count() >= entries.len())

@@ -2,13 +2,14 @@
 //! that an administrator types.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use muster::engine::Clock;
 use serde_json::{Value as Json, json};
 
 use super::{BRANCH, STAFF, World, schema};
 use crate::gateway::{ENTERPRISE, JOB, eventually, person, with};
+use crate::shell;
 
 /// What the directory notes down about a write, and not what was written.
 const OF_THE_WRITE: &[&str] = &["uSNChanged", "whenChanged", "dSCorePropagationData"];
@@ -40,17 +41,7 @@ fn same(found: &Everything, expected: &Everything) {
 }
 
 fn muster(world: &World, arguments: &[&str]) -> Output {
-    let dir = world.gateway.setup.dir.path();
-    let config = dir.join("muster.toml");
-    std::fs::write(&config, world.gateway.setup.text("127.0.0.1:0")).unwrap();
-    tokio::task::block_in_place(|| {
-        Command::new(env!("CARGO_BIN_EXE_muster"))
-            .args(arguments)
-            .args(["--config", "muster.toml"])
-            .current_dir(dir)
-            .output()
-            .unwrap()
-    })
+    tokio::task::block_in_place(|| shell::muster(&world.gateway.setup, arguments))
 }
 
 #[track_caller]
