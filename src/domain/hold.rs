@@ -53,13 +53,17 @@ pub enum Until {
 }
 
 impl Hold {
-    /// `said` is the [`digest`] of what HR says of the worker.
-    pub fn is_over(&self, said: &str, schema_version: i64, now: Timestamp) -> bool {
+    /// `said` is the [`digest`] of what HR says of the worker. A first or last day that has come since is HR's word, too, which was
+    /// said before (B13, B19).
+    pub fn is_over(&self, said: &str, worker: &Worker, schema_version: i64, now: Timestamp) -> bool {
         match &self.until {
             Until::Changed {
                 record,
                 schema_version: version,
-            } => *version != schema_version || record != said,
+            } => {
+                let turn = worker.next_turn(self.since);
+                *version != schema_version || record != said || turn.is_some_and(|at| at <= now)
+            }
             Until::At(at) => *at <= now,
             Until::Lifted => false,
         }
@@ -142,4 +146,46 @@ impl fmt::Display for Hold {
 pub fn digest(worker: &Worker) -> String {
     let said = serde_json::to_vec(&(worker.gone, &worker.attributes, &worker.employment));
     format!("{:x}", Sha256::digest(said.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::domain::employment::{Employment, Turn};
+
+    #[test]
+    fn b13_what_an_undo_holds_ends_on_the_last_day_that_was_said_before() {
+        let undone: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+        let last_day: Timestamp = "2026-03-06T23:00:00Z".parse().unwrap();
+        let mut worker = Worker::new("1");
+        worker.employment = Some(Employment {
+            turns: vec![Turn {
+                at: last_day,
+                active: false,
+            }],
+            ..Employment::default()
+        });
+        let record = digest(&worker);
+        let hold = Hold {
+            id: "h".into(),
+            worker: Some("1".into()),
+            account: None,
+            attributes: None,
+            disables: true,
+            reason: "what was done to the account was undone".into(),
+            by: "ops".into(),
+            since: undone,
+            until: Until::Changed {
+                record: record.clone(),
+                schema_version: 1,
+            },
+        };
+        let before = last_day - SignedDuration::from_secs(1);
+        assert!(!hold.is_over(&record, &worker, 1, before));
+        assert!(hold.is_over(&record, &worker, 1, last_day));
+        assert!(hold.is_over("something else", &worker, 1, undone));
+        assert!(hold.is_over(&record, &worker, 2, undone));
+    }
 }

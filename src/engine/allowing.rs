@@ -8,10 +8,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::Engine;
+use super::{Engine, holding};
 use crate::domain::allowance::{Allowance, LONGEST};
 use crate::domain::decision::Decision;
 use crate::domain::guard::Action;
+use crate::domain::mapping::Role;
+use crate::domain::policy::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
 use crate::store::{allowances, decisions, guard};
@@ -32,11 +34,16 @@ pub struct Wanted {
 }
 
 impl Engine {
-    /// Gives allowances, and has whoever is held for want of them looked at at once. Error: it says nothing, gives no reason, or
-    /// ends in the past or more than 31 days ahead.
-    pub async fn allow(&self, job: &str, wanted: Wanted) -> Result<Vec<Allowance>> {
-        self.runner(job)?;
+    /// Gives allowances, and has whoever is held for want of them looked at at once. Error: it says nothing, gives no reason, is
+    /// for what the job never counts, or ends in the past or more than 31 days ahead.
+    pub async fn allow(&self, job: &str, mut wanted: Wanted) -> Result<Vec<Allowance>> {
+        let runner = self.current(job).await?;
         let now = self.clock().now();
+        let actions = std::mem::take(&mut wanted.actions).into_iter();
+        let counted = actions.map(|(action, most)| Ok((counted(&runner.policy, action)?, most)));
+        wanted.actions = counted
+            .collect::<Result<_>>()
+            .map_err(|error| error.at("actions"))?;
         let given = given(wanted, now)?;
         let (id, kept) = (job.to_string(), given.clone());
         self.store()
@@ -93,6 +100,29 @@ impl Engine {
             )),
         }
     }
+}
+
+/// An action as limits count it. Error: the job writes no such attribute, or a limit of another name counts it.
+fn counted(policy: &Policy, action: Action) -> Result<Action> {
+    let (Action::Overwrite(named) | Action::Clear(named)) = &action else {
+        return Ok(action);
+    };
+    let mapping = holding::written(policy, named)?;
+    let attribute = mapping.target.clone();
+    let is_clear = matches!(action, Action::Clear(_));
+    let names_people = policy.model.identifying.contains(&attribute.as_str());
+    let other = match mapping.role {
+        Role::State => "disable or enable",
+        Role::Container => "move",
+        Role::Name => "rename",
+        Role::Plain if names_people && !is_clear => "rename",
+        Role::Password => return Err(Error::invalid(format!("no limit counts '{attribute}'"))),
+        Role::Plain | Role::Reference if is_clear => return Ok(Action::Clear(attribute)),
+        Role::Plain | Role::Reference => return Ok(Action::Overwrite(attribute)),
+    };
+    Err(Error::invalid(format!(
+        "what is written to '{attribute}' is counted as {other}: allow that"
+    )))
 }
 
 fn given(wanted: Wanted, now: Timestamp) -> Result<Vec<Allowance>> {

@@ -192,21 +192,24 @@ fn attributes(policy: &Policy, wanted: &[String]) -> Result<Option<BTreeSet<Stri
         Role::Name => NAME.to_string(),
         Role::Plain | Role::Reference | Role::Password => mapping.target.clone(),
     };
+    let one = |wanted: &String| written(policy, wanted).map(called);
+    let named: Result<_> = wanted.iter().map(one).collect();
+    named.map(Some).map_err(|error| error.at("attributes"))
+}
+
+/// The mapping that writes what somebody calls so. Error: none does.
+pub(super) fn written<'p>(policy: &'p Policy, attribute: &str) -> Result<&'p Mapping> {
     let mappings = &policy.schema.mappings;
-    let one = |wanted: &String| {
-        let found = mappings
-            .iter()
-            .find(|mapping| mapping.target.eq_ignore_ascii_case(wanted));
-        found.map(called).ok_or_else(|| {
-            let known: Vec<&str> = mappings.iter().map(|mapping| mapping.target.as_str()).collect();
-            Error::invalid(format!(
-                "the job writes no attribute '{wanted}': it writes {}",
-                known.join(", ")
-            ))
-            .at("attributes")
-        })
-    };
-    wanted.iter().map(one).collect::<Result<_>>().map(Some)
+    let found = mappings
+        .iter()
+        .find(|mapping| mapping.target.eq_ignore_ascii_case(attribute));
+    found.ok_or_else(|| {
+        let known: Vec<&str> = mappings.iter().map(|mapping| mapping.target.as_str()).collect();
+        Error::invalid(format!(
+            "the job writes no attribute '{attribute}': it writes {}",
+            known.join(", ")
+        ))
+    })
 }
 
 /// Whom a hold is about: the worker, or whoever the account belongs to.
@@ -272,7 +275,7 @@ fn sorted(found: &[&Hold], subject: &Subject, version: i64, moment: &Moment) -> 
         .iter()
         .filter(|hold| hold.is_given() || (hold.worker.as_deref() == Some(own) && !subject.said.is_empty()));
     let (over, holds): (Vec<&&Hold>, Vec<&&Hold>) =
-        about.partition(|hold| hold.is_over(&subject.said, version, moment.now));
+        about.partition(|hold| hold.is_over(&subject.said, &subject.worker, version, moment.now));
     let owned = |some: Vec<&&Hold>| some.into_iter().map(|hold| Hold::clone(hold)).collect();
     (owned(holds), owned(over))
 }

@@ -58,10 +58,21 @@ pub fn add(conn: &mut Conn, plan: &str, position: i32, last: &str, body: &[u8]) 
     Ok(())
 }
 
-/// The first page that goes beyond a worker, and where it is.
+/// The page behind the one that a worker is the last of, and where it is; the first where nobody is named. In which order
+/// anchors come is not asked here: a database may have another than whoever made the pages.
 pub fn page(conn: &mut Conn, plan: &str, after: &str) -> Result<Option<(i32, Vec<u8>)>> {
-    Ok(plan_pages::table
-        .filter(plan_pages::plan.eq(plan).and(plan_pages::last.gt(after)))
+    let pages = plan_pages::table.filter(plan_pages::plan.eq(plan));
+    let before: Option<i32> = match after {
+        "" => Some(-1),
+        last => pages
+            .filter(plan_pages::last.eq(last))
+            .select(plan_pages::position)
+            .first(conn)
+            .optional()?,
+    };
+    let Some(before) = before else { return Ok(None) };
+    Ok(pages
+        .filter(plan_pages::position.gt(before))
         .order(plan_pages::position)
         .select((plan_pages::position, plan_pages::body))
         .first(conn)
@@ -142,19 +153,8 @@ pub fn forget(conn: &mut Conn, job: &str, worker: &str) -> Result<usize> {
     for id in all {
         diesel::delete(plan_done::table.filter(plan_done::plan.eq(&id).and(plan_done::worker.eq(worker))))
             .execute(conn)?;
-        // A worker is on the first page that does not end before it.
-        let page: Option<i32> = plan_pages::table
-            .filter(plan_pages::plan.eq(&id).and(plan_pages::last.ge(worker)))
-            .order(plan_pages::position)
-            .select(plan_pages::position)
-            .first(conn)
-            .optional()?;
         let others = |one: &Json| (one["worker"] != worker).then(|| one.clone());
-        let Some(position) = page else { continue };
-        if rewrite_page(conn, &id, position, &others)? {
-            spoil(conn, &id)?;
-            count += 1;
-        }
+        count += usize::from(rewrite_pages(conn, &id, &others)?);
     }
     Ok(count)
 }
@@ -165,20 +165,25 @@ pub fn rewrite(conn: &mut Conn, other: impl Fn(&Json) -> Option<Json>) -> Result
     let all: Vec<String> = plans::table.select(plans::id).load(conn)?;
     let mut count = 0;
     for id in all {
-        let pages: Vec<i32> = plan_pages::table
-            .filter(plan_pages::plan.eq(&id))
-            .select(plan_pages::position)
-            .load(conn)?;
-        let mut is_another = false;
-        for position in pages {
-            is_another |= rewrite_page(conn, &id, position, &other)?;
-        }
-        if is_another {
-            spoil(conn, &id)?;
-            count += 1;
-        }
+        count += usize::from(rewrite_pages(conn, &id, &other)?);
     }
     Ok(count)
+}
+
+/// Whether the plan became another, which is not carried out then.
+fn rewrite_pages(conn: &mut Conn, id: &str, other: &impl Fn(&Json) -> Option<Json>) -> Result<bool> {
+    let pages: Vec<i32> = plan_pages::table
+        .filter(plan_pages::plan.eq(id))
+        .select(plan_pages::position)
+        .load(conn)?;
+    let mut is_another = false;
+    for position in pages {
+        is_another |= rewrite_page(conn, id, position, other)?;
+    }
+    if is_another {
+        spoil(conn, id)?;
+    }
+    Ok(is_another)
 }
 
 /// Whether anything on the page became another.

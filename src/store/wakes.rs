@@ -299,39 +299,46 @@ pub fn due_by_date(
         ))
         .limit(i64::try_from(limit + busy.len()).unwrap_or(i64::MAX))
         .load(conn)?;
-    let wake = |(anchor, cause, rank, attempts, stamp): (String, String, i32, i32, i64)| Wake {
+    let free = rows.into_iter().filter(|(anchor, ..)| !busy.contains(anchor));
+    Ok(free.take(limit).map(wake_of).collect())
+}
+
+fn wake_of((anchor, cause, rank, attempts, stamp): (String, String, i32, i32, i64)) -> Wake {
+    Wake {
         anchor,
         cause: Cause::parse(&cause),
         attempts,
         rank,
         stamp,
-    };
-    let free = rows.into_iter().filter(|(anchor, ..)| !busy.contains(anchor));
-    Ok(free.take(limit).map(wake).collect())
+    }
 }
 
-/// Wakes of these workers as they stand, and one for each who has none, which nobody finds.
-pub fn of(conn: &mut Conn, job: &str, anchors: &[String], cause: Cause) -> Result<Vec<Wake>> {
-    let mut known: HashMap<String, (i32, i64)> = HashMap::new();
+/// Wakes of these workers as they stand, and one for each who has none, which nobody finds. Whoever is served out of turn keeps
+/// the place in the queue (B25).
+pub fn of(conn: &mut Conn, job: &str, anchors: &[String], otherwise: Cause) -> Result<Vec<Wake>> {
+    let mut known: HashMap<String, Wake> = HashMap::new();
     for page in anchors.chunks(super::ROWS) {
-        let rows: Vec<(String, i32, i64)> = wakes::table
+        let rows: Vec<(String, String, i32, i32, i64)> = wakes::table
             .filter(wakes::job.eq(job).and(wakes::anchor.eq_any(page)))
-            .select((wakes::anchor, wakes::attempts, wakes::stamp))
+            .select((
+                wakes::anchor,
+                wakes::cause,
+                wakes::rank,
+                wakes::attempts,
+                wakes::stamp,
+            ))
             .load(conn)?;
-        known.extend(
-            rows.into_iter()
-                .map(|(anchor, attempts, stamp)| (anchor, (attempts, stamp))),
-        );
+        let wakes = rows.into_iter().map(|row| (row.0.clone(), wake_of(row)));
+        known.extend(wakes);
     }
     let wake = |anchor: &String| {
-        let (attempts, stamp) = known.get(anchor).copied().unwrap_or((0, -1));
-        Wake {
+        known.remove(anchor).unwrap_or_else(|| Wake {
             anchor: anchor.clone(),
-            cause,
-            attempts,
-            rank: cause.rank(),
-            stamp,
-        }
+            cause: otherwise,
+            attempts: 0,
+            rank: otherwise.rank(),
+            stamp: -1,
+        })
     };
     Ok(anchors.iter().map(wake).collect())
 }

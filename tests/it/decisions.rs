@@ -200,9 +200,21 @@ async fn b17_what_is_allowed_goes_at_once_and_is_counted_exactly() {
     let told = office.says_of(&["allow", APP, "--list"]);
     assert!(told.contains("Nothing is allowed"), "{told}");
 
+    // What would never be used is said.
+    for (action, told) in [
+        ("overwrite:userPrincipalName", "is counted as rename"),
+        ("overwrite:accountDisabled", "is counted as disable or enable"),
+        ("clear:shoeSize", "the job writes no attribute 'shoeSize'"),
+    ] {
+        let body = json!({ "actions": { action: 5 }, "until": in_days(3), "reason": "a merger" });
+        let (status, answer) = office.send("POST", "allowances", Some(body)).await;
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer.to_string().contains(told), "{answer}");
+    }
+
     // Over the API, several at once.
     let given = office
-        .allow(json!({ "disable": 1, "overwrite:title": 5, "clear:title": 2 }))
+        .allow(json!({ "disable": 1, "overwrite:Title": 5, "clear:title": 2 }))
         .await;
     assert_eq!(given.as_array().unwrap().len(), 3, "{given}");
     office.are_disabled(8).await;

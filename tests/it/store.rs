@@ -26,8 +26,8 @@ use muster::store::wakes::{Again, Cause};
 use muster::store::workers::Stored;
 use muster::store::{
     Conn, Location, Store, allowances, asked, callbacks, changes, decisions, escrows, guard, holds, jobs,
-    links, listed, logs, notices, owners, pulls, quarantine, settings, state_inputs, systems, uploads, wakes,
-    workers,
+    links, listed, logs, notices, owners, plans, pulls, quarantine, settings, state_inputs, systems, uploads,
+    wakes, workers,
 };
 
 use crate::support::postgres;
@@ -1692,6 +1692,52 @@ async fn of_two_jobs_at_once_each_account_has_one_owner() {
         };
         let (one, other) = tokio::join!(claim(JOB), claim(OTHER));
         assert_eq!(one + other, 100, "what one lost the other has");
+    })
+    .await;
+}
+
+/// Whoever makes a plan may have another order of anchors than the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_plan_come_in_the_order_in_which_they_were_made() {
+    on_both(async |store| {
+        let read = async |after: &'static str| {
+            let page = store.read(move |conn| plans::page(conn, "p", after)).await;
+            page.unwrap().map(|(position, _)| position)
+        };
+        write(&store, |conn| {
+            plans::add(conn, "p", 0, "Z1000", &plans::pack(&[])?)?;
+            plans::add(conn, "p", 1, "a0200", &plans::pack(&[])?)
+        })
+        .await;
+        assert_eq!(
+            (read("").await, read("Z1000").await, read("a0200").await),
+            (Some(0), Some(1), None)
+        );
+    })
+    .await;
+}
+
+/// B25: whoever is served by hand keeps the place in the queue if it comes to nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn wakes_of_named_workers_are_as_they_stand() {
+    on_both(async |store| {
+        write(&store, |conn| {
+            wakes::wake(conn, JOB, &["1", "3"], at(0), Cause::Said)?;
+            wakes::hurry(conn, JOB, &["1"])?;
+            let named = wakes::of(conn, JOB, &["1".into(), "2".into()], Cause::Full)?;
+            let causes: Vec<Cause> = named.iter().map(|wake| wake.cause).collect();
+            assert_eq!(causes, [Cause::Said, Cause::Full]);
+            let again = Again {
+                due: at(1),
+                cause: named[0].cause,
+                attempts: 1,
+            };
+            wakes::put_off(conn, JOB, &named[0], &again)
+        })
+        .await;
+        let due = store.read(|conn| wakes::due(conn, JOB, at(1), &HashSet::new(), 10, 10));
+        let due: Vec<String> = due.await.unwrap().into_iter().map(|wake| wake.anchor).collect();
+        assert_eq!(due, ["1"], "in front of the others still");
     })
     .await;
 }

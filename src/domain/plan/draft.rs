@@ -367,6 +367,13 @@ impl<'a> Draft<'a> {
             self.findings
                 .extend(kept.iter().map(|effect| hold.finding(effect)));
             self.effects = left;
+            // Who was to be deleted leaves all the same (B13).
+            if let Some(account) = situation.account()
+                && kept.contains(&Effect::Delete)
+                && !hold.keeps(&Effect::Disable)
+            {
+                self.disable(account);
+            }
             // Another password goes with an enabling.
             if kept.contains(&Effect::Enable) {
                 self.effects

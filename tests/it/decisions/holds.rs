@@ -1,11 +1,13 @@
 //! Holds (B12): over HR's head for everything but a disable.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use muster::engine::Clock;
 use serde_json::{Value as Json, json};
 
 use super::{APP, Office, people};
-use crate::gateway::{eventually, outcome, person, with};
+use crate::gateway::{BULK_REQUEST, eventually, outcome, person, with};
 
 fn titled(id: &str, name: &str, title: &str) -> Json {
     with(person(id, name), json!({ "title": title }))
@@ -100,6 +102,30 @@ async fn b12_a_hold_outranks_hr_for_everything_but_a_disable() {
         .map(|(what, ..)| what)
         .collect();
     assert_eq!(whats, ["holdEnded", "held"]);
+}
+
+/// Whose account is due to be deleted when it is looked at first: a hold keeps the account, and not the access.
+#[tokio::test(flavor = "multi_thread")]
+async fn b13_who_is_held_and_gone_is_disabled_and_not_deleted() {
+    let keys = "delete_after = \"1s\"\nallow_unrecoverable = true";
+    let office = Office::of(&[person("1", "Ada Novak")], keys, "").await;
+    let hold = office
+        .hold(json!({ "worker": "1", "reason": "a claim is open" }))
+        .await;
+    let caller = &office.gateway.caller;
+    let gone = json!({
+        "schemas": [BULK_REQUEST],
+        "Operations": [{ "method": "DELETE", "path": "/Users", "bulkId": "1", "data": { "externalId": "1" } }],
+    });
+    office.send("POST", "pause", None).await;
+    let answer = caller.post_bulk(&caller.token().await, gone.to_string()).await;
+    assert_eq!(answer.unwrap().status(), 202);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    office.send("POST", "start", None).await;
+    caller.settled().await;
+    assert!(office.is_there("1") && !office.is_enabled("1"));
+    office.lift(&hold).await;
+    eventually("the account is deleted", async || !office.is_there("1")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

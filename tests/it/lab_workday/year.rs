@@ -230,7 +230,13 @@ async fn a_seed_is_a_life() {
             <wd:Count>999</wd:Count></wd:Response_Filter>";
         lives.push(tenant.get(&format!("{moment}{EVERYTHING}")).await);
     }
-    assert!(lives[0] == lives[1] && lives[0] != lives[2]);
+    let lines =
+        |life: &str| -> Vec<String> { life.replace("><", ">\n<").lines().map(String::from).collect() };
+    let [one, same, other] = [lines(&lives[0]), lines(&lives[1]), lines(&lives[2])];
+    let differ = one.iter().zip(&same).find(|(one, same)| one != same);
+    assert_eq!(differ, None);
+    assert_eq!(one.len(), same.len());
+    assert!(one != other);
 }
 
 #[tokio::test]
