@@ -17,8 +17,22 @@ use super::value::Value;
 /// `emails[type eq "work"].value`, `urn:…:User:department`. A missing name was never said.
 pub type Attributes = BTreeMap<String, Value>;
 
-/// How long before somebody begins or leaves that person goes before others.
-const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long before somebody begins or leaves that person goes before others: a target that does not answer might not be back
+/// before.
+pub const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What HR's last word about somebody has to do with beginning and leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// The person does not work here any more.
+    Leaves,
+    /// The person begins or leaves within days.
+    Soon,
+    /// The person works here, and did not by what HR said before.
+    Begins,
+    /// It is about something else.
+    Stays,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Worker {
@@ -222,12 +236,24 @@ impl Worker {
         by_date.or(self.active)
     }
 
-    /// Whether this person begins or leaves by what HR says, having been active or not until then: now, or so soon that a target
-    /// that does not answer might not be back before.
-    pub fn turns(&self, was_active: Option<bool>, now: Timestamp) -> bool {
-        let is_active = self.is_active(now);
-        let is_soon = |turn: Timestamp| turn.duration_since(now) <= SOON;
-        (is_active.is_some() && is_active != was_active) || self.next_turn(now).is_some_and(is_soon)
+    /// Whether nothing says that this person does not work here at an instant.
+    pub fn works(&self, now: Timestamp) -> bool {
+        self.gone.is_none() && self.is_active(now) != Some(false)
+    }
+
+    /// What it means for this person that HR spoke; `worked` is whether the person worked here by what HR said before, `None`
+    /// where HR never spoke of them. Somebody new who is to begin later does not leave.
+    pub fn moves(&self, worked: Option<bool>, now: Timestamp) -> Move {
+        let next = self.next_turn(now);
+        let is_soon = next.is_some_and(|turn| turn.duration_since(now) <= SOON);
+        match (worked, self.works(now)) {
+            (None, false) if next.is_none() => Move::Leaves,
+            (None, _) => Move::Stays,
+            (Some(true), false) => Move::Leaves,
+            (Some(_), _) if is_soon => Move::Soon,
+            (Some(false), true) => Move::Begins,
+            (Some(_), _) => Move::Stays,
+        }
     }
 
     /// Puts the attributes to what they are at an instant: those that follow dates (B19), and those that somebody stated
@@ -383,20 +409,46 @@ mod tests {
     }
 
     #[test]
-    fn b25_who_begins_or_leaves_goes_first() {
-        let mut worker = Worker::new("1");
+    fn b25_what_hr_says_has_somebody_begin_or_leave_or_neither() {
         let now = Timestamp::UNIX_EPOCH;
-        assert!(!worker.turns(None, now), "HR never said");
-        worker.active = Some(false);
-        assert!(worker.turns(Some(true), now) && !worker.turns(Some(false), now));
-        let days = |days: i64| now + SignedDuration::from_hours(24 * days);
-        for (at, expected) in [(days(6), true), (days(8), false)] {
-            let turn = crate::domain::employment::Turn { at, active: true };
-            worker.employment = Some(Employment {
-                turns: vec![turn],
+        let by_word = |active: Option<bool>| Worker {
+            active,
+            ..Worker::new("1")
+        };
+        let by_date = |days: i64, active: bool| {
+            let at = now + SignedDuration::from_hours(24 * days);
+            let turns = vec![crate::domain::employment::Turn { at, active }];
+            let employment = Employment {
+                turns,
                 ..Employment::default()
-            });
-            assert_eq!(worker.turns(Some(false), now), expected, "{at}");
+            };
+            Worker {
+                employment: Some(employment),
+                ..Worker::new("1")
+            }
+        };
+        let gone = Worker {
+            gone: Some(now),
+            ..by_word(Some(true))
+        };
+        let (works, left, silent) = (by_word(Some(true)), by_word(Some(false)), by_word(None));
+        let (leaves_soon, leaves_later) = (by_date(6, false), by_date(8, false));
+        let (begins_soon, begins_later) = (by_date(6, true), by_date(8, true));
+        #[rustfmt::skip]
+        let table = [
+            // what HR says now  never heard of  worked        did not work
+            (&works,        [Move::Stays,  Move::Stays,  Move::Begins]),
+            (&silent,       [Move::Stays,  Move::Stays,  Move::Begins]),
+            (&left,         [Move::Leaves, Move::Leaves, Move::Stays]),
+            (&gone,         [Move::Leaves, Move::Leaves, Move::Stays]),
+            (&leaves_later, [Move::Stays,  Move::Stays,  Move::Begins]),
+            (&leaves_soon,  [Move::Stays,  Move::Soon,   Move::Soon]),
+            (&begins_later, [Move::Stays,  Move::Leaves, Move::Stays]),
+            (&begins_soon,  [Move::Stays,  Move::Leaves, Move::Soon]),
+        ];
+        for (worker, expected) in table {
+            let moves = [None, Some(true), Some(false)].map(|worked| worker.moves(worked, now));
+            assert_eq!(moves, expected, "{worker:?}");
         }
     }
 

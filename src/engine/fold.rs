@@ -14,7 +14,7 @@ use crate::domain::worker::{Statement, Worker};
 use crate::error::{Error, Kind, Result};
 use crate::store::uploads::{self, Fold, Place, Upload};
 use crate::store::workers::{self, Stored};
-use crate::store::{Conn, instant, jobs, logs, wakes};
+use crate::store::{Conn, instant, jobs, logs};
 
 /// Operations and bytes taken into one fold.
 const OPERATIONS: i32 = 1000;
@@ -124,7 +124,7 @@ async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
-            let (workers, turned) = lay_over(conn, &system, &spoken, &reads, now)?;
+            let workers = lay_over(conn, &system, &spoken, &reads, now)?;
             let fold = Fold {
                 sequences: sequences.clone(),
                 operations,
@@ -133,23 +133,20 @@ async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
                 readers: readers.clone(),
             };
             uploads::fold(conn, &system, &fold, now)?;
-            for reader in &readers {
-                wakes::hurry(conn, reader, &super::texts(&turned))?;
-            }
             logs::append(conn, &refused)?;
             Ok(operations)
         })
         .await
 }
 
-/// The workers as they are now, and who of them begins or leaves. Of what was said, what somebody reads is kept (B33).
+/// The workers as they are now. Of what was said, what somebody reads is kept (B33).
 fn lay_over(
     conn: &mut Conn,
     system: &str,
     spoken: &[(Place, Statement)],
     reads: &Reads,
     now: Timestamp,
-) -> Result<(Vec<Stored>, Vec<String>)> {
+) -> Result<Vec<Stored>> {
     let mut anchors: Vec<&str> = spoken.iter().map(|(place, _)| place.anchor.as_str()).collect();
     anchors.sort_unstable();
     anchors.dedup();
@@ -158,9 +155,9 @@ fn lay_over(
         .into_iter()
         .map(|worker| (worker.anchor.clone(), worker))
         .collect();
-    let were_active: BTreeMap<String, Option<bool>> = known
+    let worked: BTreeMap<String, bool> = known
         .iter()
-        .map(|(anchor, worker)| (anchor.clone(), worker.is_active(now)))
+        .map(|(anchor, worker)| (anchor.clone(), worker.works(now)))
         .collect();
     for (place, statement) in spoken {
         known
@@ -168,14 +165,10 @@ fn lay_over(
             .or_insert_with(|| Worker::new(place.anchor.clone()))
             .fold_from(statement.clone(), Some(place.sequence));
     }
-    let turned = known.values().filter(|worker| {
-        let was_active = were_active.get(&worker.anchor);
-        was_active.is_some_and(|was_active| worker.turns(*was_active, now))
-    });
-    let turned = turned.map(|worker| worker.anchor.clone()).collect();
-    let kept = known.into_values().map(|mut worker| {
+    let stored = known.into_values().map(|mut worker| {
+        let moves = worker.moves(worked.get(&worker.anchor).copied(), now);
         worker.keep_only(reads);
-        Stored::new(worker)
+        Ok(Stored::new(worker)?.moving(moves))
     });
-    Ok((kept.collect::<Result<_>>()?, turned))
+    stored.collect()
 }

@@ -10,7 +10,7 @@ use super::{Context, log};
 use crate::domain::worker::{Statement, Worker};
 use crate::error::{Error, Kind, Result};
 use crate::store::workers::{self, Stored};
-use crate::store::{Conn, jobs, logs, pulls, wakes};
+use crate::store::{Conn, jobs, logs, pulls};
 
 /// What statements are part of.
 #[derive(Clone, Copy, Debug)]
@@ -119,8 +119,6 @@ struct News {
     workers: Vec<Stored>,
     /// Who they are and were.
     persons: BTreeSet<String>,
-    /// Those of them who begin or leave.
-    turned: Vec<String>,
 }
 
 impl News {
@@ -156,13 +154,10 @@ fn news(known: Vec<Worker>, statements: &[Statement], now: Timestamp) -> Result<
             Some(before) => *before != after,
             None => after.gone.is_none(),
         };
-        let was_active = before.as_ref().map(|before| before.is_active(now));
-        let turns = was_active.is_some_and(|was_active| after.turns(was_active, now));
-        if is_news && turns {
-            changed.turned.push(after.anchor.clone());
-        }
         if is_news {
-            changed.add(Stored::new(after)?, before.as_ref());
+            let worked = before.as_ref().map(|before| before.works(now));
+            let moves = after.moves(worked, now);
+            changed.add(Stored::new(after)?.moving(moves), before.as_ref());
         }
     }
     Ok(changed)
@@ -183,9 +178,6 @@ async fn keep(
             pulls::fence(conn, &system, (&job, token))?;
             let persons: Vec<&str> = changed.persons.iter().map(String::as_str).collect();
             workers::hear(conn, &system, &changed.workers, &persons, &readers, now)?;
-            for reader in &readers {
-                wakes::hurry(conn, reader, &super::texts(&changed.turned))?;
-            }
             more(conn)
         })
         .await

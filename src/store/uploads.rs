@@ -139,7 +139,7 @@ pub fn fold(conn: &mut Conn, system: &str, fold: &Fold, now: Timestamp) -> Resul
     workers::store(conn, system, &fold.workers, now)?;
     for job in &fold.readers {
         expect(conn, job, &fold.places)?;
-        super::wakes::heard(conn, job, &workers::heard(&fold.workers, now), now)?;
+        super::wakes::heard(conn, job, &workers::heard(&fold.workers), now)?;
     }
     diesel::delete(uploads::table)
         .filter(

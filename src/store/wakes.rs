@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::Integer;
 use diesel::upsert::excluded;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::schema::{wakes, workers};
 use super::{Conn, instant, micros, native};
+use crate::domain::worker::{Move, SOON};
 use crate::error::Result;
 
 /// Why a worker is looked at.
@@ -36,7 +38,7 @@ pub enum Cause {
 #[rustfmt::skip]
 const CAUSES: &[(Cause, &str, i32)] = &[
     (Cause::Turn,      "turn",      FIRST_RANK),
-    (Cause::Said,      "said",      0),
+    (Cause::Said,      "said",      SAID_RANK),
     (Cause::Reference, "reference", 1),
     (Cause::Revisit,   "revisit",   1),
     (Cause::Retry,     "retry",     2),
@@ -44,6 +46,7 @@ const CAUSES: &[(Cause, &str, i32)] = &[
     (Cause::Full,      "full",      3),
 ];
 const FIRST_RANK: i32 = -1;
+const SAID_RANK: i32 = 0;
 const LAST_RANK: i32 = 3;
 
 impl Cause {
@@ -82,64 +85,56 @@ pub struct Wake {
     stamp: i64,
 }
 
-/// Wakes workers now, and ends any wait they were in. Whoever is due already keeps the place in the queue,
-/// except that what HR says goes before what has another cause.
-pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause: Cause) -> Result<()> {
-    wake_at(conn, job, anchors, now, cause, cause.rank())
+/// Where HR's last word puts somebody.
+struct Place {
+    moves: Move,
+    /// The rank of whoever waits in front already.
+    in_front: i32,
+    /// Everybody else's.
+    otherwise: i32,
+    /// In front waits who has the first rank and is due by then.
+    within: SignedDuration,
 }
 
-/// Wakes workers of whom HR says something: before everybody else those who are not to sign in any more (B25).
-pub fn heard(conn: &mut Conn, job: &str, said: &[Heard<'_>], now: Timestamp) -> Result<()> {
-    let (leavers, others): (Vec<&Heard<'_>>, Vec<&Heard<'_>>) = said.iter().partition(|one| one.leaves);
-    for (group, rank) in [(leavers, FIRST_RANK), (others, Cause::Said.rank())] {
-        let anchors: Vec<&str> = group.iter().map(|one| one.anchor).collect();
-        wake_at(conn, job, &anchors, now, Cause::Said, rank)?;
+/// Who leaves goes in front whatever was said before. Who begins while a leave still waits there had it taken back: nothing is
+/// urgent any more. Other news neither earns a place in front nor costs it, nor that of a date which is near.
+#[rustfmt::skip]
+const PLACES: &[Place] = &[
+    Place { moves: Move::Leaves, in_front: FIRST_RANK, otherwise: FIRST_RANK, within: SignedDuration::ZERO },
+    Place { moves: Move::Soon,   in_front: FIRST_RANK, otherwise: FIRST_RANK, within: SignedDuration::ZERO },
+    Place { moves: Move::Begins, in_front: SAID_RANK,  otherwise: FIRST_RANK, within: SignedDuration::ZERO },
+    Place { moves: Move::Stays,  in_front: FIRST_RANK, otherwise: SAID_RANK,  within: SOON },
+];
+
+/// Wakes workers of whom HR says something, and ends any wait they were in. Its last word decides who goes before everybody
+/// else (B25); whoever is due there already stays before those who came later.
+pub fn heard(conn: &mut Conn, job: &str, said: &[(&str, Move)], now: Timestamp) -> Result<()> {
+    for place in PLACES {
+        let these = said.iter().filter(|(_, moves)| *moves == place.moves);
+        let anchors: Vec<&str> = these.map(|(anchor, _)| *anchor).collect();
+        put(conn, job, &anchors, place, now)?;
     }
     Ok(())
 }
 
-/// Of whom HR says something.
-pub struct Heard<'h> {
-    pub anchor: &'h str,
-    /// HR says that the person is not active.
-    pub leaves: bool,
-}
-
-fn wake_at(
-    conn: &mut Conn,
-    job: &str,
-    anchors: &[&str],
-    now: Timestamp,
-    cause: Cause,
-    rank: i32,
-) -> Result<()> {
+fn put(conn: &mut Conn, job: &str, anchors: &[&str], place: &Place, now: Timestamp) -> Result<()> {
+    let by = micros(now.saturating_add(place.within).unwrap_or(Timestamp::MAX));
+    let waits_in_front = || wakes::rank.eq(FIRST_RANK).and(wakes::due.le(by));
+    let rank = || {
+        case_when(waits_in_front(), place.in_front.into_sql::<Integer>())
+            .otherwise(place.otherwise.into_sql::<Integer>())
+    };
+    let stays = || wakes::due.le(micros(now)).and(wakes::rank.eq(rank()));
     for page in anchors.chunks(super::ROWS) {
-        let rows: Vec<_> = page
-            .iter()
-            .map(|anchor| {
-                (
-                    wakes::job.eq(job),
-                    wakes::anchor.eq(*anchor),
-                    wakes::rank.eq(rank),
-                    wakes::due.eq(micros(now)),
-                    wakes::cause.eq(cause.name()),
-                    wakes::attempts.eq(0),
-                    wakes::stamp.eq(0i64),
-                )
-            })
-            .collect();
-        let speaks = excluded(wakes::rank)
-            .le(Cause::Said.rank())
-            .and(excluded(wakes::rank).le(wakes::rank));
-        let waited = wakes::due.gt(excluded(wakes::due)).or(speaks);
+        let rows = fresh(job, page, place.otherwise, Cause::Said, now);
         native!(conn, c => diesel::insert_into(wakes::table)
             .values(&rows)
             .on_conflict((wakes::job, wakes::anchor))
             .do_update()
             .set((
-                wakes::rank.eq(case_when(waited, excluded(wakes::rank)).otherwise(wakes::rank)),
-                wakes::due.eq(case_when(waited, excluded(wakes::due)).otherwise(wakes::due)),
-                wakes::cause.eq(case_when(waited, excluded(wakes::cause)).otherwise(wakes::cause)),
+                wakes::rank.eq(rank()),
+                wakes::due.eq(case_when(stays(), wakes::due).otherwise(excluded(wakes::due))),
+                wakes::cause.eq(case_when(stays(), wakes::cause).otherwise(excluded(wakes::cause))),
                 wakes::attempts.eq(0),
                 wakes::stamp.eq(wakes::stamp + 1),
             ))
@@ -148,14 +143,64 @@ fn wake_at(
     Ok(())
 }
 
-/// Puts workers who were just woken before everybody else: HR said that they begin or leave (B25).
-pub fn hurry(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<()> {
+/// What becomes of a wake when its worker is woken for another reason than that HR spoke: it is due at once, and keeps the place
+/// that it has by HR's word, or by a date that is near.
+macro_rules! woken_besides {
+    ($now:expr) => {{
+        let now: Timestamp = $now;
+        let soon = micros(now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
+        let waits = || wakes::due.gt(micros(now));
+        let gives_way = || waits().and(wakes::rank.gt(SAID_RANK).or(wakes::due.gt(soon)));
+        let is_another = || gives_way().or(waits().and(wakes::cause.eq(Cause::Turn.name())));
+        (
+            wakes::rank.eq(case_when(gives_way(), excluded(wakes::rank)).otherwise(wakes::rank)),
+            wakes::due.eq(case_when(waits(), excluded(wakes::due)).otherwise(wakes::due)),
+            wakes::cause.eq(case_when(is_another(), excluded(wakes::cause)).otherwise(wakes::cause)),
+            wakes::attempts.eq(0),
+            wakes::stamp.eq(wakes::stamp + 1),
+        )
+    }};
+}
+
+/// Wakes workers now, and ends any wait they were in. Whoever is due already keeps the place in the queue. Of whom HR says
+/// something, see [`heard`].
+pub fn wake(conn: &mut Conn, job: &str, anchors: &[&str], now: Timestamp, cause: Cause) -> Result<()> {
     for page in anchors.chunks(super::ROWS) {
-        diesel::update(wakes::table.filter(wakes::job.eq(job).and(wakes::anchor.eq_any(page))))
-            .set(wakes::rank.eq(FIRST_RANK))
-            .execute(conn)?;
+        let rows = fresh(job, page, cause.rank(), cause, now);
+        native!(conn, c => diesel::insert_into(wakes::table)
+            .values(&rows)
+            .on_conflict((wakes::job, wakes::anchor))
+            .do_update()
+            .set(woken_besides!(now))
+            .execute(c))?;
     }
     Ok(())
+}
+
+/// A wake on the way into the database.
+#[derive(Insertable)]
+#[diesel(table_name = wakes, treat_none_as_default_value = false)]
+struct Fresh<'w> {
+    job: &'w str,
+    anchor: &'w str,
+    rank: i32,
+    due: i64,
+    cause: &'static str,
+    attempts: i32,
+    stamp: i64,
+}
+
+fn fresh<'w>(job: &'w str, anchors: &[&'w str], rank: i32, cause: Cause, now: Timestamp) -> Vec<Fresh<'w>> {
+    let row = |anchor: &&'w str| Fresh {
+        job,
+        anchor,
+        rank,
+        due: micros(now),
+        cause: cause.name(),
+        attempts: 0,
+        stamp: 0,
+    };
+    anchors.iter().map(row).collect()
 }
 
 /// Wakes every known worker of a system, for a full cycle; not leavers of whom next to nothing is kept (B33).
@@ -177,19 +222,12 @@ pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Res
                 0i64.into_sql::<diesel::sql_types::BigInt>(),
             ))
     };
-    let waited = wakes::due.gt(excluded(wakes::due));
     native!(conn, c => diesel::insert_into(wakes::table)
         .values(everybody())
         .into_columns((wakes::job, wakes::anchor, wakes::rank, wakes::due, wakes::cause, wakes::attempts, wakes::stamp))
         .on_conflict((wakes::job, wakes::anchor))
         .do_update()
-        .set((
-            wakes::rank.eq(case_when(waited, excluded(wakes::rank)).otherwise(wakes::rank)),
-            wakes::due.eq(case_when(waited, excluded(wakes::due)).otherwise(wakes::due)),
-            wakes::cause.eq(case_when(waited, excluded(wakes::cause)).otherwise(wakes::cause)),
-            wakes::attempts.eq(0),
-            wakes::stamp.eq(wakes::stamp + 1),
-        ))
+        .set(woken_besides!(now))
         .execute(c))?;
     Ok(())
 }
@@ -258,7 +296,7 @@ fn due_up_to(
             };
             let mut page: Vec<Wake> = rows.into_iter().map(wake).collect();
             // However much HR says, dates are kept beside it (B25).
-            if rank == Cause::Said.rank() && page.len() == limit {
+            if rank == SAID_RANK && page.len() == limit {
                 let dated = due_by_date(conn, job, now, busy, limit / 2)?;
                 page.truncate(limit - dated.len());
                 page.splice(..0, dated);
@@ -432,9 +470,7 @@ pub fn defer(conn: &mut Conn, job: &str, wakes: &[&Wake], due: Timestamp) -> Res
 
 /// Has those be due now who were put off to an instant, and those of whom HR said something before it.
 pub fn bring_forward(conn: &mut Conn, job: &str, put_off_to: Timestamp, now: Timestamp) -> Result<()> {
-    let said = wakes::rank
-        .le(Cause::Said.rank())
-        .and(wakes::due.le(micros(put_off_to)));
+    let said = wakes::rank.le(SAID_RANK).and(wakes::due.le(micros(put_off_to)));
     let put_off = wakes::due.eq(micros(put_off_to)).or(said);
     let these = wakes::table.filter(wakes::job.eq(job).and(put_off));
     diesel::update(these.filter(wakes::due.gt(micros(now))))

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::schema::workers;
 use super::wakes::{self, Cause};
 use super::{Conn, from_json, instant, micros, native, to_json};
-use crate::domain::worker::Worker;
+use crate::domain::worker::{Move, Worker};
 use crate::error::Result;
 
 /// More records than one person has: then the key is a word such as "none".
@@ -20,6 +20,7 @@ pub const MOST_RECORDS: usize = 10;
 pub struct Stored {
     pub worker: Worker,
     record: String,
+    moves: Move,
 }
 
 impl Stored {
@@ -27,7 +28,13 @@ impl Stored {
         Ok(Stored {
             record: to_json(&worker)?,
             worker,
+            moves: Move::Stays,
         })
+    }
+
+    /// The same, where HR's word is about beginning or leaving.
+    pub fn moving(self, moves: Move) -> Stored {
+        Stored { moves, ..self }
     }
 
     pub fn person(&self) -> Option<&str> {
@@ -98,19 +105,17 @@ pub fn hear(
     let kin = several(&kin).filter(|anchor| !told.contains(anchor));
     let kin: Vec<&str> = kin.collect();
     for job in readers {
-        wakes::heard(conn, job, &heard(changed, now), now)?;
+        wakes::heard(conn, job, &heard(changed), now)?;
         wakes::wake(conn, job, &kin, now, Cause::Reference)?;
     }
     Ok(())
 }
 
-/// Of whom HR said something, and whether it is that they left.
-pub fn heard(said: &[Stored], now: Timestamp) -> Vec<wakes::Heard<'_>> {
-    let heard = said.iter().map(|one| wakes::Heard {
-        anchor: one.worker.anchor.as_str(),
-        leaves: one.worker.gone.is_some() || one.worker.is_active(now) == Some(false),
-    });
-    heard.collect()
+/// Of whom HR said something, and what that has to do with beginning and leaving.
+pub(super) fn heard(said: &[Stored]) -> Vec<(&str, Move)> {
+    said.iter()
+        .map(|one| (one.worker.anchor.as_str(), one.moves))
+        .collect()
 }
 
 /// The anchors of those who are not their person's only record, leaving out keys that are no keys.

@@ -1,6 +1,6 @@
 //! The store, the same stories on both databases.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::domain::account::{Account, Anchor};
@@ -13,7 +13,7 @@ use muster::domain::link::Link;
 use muster::domain::plan::{Absence, Change, Effect, Pending};
 use muster::domain::quarantine::Volume;
 use muster::domain::turned::{Inputs, Turn};
-use muster::domain::worker::Worker;
+use muster::domain::worker::{Move, Worker};
 use muster::error::{Kind, Result};
 use muster::store::callbacks::{Batch, Item, Status as Fate, Verdict};
 use muster::store::escrows::Escrow;
@@ -243,9 +243,8 @@ async fn what_hr_says_goes_first_and_no_wake_is_lost() {
         assert_eq!(due(30).await.keys().collect::<Vec<_>>(), ["a", "b"]);
         // Who leaves goes before what HR says of others, and stays there whatever else HR says (B25).
         write(&store, |conn| {
-            wakes::wake(conn, JOB, &["a", "b"], at(40), Cause::Said)?;
-            wakes::hurry(conn, JOB, &["b"])?;
-            wakes::wake(conn, JOB, &["a", "b"], at(50), Cause::Said)
+            wakes::heard(conn, JOB, &[("a", Move::Stays), ("b", Move::Leaves)], at(40))?;
+            wakes::heard(conn, JOB, &[("a", Move::Stays), ("b", Move::Stays)], at(50))
         })
         .await;
         let first = due(50).await;
@@ -1452,13 +1451,12 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
             wakes::wake(conn, JOB, &["dated"], at(5), Cause::Revisit)?;
             wakes::wake(conn, JOB, &["full"], at(0), Cause::Full)?;
             let said: Vec<String> = (0..10).map(|number| format!("said{number}")).collect();
-            let heard = |anchor: &'static str, leaves| wakes::Heard { anchor, leaves };
-            let said = said.iter().map(|anchor| wakes::Heard {
-                anchor,
-                leaves: false,
-            });
-            wakes::heard(conn, JOB, &said.collect::<Vec<_>>(), at(6))?;
-            wakes::heard(conn, JOB, &[heard("leaver", true)], at(9))
+            let said: Vec<_> = said.iter().map(|anchor| (anchor.as_str(), Move::Stays)).collect();
+            wakes::heard(conn, JOB, &said, at(6))?;
+            let leave = [("leaver", Move::Leaves), ("stays", Move::Leaves)];
+            wakes::heard(conn, JOB, &leave, at(9))?;
+            // Taken back before anybody looked.
+            wakes::heard(conn, JOB, &[("stays", Move::Begins)], at(9))
         })
         .await;
         let due = async |limit: usize| {
@@ -1485,7 +1483,7 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
         assert_eq!(names(&due(4).await), ["dated", "said0", "said1", "said2"]);
         assert_eq!(
             due(100).await.len(),
-            10,
+            11,
             "who has a date comes next where not many wait"
         );
 
@@ -1493,7 +1491,7 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
         let put_off = due(100).await;
         write(&store, move |conn| {
             wakes::defer(conn, JOB, &put_off.iter().collect::<Vec<_>>(), at(5_000))?;
-            wakes::wake(conn, JOB, &["said3"], at(10), Cause::Said)?;
+            wakes::heard(conn, JOB, &[("said3", Move::Stays)], at(10))?;
             wakes::wake(conn, JOB, &["later"], at(6_000), Cause::Revisit)
         })
         .await;
@@ -1503,7 +1501,7 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
         };
         assert_eq!(but_full().await, ["said3"], "HR spoke again");
         write(&store, |conn| wakes::bring_forward(conn, JOB, at(5_000), at(10))).await;
-        assert_eq!(but_full().await.len(), 10);
+        assert_eq!(but_full().await.len(), 11);
 
         // A clock that is put back makes nobody wait who was due before.
         let early = async || {
@@ -1512,7 +1510,116 @@ async fn who_leaves_and_who_has_a_date_do_not_wait_behind_what_hr_says() {
         };
         assert_eq!(early().await, 1, "only the full cycle's");
         write(&store, |conn| wakes::bring_back(conn, JOB, at(10), at(3))).await;
-        assert_eq!(early().await, 10);
+        assert_eq!(early().await, 11);
+    })
+    .await;
+}
+
+/// What happens to somebody's wake.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Heard(Move),
+    Woken(Cause),
+    Everybody,
+    /// The worker is looked at, and the target does not answer.
+    Silence,
+    /// The worker is looked at, and begins or leaves in so many days.
+    Date(i64),
+}
+
+fn happens(conn: &mut Conn, what: Happens, now: Timestamp) -> Result<()> {
+    let put_off = |conn: &mut Conn, days: Option<i64>| {
+        let due = wakes::due(conn, JOB, now, &HashSet::new(), 10, 10)?;
+        let wake = due.into_iter().find(|wake| wake.anchor == "a").unwrap();
+        let (wait, cause) = match days {
+            Some(days) => (SignedDuration::from_hours(24 * days), Cause::Turn),
+            None => (SignedDuration::from_secs(60), wake.cause),
+        };
+        let again = Again {
+            due: now + wait,
+            cause,
+            attempts: wake.attempts + 1,
+        };
+        wakes::put_off(conn, JOB, &wake, &again)
+    };
+    match what {
+        Happens::Heard(moves) => wakes::heard(conn, JOB, &[("a", moves)], now),
+        Happens::Woken(cause) => wakes::wake(conn, JOB, &["a"], now, cause),
+        Happens::Everybody => wakes::wake_all(conn, JOB, "hr", now),
+        Happens::Silence => put_off(conn, None),
+        Happens::Date(days) => put_off(conn, Some(days)),
+    }
+}
+
+/// B25: in front of, beside or behind somebody of whom HR says something ordinary.
+#[tokio::test(flavor = "multi_thread")]
+async fn hrs_last_word_alone_decides_who_goes_before_everybody_else() {
+    use Happens::{Date, Everybody, Heard, Silence, Woken};
+    const IN_FRONT: &[&str] = &["a"];
+    const BESIDE: &[&str] = &["a", "ordinary"];
+    const BEHIND: &[&str] = &["ordinary"];
+    const LEAVES: Happens = Heard(Move::Leaves);
+    const BEGINS: Happens = Heard(Move::Begins);
+    const STAYS: Happens = Heard(Move::Stays);
+    #[rustfmt::skip]
+    const STORIES: &[(&[Happens], &[&str])] = &[
+        (&[LEAVES],                                                     IN_FRONT),
+        (&[Heard(Move::Soon)],                                          IN_FRONT),
+        (&[BEGINS],                                                     IN_FRONT),
+        (&[STAYS],                                                      BESIDE),
+        (&[Everybody],                                                  BEHIND),
+        (&[Woken(Cause::Retry), LEAVES],                                IN_FRONT),
+        (&[Everybody, BEGINS],                                          IN_FRONT),
+        (&[Everybody, STAYS],                                           BESIDE),
+        // Other news neither earns a place in front nor costs it.
+        (&[LEAVES, STAYS],                                              IN_FRONT),
+        (&[BEGINS, STAYS, STAYS],                                       IN_FRONT),
+        // What is taken back is not urgent; a leave always is.
+        (&[LEAVES, BEGINS],                                             BESIDE),
+        (&[BEGINS, LEAVES],                                             IN_FRONT),
+        (&[LEAVES, BEGINS, LEAVES],                                     IN_FRONT),
+        // Nor do other causes, though the target did not answer meanwhile.
+        (&[LEAVES, Silence, STAYS],                                     IN_FRONT),
+        (&[LEAVES, Silence, Everybody],                                 IN_FRONT),
+        (&[BEGINS, Silence, Woken(Cause::Reference)],                   IN_FRONT),
+        (&[LEAVES, Silence, Woken(Cause::Retry), Everybody, STAYS],     IN_FRONT),
+        (&[STAYS, Silence, Everybody],                                  BESIDE),
+        (&[STAYS, Woken(Cause::Held)],                                  BESIDE),
+        (&[Woken(Cause::Held), Everybody],                              BEHIND),
+        // A date that is near keeps its place, one that is far earns none.
+        (&[STAYS, Date(3), STAYS],                                      IN_FRONT),
+        (&[STAYS, Date(3), Everybody],                                  IN_FRONT),
+        (&[STAYS, Date(3), BEGINS],                                     IN_FRONT),
+        (&[STAYS, Date(300), STAYS],                                    BESIDE),
+        (&[STAYS, Date(300), Everybody],                                BEHIND),
+    ];
+    on_both(async |store| {
+        write(&store, |conn| systems::ensure(conn, "hr")).await;
+        write(&store, |conn| uploads::append(conn, "hr", b"", 2, at(0), 100)).await;
+        write(&store, |conn| {
+            uploads::fold(conn, "hr", &fold(&[1], &["a", "ordinary"]), at(1))
+        })
+        .await;
+        for &(story, expected) in STORIES {
+            let found = write(&store, move |conn| {
+                let due = |conn: &mut Conn| wakes::due(conn, JOB, at(100), &HashSet::new(), 10, 10);
+                loop {
+                    let before = due(conn)?;
+                    if before.is_empty() {
+                        break;
+                    }
+                    wakes::end(conn, JOB, &before.iter().collect::<Vec<_>>())?;
+                }
+                wakes::heard(conn, JOB, &[("ordinary", Move::Stays)], at(2))?;
+                for (seconds, what) in (10..).zip(story) {
+                    happens(conn, *what, at(seconds))?;
+                }
+                Ok(due(conn)?.into_iter().map(|wake| wake.anchor).collect::<Vec<_>>())
+            })
+            .await;
+            let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+            assert_eq!(found, expected.iter().copied().collect(), "{story:?}");
+        }
     })
     .await;
 }
