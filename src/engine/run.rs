@@ -18,7 +18,7 @@ use super::{Context, Engine, Runner};
 use crate::domain::keeping::Reads;
 use crate::domain::policy::Policy;
 use crate::error::{Error, Result};
-use crate::store::jobs::{self, Job, State};
+use crate::store::jobs::{self, State};
 use crate::store::{asked, callbacks, instant, micros, pulls, uploads, wakes};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -138,7 +138,7 @@ impl Driver {
         let reason = store
             .read(move |conn| {
                 let Some(job) = jobs::find(conn, &id)? else {
-                    return Ok(None);
+                    return Ok(false);
                 };
                 let is_due = is_pulled && pulls::is_due(conn, &source, interval, now)?;
                 let is_asked = is_homeward && asked::any_due(conn, &source, now)?;
@@ -159,14 +159,16 @@ impl Driver {
                     }
                 };
                 let busy = busy || is_due;
-                Ok((job.state == State::Active && busy).then_some(job))
+                Ok(job.state == State::Active && busy)
             })
             .await?;
-        let Some(job) = reason else { return Ok(Turn::Idle) };
+        if !reason {
+            return Ok(Turn::Idle);
+        }
         let Some(lease) = Lease::take(&self.engine, &self.job, runner.call_timeout).await? else {
             return Ok(Turn::Idle);
         };
-        let outcome = self.cycle(&job, &lease).await;
+        let outcome = self.cycle(&lease).await;
         let (id, token) = (self.job.clone(), lease.token);
         drop(lease);
         store.write(move |conn| jobs::release(conn, &id, token)).await?;
@@ -177,7 +179,17 @@ impl Driver {
         }
     }
 
-    async fn cycle(&self, job: &Job, lease: &Lease) -> Result<()> {
+    async fn cycle(&self, lease: &Lease) -> Result<()> {
+        // Before the lease was there, somebody may have stopped the job, or had its work done elsewhere.
+        let id = self.job.clone();
+        let job = self
+            .engine
+            .store()
+            .read(move |conn| jobs::find(conn, &id))
+            .await?;
+        let Some(job) = job.filter(|job| job.state == State::Active) else {
+            return Ok(());
+        };
         let runner = self.engine.current(&self.job).await?;
         let cx = self.engine.context(&runner, lease.token, Uuid::now_v7()).await?;
         Cycle::run(&cx, lease, &self.stop, &job.status).await
