@@ -11,6 +11,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub const APP: &str = "6f0e4c1a-4a53-4d0c-9d6e-0f6f0d3f5c11";
@@ -500,6 +501,8 @@ pub fn outcome(action: &str, status: &str, code: &str) -> (String, String, Strin
 /// Waits for something that happens by itself, and says what did not.
 pub async fn eventually(what: &str, mut happened: impl AsyncFnMut() -> bool) {
     let mut ticks = tokio::time::interval(Duration::from_millis(25));
+    // Looking may take longer than that, and block the only thread: the gateway gets its turn in between all the same.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let patience = tokio::time::Instant::now() + Duration::from_secs(120);
     loop {
         ticks.tick().await;
