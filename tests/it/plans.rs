@@ -339,6 +339,47 @@ async fn nothing_is_planned_from_half_of_hr() {
     assert!(said.contains("wait for the first complete read"), "{said}");
     let accounts = || desk.directory.admin().search("(employeeID=*)", &["cn"]).unwrap();
     assert!(accounts().is_empty());
+    // As soon as everybody has been read, there are plans. Some of these people cannot have an account, which is no failure of
+    // the read.
+    tenant.faults(json!([]));
+    desk.post("start", json!({})).await;
+    eventually("everybody is read", async || last().await["state"] != "Failed").await;
+    desk.post("pause", json!({})).await;
+    let known = tenant.wids().await.len();
+    assert_eq!(desk.plan(json!({"full": true})).await["plan"]["expected"], known);
+    let made = accounts().len();
+    assert!(made > known / 2, "{made} of {known}");
+    // And none from half of each record, where the schema asks for more than was read.
+    tenant.faults(json!([{"on": "Get_Workers", "do": {"answer": {"code": 503}}}]));
+    let path = format!("{}/schema", desk.gateway.caller.job_path());
+    let (_, mut schema) = desk.gateway.caller.send("GET", &path, None).await;
+    let mappings = &mut schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+    mappings.as_array_mut().unwrap().push(json!({
+        "targetAttributeName": "description",
+        "source": { "expression": "Coalesce([EmployeeID], [ContingentWorkerID], \"never heard of it\")" },
+    }));
+    let (status, answer) = desk.gateway.caller.send("PUT", &path, Some(schema)).await;
+    assert_eq!(status, 204, "{answer}");
+    let said = desk.unplanned().await;
+    assert!(said.contains("ask for other attributes"), "{said}");
+    let person = json!({"parameters": [{"subjects": [{"objectId": tenant.wids().await[0]}]}]});
+    let (status, refused) = desk.post("provisionOnDemand", person).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (StatusCode::CONFLICT, &json!("SourceNotRead")),
+        "{refused}"
+    );
+    // Until they are read again, whole.
+    tenant.faults(json!([]));
+    desk.post("start", json!({})).await;
+    let described = |what: &str| {
+        let filter = format!("(&(employeeID=*)(description={what}))");
+        desk.directory.admin().search(&filter, &["cn"]).unwrap().len()
+    };
+    eventually("everybody has what was read", async || described("*") == made).await;
+    assert_eq!(described("never heard of it"), 0);
+    desk.post("pause", json!({})).await;
+    assert_eq!(desk.plan(json!({"full": true})).await["plan"]["expected"], known);
 }
 
 /// Shown of everybody in the test's unit, to be compared.
