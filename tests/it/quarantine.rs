@@ -318,9 +318,10 @@ async fn remember(store: &Store) {
 }
 
 async fn remembered(store: &Store) -> (State, Memory) {
-    let now = Clock::system().now();
-    let read = move |conn: &mut muster::store::Conn| {
+    let read = |conn: &mut muster::store::Conn| {
         let job = jobs::find(conn, JOB)?.unwrap();
+        // A cycle may have woken everybody just now: looked for by a time before that, they would not be due.
+        let now = Clock::system().now();
         let everybody = job.status.full_due || wakes::due_count(conn, JOB, now, Cause::Full)? > 0;
         let held = guard::held(conn, JOB, &["held"])?;
         let memory = Memory {
