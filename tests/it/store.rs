@@ -1829,8 +1829,7 @@ async fn pages_of_a_plan_come_in_the_order_in_which_they_were_made() {
 async fn wakes_of_named_workers_are_as_they_stand() {
     on_both(async |store| {
         write(&store, |conn| {
-            wakes::wake(conn, JOB, &["1", "3"], at(0), Cause::Said)?;
-            wakes::hurry(conn, JOB, &["1"])?;
+            wakes::heard(conn, JOB, &[("1", Move::Leaves), ("3", Move::Stays)], at(0))?;
             let named = wakes::of(conn, JOB, &["1".into(), "2".into()], Cause::Full)?;
             let causes: Vec<Cause> = named.iter().map(|wake| wake.cause).collect();
             assert_eq!(causes, [Cause::Said, Cause::Full]);

@@ -109,6 +109,9 @@ async fn b12_a_hold_outranks_hr_for_everything_but_a_disable() {
 async fn b13_who_is_held_and_gone_is_disabled_and_not_deleted() {
     let keys = "delete_after = \"1s\"\nallow_unrecoverable = true";
     let office = Office::of(&[person("1", "Ada Novak")], keys, "").await;
+    let (_, mut schema) = office.send("GET", "schema", None).await;
+    schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = json!("Add, Update, Delete");
+    assert_eq!(office.send("PUT", "schema", Some(schema)).await.0, 204);
     let hold = office
         .hold(json!({ "worker": "1", "reason": "a claim is open" }))
         .await;
