@@ -439,6 +439,8 @@ pub enum Lookup {
         attribute: String,
         value: String,
     },
+    /// An account that holds both: attribute and value of each.
+    Both([(String, String); 2]),
 }
 
 /// How one change ended.

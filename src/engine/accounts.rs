@@ -109,6 +109,8 @@ fn find_listed(conn: &mut Conn, job: &str, lookups: &[Lookup]) -> Result<Vec<Vec
                 .entry(attribute)
                 .or_default()
                 .push(value.to_lowercase()),
+            // The list is not kept by two values: the target is asked.
+            Lookup::Both(_) => {}
         }
     }
     let mut holders: HashMap<(String, String), Vec<String>> = HashMap::new();
@@ -136,6 +138,7 @@ fn find_listed(conn: &mut Conn, job: &str, lookups: &[Lookup]) -> Result<Vec<Vec
                 .flatten()
                 .filter_map(|anchor| accounts.get(anchor).cloned())
                 .collect(),
+            Lookup::Both(_) => Vec::new(),
         })
         .collect())
 }

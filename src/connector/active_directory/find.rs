@@ -47,6 +47,8 @@ struct Term {
     attribute: String,
     /// Folded for comparison with what comes back.
     value: String,
+    /// What the account holds besides, likewise.
+    also: Option<(String, String)>,
     filter: Filter,
 }
 
@@ -54,15 +56,17 @@ struct Term {
 /// values in the search base only.
 fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Question>> {
     let dialect = session.server.dialect;
+    let fold = |value: &str| folded(value, dialect.folds_accents);
     let mut by_base: BTreeMap<bool, Vec<Term>> = BTreeMap::new();
     for (position, lookup) in lookups.iter().enumerate() {
-        let (everywhere, attribute, value, filter) = match lookup {
+        let (everywhere, attribute, value, also, filter) = match lookup {
             Lookup::Anchor(anchor) => {
                 let filter = Filter::anchor(dialect, anchor);
-                (true, dialect.anchor, anchor.0.to_lowercase(), filter)
+                (true, dialect.anchor, anchor.0.to_lowercase(), None, filter)
             }
             // Nobody holds an empty value, and servers differ in what they make of the question.
             Lookup::Match { value, .. } if value.is_empty() => continue,
+            Lookup::Both(both) if both.iter().any(|(_, value)| value.is_empty()) => continue,
             Lookup::Match { attribute, value } => {
                 searchable(attribute)?;
                 let attribute = match attribute.eq_ignore_ascii_case("distinguishedName") {
@@ -70,14 +74,21 @@ fn questions(session: &DirectorySession, lookups: &[Lookup]) -> Result<Vec<Quest
                     false => attribute.as_str(),
                 };
                 let filter = Filter::equal(attribute, value);
-                let folded = folded(value, dialect.folds_accents);
-                (false, attribute, folded, filter)
+                (false, attribute, fold(value), None, filter)
+            }
+            Lookup::Both([(attribute, value), (other, held)]) => {
+                searchable(attribute)?;
+                searchable(other)?;
+                let filter = vec![Filter::equal(attribute, value), Filter::equal(other, held)];
+                let also = Some((other.clone(), fold(held)));
+                (false, attribute.as_str(), fold(value), also, Filter::All(filter))
             }
         };
         by_base.entry(everywhere).or_default().push(Term {
             lookup: position,
             attribute: attribute.to_string(),
             value,
+            also,
             filter,
         });
     }
@@ -129,11 +140,11 @@ async fn ask(
 ) -> Result<Vec<Entry>> {
     let mut attributes = session.asked.clone();
     for term in terms {
-        if !attributes
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&term.attribute))
-        {
-            attributes.push(term.attribute.clone());
+        let also = term.also.iter().map(|(attribute, _)| attribute);
+        for wanted in also.chain([&term.attribute]) {
+            if !attributes.iter().any(|name| name.eq_ignore_ascii_case(wanted)) {
+                attributes.push(wanted.clone());
+            }
         }
     }
     let values = terms.iter().map(|term| term.filter.clone()).collect();
@@ -158,13 +169,17 @@ async fn ask(
 /// For each entry the lookups it answers; `None` if some entry seems to answer none.
 fn answered_by(session: &DirectorySession, terms: &[Term], entries: &[Entry]) -> Option<Vec<Vec<usize>>> {
     let dialect = session.server.dialect;
-    let mut wanted: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    let mut wanted: HashMap<(&str, &str), Vec<&Term>> = HashMap::new();
     for term in terms {
         wanted
             .entry((&term.attribute, &term.value))
             .or_default()
-            .push(term.lookup);
+            .push(term);
     }
+    let holds = |entry: &Entry, (name, value): &(String, String)| {
+        let mut held = wire::texts(entry, name).into_iter();
+        held.any(|held| folded(&held, dialect.folds_accents) == *value)
+    };
     let mut names: Vec<&str> = terms.iter().map(|term| term.attribute.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -177,7 +192,9 @@ fn answered_by(session: &DirectorySession, terms: &[Term], entries: &[Entry]) ->
             };
             for value in held {
                 let value = folded(&value, dialect.folds_accents);
-                lookups.extend(wanted.get(&(name, value.as_str())).into_iter().flatten());
+                let found = wanted.get(&(name, value.as_str())).into_iter().flatten();
+                let found = found.filter(|term| term.also.as_ref().is_none_or(|also| holds(entry, also)));
+                lookups.extend(found.map(|term| term.lookup));
             }
         }
         lookups.sort_unstable();

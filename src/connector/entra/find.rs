@@ -47,6 +47,7 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
     let mut found: Vec<Vec<Account>> = vec![Vec::new(); lookups.len()];
     let mut single = Vec::new();
     let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut pairs = Vec::new();
     for (at, lookup) in lookups.iter().enumerate() {
         match lookup {
             Lookup::Anchor(anchor) => single.push((at, anchor.0.as_str())),
@@ -55,6 +56,7 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
                 single.push((at, value));
             }
             Lookup::Match { attribute, .. } => sets.entry(attribute).or_default().push(at),
+            Lookup::Both(both) => pairs.push((at, both)),
         }
     }
     let keys: Vec<&str> = single.iter().map(|(_, key)| *key).collect();
@@ -63,7 +65,7 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
     for ((at, key), reply) in single.iter().zip(replies) {
         let called = match &lookups[*at] {
             Lookup::Match { value, .. } => Some(value),
-            Lookup::Anchor(_) => None,
+            Lookup::Anchor(_) | Lookup::Both(_) => None,
         };
         match (user(&reply, called.is_some())?, called) {
             (Some(user), name) if name.is_none_or(|name| is_member_called(user, name)) => {
@@ -76,6 +78,7 @@ pub(super) async fn find(session: &EntraSession, lookups: &[Lookup]) -> Result<V
     late(session, &mut gone, &mut found).await?;
     deleted(session, &gone, &mut found).await?;
     matched(session, lookups, &sets, &mut found).await?;
+    paired(session, &pairs, &mut found).await?;
     Ok(found)
 }
 
@@ -130,6 +133,7 @@ async fn matched(
     let value = |at: usize| match &lookups[at] {
         Lookup::Match { value, .. } => value.as_str(),
         Lookup::Anchor(anchor) => anchor.0.as_str(),
+        Lookup::Both(_) => "",
     };
     for (attribute, places) in sets {
         let values: Vec<&str> = places.iter().map(|at| value(*at)).collect();
@@ -151,6 +155,28 @@ async fn matched(
                 .cloned()
                 .unwrap_or_default();
         }
+    }
+    Ok(())
+}
+
+/// Who carries two values, each pair in a question of its own.
+async fn paired(
+    session: &EntraSession,
+    pairs: &[(usize, &[(String, String); 2])],
+    found: &mut [Vec<Account>],
+) -> Result<()> {
+    let filter = |(_, [one, other]): &(usize, &[(String, String); 2])| {
+        let holds = |(attribute, value): &(String, String)| {
+            format!("{} eq {}", place(attribute).path(), wire::literal(value))
+        };
+        format!("{} and {} and {MEMBERS}", holds(one), holds(other))
+    };
+    let filters = pairs.iter().map(filter).collect();
+    let query = session.shared.mapped.query();
+    let answers = filtered(&session.shared.graph, filters, None, &query).await?;
+    for ((at, _), users) in pairs.iter().zip(answers) {
+        let accounts = users.iter().filter_map(|user| session.account(user, false));
+        found[*at] = accounts.collect();
     }
     Ok(())
 }
@@ -178,17 +204,28 @@ pub(super) async fn holders(
     query: &str,
 ) -> Result<Vec<Json>> {
     let path = place(attribute).path();
-    let parts = values.chunks(VALUES).map(|some| {
+    let filters = values.chunks(VALUES).map(|some| {
         let values: Vec<String> = some.iter().map(|value| wire::literal(value)).collect();
-        let filter = format!("{path} in ({}) and {MEMBERS}", values.join(","));
-        Part::get(format!("/users?$filter={}&$top={PAGE}&{query}", encoded(&filter)))
+        format!("{path} in ({}) and {MEMBERS}", values.join(","))
     });
-    let mut found = Vec::new();
-    for reply in graph.ask_all(parts.collect()).await? {
+    let found = filtered(graph, filters.collect(), Some(attribute), query).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The users whom each filter lets through; what is refused is about this attribute.
+async fn filtered(
+    graph: &Graph,
+    filters: Vec<String>,
+    about: Option<&str>,
+    query: &str,
+) -> Result<Vec<Vec<Json>>> {
+    let part = |filter: &String| Part::get(format!("/users?$filter={}&$top={PAGE}&{query}", encoded(filter)));
+    let mut answers = Vec::with_capacity(filters.len());
+    for reply in graph.ask_all(filters.iter().map(part).collect()).await? {
         if !reply.status.is_success() {
-            return Err(errors::refusal(&reply, Some(attribute)));
+            return Err(errors::refusal(&reply, about));
         }
-        let mut page = reply.body;
+        let (mut found, mut page) = (Vec::new(), reply.body);
         loop {
             found.extend(users(&mut page));
             // A page may be short, or empty, with more behind it.
@@ -197,8 +234,9 @@ pub(super) async fn holders(
             };
             page = graph.ask(&next?).await?;
         }
+        answers.push(found);
     }
-    Ok(found)
+    Ok(answers)
 }
 
 /// Takes the users out of a page.

@@ -48,7 +48,7 @@ pub(super) async fn find(shared: &Shared, lookups: &[Lookup]) -> Result<Vec<Vec<
             Lookup::Match { attribute, value } if attribute.eq_ignore_ascii_case(WORKER_ID) => {
                 ids.push(value.trim().to_string());
             }
-            Lookup::Match { attribute, .. } => {
+            Lookup::Match { attribute, .. } | Lookup::Both([(attribute, _), _]) => {
                 let message = format!(
                     "Workday is joined by {WORKER_ID} only: make it the matching attribute instead of {attribute}"
                 );
@@ -62,6 +62,7 @@ pub(super) async fn find(shared: &Shared, lookups: &[Lookup]) -> Result<Vec<Vec<
         let worker = match lookup {
             Lookup::Anchor(Anchor(wid)) => by_wid.get(&wid.to_ascii_lowercase()).map(std::slice::from_ref),
             Lookup::Match { value, .. } => by_id.get(value.trim()).map(Vec::as_slice),
+            Lookup::Both(_) => None,
         };
         let workers = worker.into_iter().flatten();
         workers.map(|worker| worker.account.clone()).collect()

@@ -259,6 +259,7 @@ impl Session for Home {
         let found = lookups.iter().map(|lookup| match lookup {
             Lookup::Anchor(anchor) => of(&anchor.0),
             Lookup::Match { value, .. } => of(value),
+            Lookup::Both(_) => Vec::new(),
         });
         Ok(found.collect())
     }

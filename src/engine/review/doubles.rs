@@ -10,7 +10,6 @@ use crate::domain::finding::{Finding, Weight};
 use crate::domain::plan::{self, Effect, Moment};
 use crate::domain::policy::Policy;
 use crate::domain::review::DOUBLE;
-use crate::domain::value::folded;
 use crate::engine::texts;
 use crate::error::Result;
 use crate::store::{links, reviews};
@@ -97,7 +96,7 @@ struct Signs {
     /// Names that the account would have: attribute and value.
     names: Vec<(String, String)>,
     /// Given name and surname, each with its attribute.
-    person: Option<[(&'static str, String); 2]>,
+    person: Option<[(String, String); 2]>,
 }
 
 impl Signs {
@@ -126,7 +125,7 @@ impl Signs {
         }
         let text = |attribute: &'static str| {
             let value = values.get(attribute)?.first()?;
-            Some((attribute, value.clone()))
+            Some((attribute.to_string(), value.clone()))
         };
         let person = policy
             .model
@@ -139,15 +138,13 @@ impl Signs {
     }
 
     fn lookups(&self) -> impl Iterator<Item = Lookup> {
-        let surname = self.person.iter().map(|[_, (attribute, value)]| Lookup::Match {
-            attribute: (*attribute).to_string(),
-            value: value.clone(),
-        });
+        // Both at once: of one surname alone a directory may hold thousands.
+        let person = self.person.iter().cloned().map(Lookup::Both);
         let names = self.names.iter().map(|(attribute, value)| Lookup::Match {
             attribute: attribute.clone(),
             value: value.clone(),
         });
-        names.chain(surname)
+        names.chain(person)
     }
 
     /// The first account that carries one of the signs, and which.
@@ -156,25 +153,40 @@ impl Signs {
         found: &'f HashMap<&Lookup, Vec<Account>>,
         is_free: impl Fn(&&Account) -> bool,
     ) -> Option<(String, &'f Account)> {
-        let of = |attribute: &str, value: &str| {
-            let lookup = Lookup::Match {
-                attribute: attribute.to_string(),
-                value: value.to_string(),
-            };
-            found.get(&lookup).map(Vec::as_slice).unwrap_or_default()
-        };
+        let of = |lookup: &Lookup| found.get(lookup).map(Vec::as_slice).unwrap_or_default();
         for (attribute, value) in &self.names {
-            if let Some(account) = of(attribute, value).iter().find(&is_free) {
+            let lookup = Lookup::Match {
+                attribute: attribute.clone(),
+                value: value.clone(),
+            };
+            if let Some(account) = of(&lookup).iter().find(&is_free) {
                 return Some((format!("{attribute} ({value})"), account));
             }
         }
-        let [(given, given_name), (surname, family_name)] = self.person.as_ref()?;
-        let is_called = |account: &&Account| {
-            let held = account.first(given);
-            held.is_some_and(|held| folded(held) == folded(given_name))
-        };
-        let mut called = of(surname, family_name).iter().filter(is_called);
-        let account = called.find(&is_free)?;
+        let person = self.person.as_ref()?;
+        let account = of(&Lookup::Both(person.clone())).iter().find(&is_free)?;
+        let [(given, _), (surname, _)] = person;
         Some((format!("{given} and {surname}"), account))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b9_nobody_is_looked_for_by_a_surname_alone() {
+        let text = |text: &str| text.to_string();
+        let person = [(text("givenName"), text("Ada")), (text("sn"), text("Novak"))];
+        let signs = Signs {
+            names: vec![(text("mail"), text("ada@example.test"))],
+            person: Some(person.clone()),
+        };
+        let mail = Lookup::Match {
+            attribute: text("mail"),
+            value: text("ada@example.test"),
+        };
+        let asked: Vec<Lookup> = signs.lookups().collect();
+        assert_eq!(asked, [mail, Lookup::Both(person)]);
     }
 }

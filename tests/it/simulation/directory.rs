@@ -749,6 +749,15 @@ impl Session for Connected {
                     let holding = domain.holding(attribute, value);
                     holding.map(|one| one.anchor.clone()).collect()
                 }
+                Lookup::Both([(attribute, value), (other, also)]) => {
+                    let others: Vec<Anchor> = domain
+                        .holding(other, also)
+                        .map(|one| one.anchor.clone())
+                        .collect();
+                    let holding = domain.holding(attribute, value);
+                    let both = holding.filter(|one| others.contains(&one.anchor));
+                    both.map(|one| one.anchor.clone()).collect()
+                }
             };
             for one in domain
                 .objects
