@@ -6,11 +6,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use super::{Engine, texts};
+use super::{Engine, reconcile, texts};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor};
 use crate::domain::dn;
 use crate::domain::link::Link;
+use crate::domain::matching;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Reviewed};
 use crate::store::reviews;
@@ -96,26 +97,49 @@ impl Desk {
         Ok(())
     }
 
-    /// That a worker has none of the accounts that are there is said of who seems to have one, or has it.
+    /// That a worker has none of the accounts that are there is said of who seems to have one, or was given one by hand. What
+    /// matching finds it would find again.
     async fn check_apart(&self, joins: &[Join], wrong: &mut BTreeMap<u64, String>) -> Result<()> {
-        let job = self.cx.origin.job.clone();
+        let (job, source) = (self.cx.origin.job.clone(), self.cx.origin.source.clone());
         let apart = joins.iter().filter(|join| is_none(&join.account));
-        let apart: Vec<Join> = apart.cloned().collect();
+        let apart: Vec<&Join> = apart.collect();
         let anchors: Vec<String> = apart.iter().map(|join| join.worker.clone()).collect();
         let known = self.cx.store.read(move |conn| {
             let anchors = texts(&anchors);
             let linked = links::by_workers(conn, &job, &anchors)?.into_iter();
             let waiting = reviews::of(conn, &job, &anchors)?.into_iter();
             let waiting = waiting.map(|review| review.worker);
-            Ok(linked.map(|link| link.worker).chain(waiting).collect::<Vec<_>>())
+            let concerned: Vec<String> = linked.map(|link| link.worker).chain(waiting).collect();
+            Ok((concerned, workers::load(conn, &source, &anchors)?))
         });
-        let known = known.await?;
-        for join in apart.iter().filter(|join| !known.contains(&join.worker)) {
+        let (concerned, people) = known.await?;
+        for join in apart.iter().filter(|join| !concerned.contains(&join.worker)) {
             let problem = format!(
                 "worker {} has no account and waits for no review: there is nothing to take from him or her",
                 join.worker
             );
             wrong.entry(join.line).or_insert(problem);
+        }
+        let (policy, moment) = (&self.cx.runner.policy, reconcile::moment(self.cx.clock.now()));
+        let mut asked: Vec<(&Join, Lookup)> = Vec::new();
+        for join in &apart {
+            let worker = people.iter().find(|worker| worker.anchor == join.worker);
+            let keys = worker.map(|worker| matching::keys(policy, worker, &moment));
+            asked.extend(keys.into_iter().flatten().map(|(mapping, value)| {
+                let attribute = mapping.target.clone();
+                (*join, Lookup::Match { attribute, value })
+            }));
+        }
+        let lookups: Vec<Lookup> = asked.iter().map(|(_, lookup)| lookup.clone()).collect();
+        let found = self.session().find(&lookups).await?;
+        for ((join, lookup), found) in asked.iter().zip(found) {
+            if let (Lookup::Match { attribute, value }, Some(account)) = (lookup, found.first()) {
+                let problem = format!(
+                    "{} has worker {}'s {attribute}, '{value}', so matching would find it again: correct {attribute} on that account first",
+                    account.address, join.worker
+                );
+                wrong.entry(join.line).or_insert(problem);
+            }
         }
         Ok(())
     }

@@ -335,6 +335,17 @@ async fn b9_links_join_whom_matching_cannot_all_of_them_or_none() {
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
+    // Matching would find it again, and somebody else's account would be overwritten.
+    let refused = house.muster(&["link", app, &house.links("worker,account\n1,-\n")]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success());
+    for part in [
+        "line 2: CN=Ada Novak",
+        "worker 1's employeeID, '1'",
+        "correct employeeID",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
     let links = house.links("Worker,DN\n3,\"CN=Cas Orlov,OU=Staff,DC=example,DC=test\"\n");
     let said = house.said(&["link", app, &links]);
     assert!(said.contains("CN=Cas Orlov"), "{said}");
@@ -355,6 +366,18 @@ async fn b9_links_join_whom_matching_cannot_all_of_them_or_none() {
             .unwrap()
             .is_empty()
     );
+    // A join that was a mistake is taken back.
+    house.said(&["link", app, &house.links("worker,account\n3,-\n")]);
+    eventually("Cas is to get an account of his own", async || {
+        house.review().await["report"]["creates"]["count"] == 2
+    })
+    .await;
+    let links = house.links("Worker,DN\n3,\"CN=Cas Orlov,OU=Staff,DC=example,DC=test\"\n");
+    house.said(&["link", app, &links]);
+    eventually("Cas is joined again", async || {
+        house.review().await["report"]["creates"]["count"] == 1
+    })
+    .await;
     house.said(&["release", app, "--all"]);
     house.until_title("3", "Baker").await;
     assert_eq!(
