@@ -228,7 +228,7 @@ impl Waiting {
 }
 
 /// Whether planning took the found account for the worker's: not where the scope or a filter keeps them apart.
-fn joins(planned: &Planned) -> bool {
+pub fn joins(planned: &Planned) -> bool {
     let skipped = |finding: &Finding| finding.weight == Weight::Skip;
     planned.scope.is_ok() && !planned.findings.iter().any(skipped)
 }

@@ -95,17 +95,46 @@ impl Case {
         }
     }
 
-    /// What was not reviewed of that which would be done now. Of an account that is made, what tramples nobody may be another.
+    /// What was not reviewed of that which would be done now, or that it would be done to another account. What is not to be done
+    /// any more is no news, and of an account that is made, what tramples nobody may be another. Who seemed to have an account and
+    /// was released all the same gets one of his own.
     pub fn unreviewed(&self, now: &Case) -> Option<Difference> {
-        let reviewed = Proposal {
-            effects: self.proposal.effects.iter().map(essence).collect(),
-            ..self.proposal.clone()
+        let is_anew = now.proposal.account.is_none();
+        if self.is_double() && is_anew {
+            return None;
+        }
+        let essence_of = |case: &Case| Proposal {
+            effects: case.proposal.effects.iter().map(essence).collect(),
+            ..case.proposal.clone()
         };
-        let now = Proposal {
-            effects: now.proposal.effects.iter().map(essence).collect(),
-            ..now.proposal.clone()
-        };
+        let (mut reviewed, now) = (essence_of(self), essence_of(now));
+        if !is_anew && now.account != self.proposal.account {
+            return Some(Difference {
+                worker: now.worker,
+                name: now.name,
+                attribute: None,
+                message: "the worker has another account now".into(),
+            });
+        }
+        let is_new = |effect: &&Effect| !reviewed.effects.contains(effect);
+        let new: Vec<&Effect> = now.effects.iter().filter(is_new).collect();
+        let is_instead = |effect: &Effect| new.iter().any(|one| one.attribute() == effect.attribute());
+        let stays = |effect: &Effect| now.effects.contains(effect) || is_instead(effect);
+        let still = reviewed
+            .effects
+            .iter()
+            .filter(|effect| stays(effect))
+            .cloned()
+            .collect();
+        reviewed.effects = still;
         reviewed.difference(Some(&now))
+    }
+
+    /// Whether somebody who was not released has nothing that a person would have to read once everybody else was: nothing is to
+    /// be done, or who seemed to have an account has one now, or is said to have none (`apart`).
+    pub fn is_answered(&self, apart: bool, now: &Case) -> bool {
+        let is_told = apart || now.proposal.account.is_some();
+        now.proposal.effects.is_empty() || (self.is_double() && is_told)
     }
 
     pub fn is_double(&self) -> bool {
@@ -411,6 +440,13 @@ mod tests {
         }
     }
 
+    /// Of somebody who has no account.
+    fn anew(mut case: Case) -> Case {
+        case.proposal.situation = "unmatched".into();
+        (case.proposal.account, case.proposal.address) = (None, None);
+        case
+    }
+
     #[test]
     fn b9_nothing_that_was_not_read_is_done() {
         let reviewed = case("1", vec![set(&["Clerk"], &["Judge"])]);
@@ -432,9 +468,46 @@ mod tests {
             let difference = reviewed.unreviewed(&case("1", now.clone())).unwrap();
             assert_eq!(difference.attribute.as_deref(), attribute, "{now:?}");
         }
-        let made = case("2", vec![create("Ben", false)]);
-        assert_eq!(made.unreviewed(&case("2", vec![create("Benjamin", false)])), None);
-        assert!(made.unreviewed(&case("2", vec![create("Ben", true)])).is_some());
+        let disabled = case("1", vec![Effect::Disable, set(&["Clerk"], &["Judge"])]);
+        for less in [vec![Effect::Disable], vec![set(&["Clerk"], &["Judge"])], vec![]] {
+            assert_eq!(disabled.unreviewed(&case("1", less)), None, "less is no news");
+        }
+        let more = case("1", vec![Effect::Disable, set(&["Usher"], &["Judge"])]);
+        let difference = disabled.unreviewed(&more).unwrap();
+        assert_eq!(difference.message, "it was 'Clerk', and is 'Usher' now");
+        let mut other = case("1", vec![Effect::Disable]);
+        other.proposal.account = Some(Anchor("2".into()));
+        assert!(disabled.unreviewed(&other).is_some());
+        other.proposal.effects.clear();
+        assert!(case("1", vec![]).unreviewed(&other).is_some(), "another account");
+        let made = anew(case("2", vec![create("Ben", false)]));
+        let again = |name, enabled| anew(case("2", vec![create(name, enabled)]));
+        assert_eq!(made.unreviewed(&again("Benjamin", false)), None);
+        assert!(made.unreviewed(&again("Ben", true)).is_some());
+        assert!(
+            made.unreviewed(&case("2", Vec::new())).is_some(),
+            "somebody made it"
+        );
+    }
+
+    #[test]
+    fn b9_who_seemed_to_have_an_account_waits_for_an_answer_alone() {
+        let double = || {
+            let mut double = anew(case("1", Vec::new()));
+            let finding = Finding::new(Weight::Failure, DOUBLE, "CN=Ada");
+            double.proposal.findings.push(finding);
+            double
+        };
+        let made = anew(case("1", vec![create("Ada", true)]));
+        let joined = case("1", vec![set(&["Clerk"], &["Judge"])]);
+        assert_eq!(double().unreviewed(&made), None, "released by name");
+        assert!(double().unreviewed(&joined).is_some());
+        assert!(!double().is_answered(false, &made));
+        assert!(double().is_answered(true, &made));
+        assert!(double().is_answered(false, &joined));
+        let read = case("1", vec![set(&["Clerk"], &["Judge"])]);
+        assert!(!read.is_answered(true, &case("1", vec![set(&["Queen"], &["Judge"])])));
+        assert!(read.is_answered(false, &case("1", Vec::new())), "mended by hand");
     }
 
     #[test]

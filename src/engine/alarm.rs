@@ -11,14 +11,14 @@ use super::{Engine, log, notify};
 use crate::config::App;
 use crate::connector::System;
 use crate::domain::guard::Action;
-use crate::domain::review::HELD;
+use crate::domain::review::{HELD, Standing};
 use crate::domain::turned::Turned;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::alarms::{self, Alarm};
 use crate::store::findings::{self, Weight};
 use crate::store::jobs::{self, Job, Reviewed, State};
-use crate::store::{Conn, escrows, guard, instant, pulls, report, state_inputs};
+use crate::store::{Conn, escrows, guard, instant, pulls, report, reviews, state_inputs};
 
 /// From one look to the next.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -53,7 +53,10 @@ const NAMED: usize = 10;
 const INTERVALS: i32 = 2;
 const FIRST_INTERVALS: i32 = 12;
 
-/// Held changes are counted once the cycle that held them is over, or after so long.
+/// What the alarm about a review that is over is told apart by.
+const LEFT: &str = "LeftOver";
+
+/// Held changes are counted once the cycle that held them is over, or after so long; who is left of a review, after so long.
 const COUNTED: SignedDuration = SignedDuration::from_mins(1);
 
 /// Looks at every job, again and again, until told to stop.
@@ -193,6 +196,7 @@ fn alarms_of(
     found.extend(quarantine(job));
     found.extend(outage(job));
     found.extend(review(job));
+    found.extend(left_over(conn, job, now)?);
     found.extend(expiring(&watched.app, now));
     found.extend(holds(conn, job, now)?);
     found.extend(failures(conn, job, before)?);
@@ -252,6 +256,26 @@ fn review(job: &Job) -> Option<Alarm> {
         *since,
         json!({ "code": HELD }),
     ))
+}
+
+/// The review is over, and some were not released with the others: nothing but a disable is written to their accounts (B9, B13).
+fn left_over(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Option<Alarm>> {
+    let status = &job.status;
+    let since = status.released.unwrap_or(job.created);
+    let is_over = status.first_cycle == Reviewed::Over && !status.only_planned;
+    // Who is being released just now is not left over.
+    if !is_over || now.duration_since(since) < COUNTED {
+        return Ok(None);
+    }
+    let counts = reviews::counts(conn, &job.id)?.into_iter();
+    let mut left = counts.filter_map(|(standing, count)| (standing == Standing::Withheld).then_some(count));
+    let Some(count) = left.next() else { return Ok(None) };
+    let message = format!(
+        "the review of the first cycle is over, but for {count} {}: they seem to have an account that matching does not find, or what would be done to them is not what was released. `muster review` shows it; `muster link` joins them, and `muster release --worker` lets them go on",
+        people(count)
+    );
+    let details = json!({ "code": HELD, "count": count });
+    Ok(Some(alarm("review", LEFT, message, since, details)))
 }
 
 /// Credentials end soon, by what the config says of them.

@@ -170,7 +170,7 @@ fn worked(subject: &Subject, outcome: Option<Outcome>) -> Worked {
         error,
         postponed,
         held: subject.held.clone(),
-        withheld: subject.withheld.as_ref().map(Unreviewed::of),
+        withheld: subject.waits().map(Unreviewed::of),
     };
     let fate = match fate {
         Fate::Unknown if gives_up => Fate::GivenUp,

@@ -83,8 +83,10 @@ pub struct Subject {
     pub held: Vec<Held>,
     /// How the worker stands under review (B9).
     pub review: Option<Review>,
-    /// What nobody has released of the plan.
+    /// The plan, of which nobody has released anything.
     pub withheld: Option<Withheld>,
+    /// What nobody has released of it beside what goes on.
+    pub rest: Option<Withheld>,
     /// A person has released exactly this plan: no limit counts it.
     pub reviewed: bool,
     /// What is done, or may have been, under allowances, and under which (B17).
@@ -102,6 +104,11 @@ pub struct Page {
 }
 
 impl Subject {
+    /// What waits until a person has read it.
+    pub fn waits(&self) -> Option<&Withheld> {
+        self.withheld.as_ref().or(self.rest.as_ref())
+    }
+
     /// A person has answered for this, so that no limit counts it.
     pub fn is_released(&self, action: &Action) -> bool {
         let mut held = self.held_before.iter();
@@ -273,6 +280,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             held: Vec::new(),
             review: reviews.remove(&wake.anchor),
             withheld: None,
+            rest: None,
             reviewed: false,
             allowed: BTreeMap::new(),
             worker,

@@ -2,47 +2,32 @@
 //! not written before a person has released it.
 
 mod doubles;
+mod keep;
 mod release;
-
-use std::collections::HashMap;
+mod withhold;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 
-use super::reconcile::Subject;
 use super::{Context, Engine};
 pub(super) use doubles::doubles;
+pub use keep::{Kept, kept, write};
 pub use release::{Cohort, Released, Standings, Strays};
+pub use withhold::{Withheld, withhold};
 
 use crate::config::{FirstCycle, Mode};
 use crate::connector::Session;
-use crate::domain::policy::Policy;
-use crate::domain::review::{Case, Gate, HELD, PLANNED, Standing};
+use crate::domain::review::{Gate, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Reviewed};
-use crate::store::reviews::{self, Review};
+use crate::store::links;
+use crate::store::reviews;
 use crate::store::wakes::{self, Cause};
-use crate::store::{Conn, links};
 
 /// Accounts that are named as the reason for a review.
 const NAMED: usize = 5;
 
 /// Workers whose reviews are ended together.
 const PAGE: i64 = 1_000;
-
-/// What is planned for a worker and not done.
-#[derive(Clone, Debug)]
-pub struct Withheld {
-    pub case: Case,
-    pub apart: bool,
-    /// The log's code, and why.
-    pub code: &'static str,
-    pub reason: String,
-    /// It is something else than what the look before found.
-    pub is_news: bool,
-    /// The account was found just now, so that others can be pointed at it.
-    pub appears: bool,
-}
 
 /// Whether a job's cycle may write. Where the target holds accounts already that the job did not make, its first may not.
 pub(super) async fn gate(cx: &Context, session: &dyn Session) -> Result<Gate> {
@@ -168,140 +153,6 @@ async fn open(cx: &Context) -> Result<()> {
             return Ok(());
         }
     }
-}
-
-/// Takes out of a worker's plan what nobody has released.
-pub fn withhold(policy: &Policy, gate: Gate, subject: &mut Subject) {
-    (subject.withheld, subject.reviewed) = (None, false);
-    let Some(planned) = &mut subject.planned else {
-        return;
-    };
-    if subject.speaker.is_some() {
-        return;
-    }
-    let before = subject.review.as_ref();
-    let standing = before.map(|review| review.standing);
-    let is_under_way = subject.earlier.is_some() || !subject.unknown.is_empty();
-    let case = Case::of(policy, &subject.worker, planned);
-    let unread = || before.and_then(|review| review.case.unreviewed(&case));
-    let waiting = "the first cycle waits until a person has read what it would do: `muster review` shows it, and `muster release` lets it go on";
-    let (code, reason) = match (gate, standing) {
-        (Gate::ByHand { .. }, _) | (Gate::Open, None) => return,
-        (Gate::Shadow, _) => (
-            PLANNED,
-            "this app only plans (mode = \"plan\"): nothing is written".to_string(),
-        ),
-        (_, Some(Standing::Done)) => return,
-        (_, Some(Standing::Released)) => match unread().filter(|_| !is_under_way) {
-            None => {
-                subject.reviewed = true;
-                return;
-            }
-            Some(unread) => {
-                let attribute = unread.attribute.as_deref().unwrap_or("account");
-                let reason = format!(
-                    "it is not what was released any more ({attribute}: {}): read it again",
-                    unread.message
-                );
-                (HELD, reason)
-            }
-        },
-        (_, Some(Standing::Withheld)) | (Gate::Review, None) => (HELD, waiting.to_string()),
-    };
-    let known = before.map(|review| &review.case);
-    let account = &case.proposal.account;
-    subject.withheld = Some(Withheld {
-        is_news: known.is_none_or(|known| known.proposal.effects != case.proposal.effects),
-        appears: account.is_some() && known.is_none_or(|known| known.proposal.account != *account),
-        apart: before.is_some_and(|review| review.apart),
-        code,
-        reason,
-        case,
-    });
-    planned.change.effects.clear();
-}
-
-/// What a review keeps of a look.
-pub fn kept(policy: &Policy, gate: Gate, subject: &Subject, is_over: bool) -> Option<Kept> {
-    let worker = subject.worker.anchor.clone();
-    let before = subject.review.as_ref().map(|review| review.standing);
-    if let Some(withheld) = &subject.withheld {
-        let row = Review {
-            worker,
-            standing: Standing::Withheld,
-            apart: withheld.apart,
-            case: withheld.case.clone(),
-        };
-        return Some(Kept::Row(Box::new(row), before));
-    }
-    let under_review = match gate {
-        Gate::Review => subject.review.is_some(),
-        Gate::ByHand { under_review } => under_review,
-        Gate::Open | Gate::Shadow => false,
-    };
-    let planned = subject.planned.as_ref().filter(|_| is_over)?;
-    match (under_review, &subject.review) {
-        (true, Some(review)) if review.standing == Standing::Done => None,
-        (true, known) => {
-            let row = Review {
-                worker,
-                standing: Standing::Done,
-                apart: known.as_ref().is_some_and(|review| review.apart),
-                case: Case::of(policy, &subject.worker, planned),
-            };
-            Some(Kept::Row(Box::new(row), before))
-        }
-        // Everybody has been released: whoever was served needs no row.
-        (false, Some(_)) => Some(Kept::End(worker)),
-        (false, None) => None,
-    }
-}
-
-/// What becomes of a worker's row.
-pub enum Kept {
-    /// With how the worker stood when it was planned.
-    Row(Box<Review>, Option<Standing>),
-    End(String),
-}
-
-/// Puts it down, in the commit of a page. Who was released meanwhile was released for what was there to be read: that stays, and
-/// he is looked at again.
-pub fn write(conn: &mut Conn, job: &str, kept: &[&Kept], now: Timestamp) -> Result<()> {
-    let (mut rows, mut ended) = (Vec::new(), Vec::new());
-    for one in kept {
-        match one {
-            Kept::Row(row, before) => rows.push((row.as_ref(), *before)),
-            Kept::End(worker) => ended.push(worker.as_str()),
-        }
-    }
-    if !rows.is_empty() {
-        let workers: Vec<&str> = rows.iter().map(|(row, _)| row.worker.as_str()).collect();
-        let stands: HashMap<String, Standing> = reviews::of(conn, job, &workers)?
-            .into_iter()
-            .map(|review| (review.worker, review.standing))
-            .collect();
-        let status = jobs::find(conn, job)?.map(|job| job.status);
-        let is_over =
-            status.is_some_and(|status| status.first_cycle == Reviewed::Over && !status.only_planned);
-        let is_overtaken = |(row, before): &(&Review, Option<Standing>)| {
-            let now = stands.get(&row.worker).copied();
-            let is_new = now.is_none() && row.standing == Standing::Withheld;
-            now != *before || (is_over && is_new)
-        };
-        let overtaken: Vec<&str> = rows
-            .iter()
-            .filter(|row| is_overtaken(row))
-            .map(|(row, _)| row.worker.as_str())
-            .collect();
-        wakes::wake(conn, job, &overtaken, now, Cause::Retry)?;
-        let standing: Vec<&Review> = rows
-            .iter()
-            .filter(|row| !is_overtaken(row))
-            .map(|(row, _)| *row)
-            .collect();
-        reviews::keep(conn, job, &standing)?;
-    }
-    reviews::end(conn, job, &ended)
 }
 
 impl Engine {

@@ -48,6 +48,8 @@ pub struct Status {
     /// Accounts that were nobody's when the target was last listed.
     pub strays: Option<Strays>,
     pub first_cycle: Reviewed,
+    /// When a person ended the review of its first cycle.
+    pub released: Option<Timestamp>,
     /// Its last cycle only planned (`mode = "plan"`).
     pub only_planned: bool,
 }

@@ -1,6 +1,7 @@
 //! B9: where people have accounts already, the first cycle is read before it is written.
 
 mod domain;
+mod over;
 
 use std::process::Output;
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::config::Config;
+use muster::domain::review::Standing;
 use muster::engine::{Clock, Engine};
+use muster::store::reviews::{self, Review};
 use muster::store::wakes::{self, Cause};
 use muster::store::workers::Stored;
 use muster::store::{Location, Store, alarms, jobs, links, workers};
@@ -192,6 +194,41 @@ async fn credentials_that_end_are_told_a_month_ahead() {
         alarm.message.contains("ended on 2027-02-16")
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b9_whoever_is_left_over_of_a_review_is_not_forgotten() {
+    let case = json!({"worker": "1", "name": null, "situation": "unmatched", "effects": [], "inScope": true});
+    let left = Review {
+        worker: "1".into(),
+        standing: Standing::Withheld,
+        apart: false,
+        case: serde_json::from_value(case).unwrap(),
+    };
+    let text = Setup::nowhere()
+        .app("first_cycle = \"review\"")
+        .text("127.0.0.1:0");
+    let over = move |conn: &mut muster::store::Conn| {
+        jobs::update_status(conn, JOB, |status| {
+            status.first_cycle = jobs::Reviewed::Over;
+            status.released = Timestamp::from_second(BEGAN).ok();
+        })?;
+        reviews::keep(conn, JOB, &[&left])
+    };
+    let alone = Alone::start(&text, async |store| store.write(over).await.unwrap()).await;
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    assert!(alone.kinds().await.is_empty(), "they are being released");
+    alone.pass(SignedDuration::from_mins(2));
+    alone.until(&["review"]).await;
+    let told = alone.store.read(|conn| alarms::of(conn, JOB)).await.unwrap();
+    assert!(
+        told[0].message.contains("over, but for 1 person"),
+        "{}",
+        told[0].message
+    );
+    let done = |conn: &mut muster::store::Conn| reviews::end(conn, JOB, &["1"]);
+    alone.store.write(done).await.unwrap();
+    alone.until(&[]).await;
 }
 
 #[test]
