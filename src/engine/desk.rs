@@ -12,14 +12,14 @@ use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts};
-use super::{Context, Engine, controller, cycle, planning, review};
+use super::{Context, Engine, Runner, controller, cycle, planning, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::guard::History;
 use crate::domain::plan::Moment;
 use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
 use crate::store::wakes::{self, Cause};
-use crate::store::{jobs, listed};
+use crate::store::{Store, jobs, listed};
 
 /// How long a job that is at work is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -103,22 +103,9 @@ impl Desk {
         self.session.as_ref()
     }
 
-    /// Error `SourceNotRead`: of half of HR's records, or half of a record, wrong accounts would be made.
+    /// Error `SourceNotRead`, as [`whole_source`] has it.
     pub async fn whole_source(&self) -> Result<()> {
-        let Some(puller) = &self.cx.runner.puller else {
-            return Ok(());
-        };
-        let (standing, is_unread) = puller.standing(&self.cx.store).await?;
-        if !is_unread {
-            return Ok(());
-        }
-        let why = match (&standing.failure, standing.watermark) {
-            (Some(failure), _) => format!("the last read failed ({})", failure.message),
-            (None, Some(_)) => "the schemas ask for other attributes than the last read brought".into(),
-            (None, None) => "the first read is not over".into(),
-        };
-        let message = format!("HR has not been read whole yet: {why}, wait for the first complete read");
-        Err(Error::new(Kind::Conflict, message).code("SourceNotRead"))
+        whole_source(&self.cx.runner, &self.cx.store).await
     }
 
     /// Error: the gateway is told to stop, and the change in hand was the last.
@@ -206,6 +193,24 @@ impl Desk {
         let counts = record::record(&self.cx, Arc::clone(&carried)).await?;
         Ok((carried, counts))
     }
+}
+
+/// Error `SourceNotRead`: of half of HR's records, or half of a record, wrong accounts would be made.
+pub(super) async fn whole_source(runner: &Runner, store: &Store) -> Result<()> {
+    let Some(puller) = &runner.puller else {
+        return Ok(());
+    };
+    let (standing, is_unread) = puller.standing(store).await?;
+    if !is_unread {
+        return Ok(());
+    }
+    let why = match (&standing.failure, standing.watermark) {
+        (Some(failure), _) => format!("the last read failed ({})", failure.message),
+        (None, Some(_)) => "the schemas ask for other attributes than the last read brought".into(),
+        (None, None) => "the first read is not over".into(),
+    };
+    let message = format!("HR has not been read whole yet: {why}, wait for the first complete read");
+    Err(Error::new(Kind::Conflict, message).code("SourceNotRead"))
 }
 
 fn go_on(stop: &CancellationToken) -> Result<()> {

@@ -245,6 +245,7 @@ impl Desk {
             .store
             .write(move |conn| {
                 jobs::fence(conn, &job, token)?;
+                let is_new = !reviews::is_linked_beyond(conn, &job)?;
                 let anchors: Vec<&str> = pairs.iter().map(|(worker, _)| worker.as_str()).collect();
                 let before: HashMap<String, Link> = links::by_workers(conn, &job, &anchors)?
                     .into_iter()
@@ -266,8 +267,9 @@ impl Desk {
                     .map(|(worker, _)| worker.as_str())
                     .collect();
                 reviews::set_apart(conn, &job, &apart)?;
-                // A job that is told whose accounts these are has something to trample: its first cycle is read.
-                if jobs::find(conn, &job)?.is_some_and(|job| job.status.first_cycle == Reviewed::NotYet) {
+                // A new job that is told whose accounts these are has something to trample: its first cycle is read.
+                let status = jobs::find(conn, &job)?.map(|job| job.status);
+                if is_new && status.is_some_and(|status| status.first_cycle == Reviewed::NotYet) {
                     jobs::update_status(conn, &job, |status| {
                         status.first_cycle = Reviewed::Waits {
                             since: now,

@@ -6,6 +6,8 @@ mod keep;
 mod release;
 mod withhold;
 
+use std::collections::HashSet;
+
 use futures::StreamExt;
 
 use super::{Context, Engine};
@@ -16,6 +18,7 @@ pub use withhold::{Withheld, withhold};
 
 use crate::config::{FirstCycle, Mode};
 use crate::connector::Session;
+use crate::domain::account::Account;
 use crate::domain::review::{Gate, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Reviewed};
@@ -33,11 +36,11 @@ const PAGE: i64 = 1_000;
 pub(super) async fn gate(cx: &Context, session: &dyn Session) -> Result<Gate> {
     let app = &cx.runner.app;
     let id = cx.origin.job.clone();
-    let (status, linked) = cx
+    let (status, has_served) = cx
         .store
         .read(move |conn| {
             let status = jobs::find(conn, &id)?.map(|job| job.status);
-            Ok((status.unwrap_or_default(), links::count(conn, &id)? > 0))
+            Ok((status.unwrap_or_default(), reviews::is_linked_beyond(conn, &id)?))
         })
         .await?;
     if app.mode == Mode::Plan {
@@ -48,7 +51,8 @@ pub(super) async fn gate(cx: &Context, session: &dyn Session) -> Result<Gate> {
     }
     let reviewed = match (app.first_cycle, status.first_cycle.clone()) {
         (FirstCycle::Apply, _) => Reviewed::Over,
-        (FirstCycle::Review, Reviewed::NotYet) if linked => Reviewed::Over,
+        // It served people before. Whom a person served by hand says nothing of the others.
+        (FirstCycle::Review, Reviewed::NotYet) if has_served => Reviewed::Over,
         (FirstCycle::Review, Reviewed::NotYet) => look_around(cx, session).await?,
         (FirstCycle::Review, known) => known,
     };
@@ -79,7 +83,7 @@ async fn look_around(cx: &Context, session: &dyn Session) -> Result<Reviewed> {
     let is_home = cx.runner.policy.model.record.is_some();
     let examples = match is_home {
         true => Vec::new(),
-        false => living(session).await?,
+        false => living(cx, session).await?,
     };
     if examples.is_empty() && !is_home {
         return Ok(Reviewed::Over);
@@ -101,20 +105,32 @@ pub(super) async fn is_due(cx: &Context) -> Result<bool> {
     Ok(job.is_some_and(|job| job.status.first_cycle != Reviewed::Over))
 }
 
-/// Some accounts of people that are there already, by their readable addresses.
-async fn living(session: &dyn Session) -> Result<Vec<String>> {
+/// Some accounts of people that are there already and that the job did not make, by their readable addresses.
+async fn living(cx: &Context, session: &dyn Session) -> Result<Vec<String>> {
     let mut pages = session.list();
     let mut named = Vec::new();
     while let Some(page) = pages.next().await.transpose()? {
-        let living = page
-            .into_iter()
-            .filter(|account| account.protected.is_none() && !account.deleted);
+        let made = made_here(cx, &page).await?;
+        let living = page.into_iter().filter(|account| {
+            account.protected.is_none() && !account.deleted && !made.contains(&account.anchor.0)
+        });
         named.extend(living.map(|account| account.address).take(NAMED - named.len()));
         if named.len() == NAMED {
             break;
         }
     }
     Ok(named)
+}
+
+/// Which of these accounts the job made.
+async fn made_here(cx: &Context, accounts: &[Account]) -> Result<HashSet<String>> {
+    let job = cx.origin.job.clone();
+    let anchors: Vec<String> = accounts.iter().map(|account| account.anchor.0.clone()).collect();
+    let linked = cx
+        .store
+        .read(move |conn| links::sharing(conn, &[&job], &super::texts(&anchors)));
+    let made = linked.await?.into_iter().filter(|(_, link)| link.made);
+    Ok(made.map(|(_, link)| link.account.0).collect())
 }
 
 async fn remember(cx: &Context, reviewed: Reviewed, only_planned: bool) -> Result<()> {

@@ -1,11 +1,13 @@
 //! What would be done to whom, kept until a person has read it (B9), by job and worker.
 
+use diesel::dsl::{exists, not, select};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
+use jiff::Timestamp;
 
 use super::plans::{pack, unpack};
-use super::schema::reviews;
-use super::{Conn, ROWS, native, to_json};
+use super::schema::{links, reviews, wakes};
+use super::{Conn, ROWS, micros, native, to_json};
 use crate::domain::review::{Case, Standing};
 use crate::error::Result;
 
@@ -108,6 +110,23 @@ pub fn counts(conn: &mut Conn, job: &str) -> Result<Vec<(Standing, i64)>> {
         .into_iter()
         .map(|(standing, count)| (Standing::parse(&standing), count))
         .collect())
+}
+
+/// Whether somebody is linked of whom no review knows.
+pub fn is_linked_beyond(conn: &mut Conn, job: &str) -> Result<bool> {
+    let known = reviews::table.filter(reviews::job.eq(job).and(reviews::worker.eq(links::worker)));
+    let beyond = links::table.filter(links::job.eq(job)).filter(not(exists(known)));
+    Ok(select(exists(beyond)).get_result(conn)?)
+}
+
+/// How many are due whom no look has reached that a review could show.
+pub fn unread(conn: &mut Conn, job: &str, now: Timestamp) -> Result<i64> {
+    let known = reviews::table.filter(reviews::job.eq(job).and(reviews::worker.eq(wakes::anchor)));
+    Ok(wakes::table
+        .filter(wakes::job.eq(job).and(wakes::due.le(micros(now))))
+        .filter(not(exists(known)))
+        .count()
+        .get_result(conn)?)
 }
 
 /// The accounts that were found for these workers: (worker, account).

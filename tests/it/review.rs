@@ -1,5 +1,6 @@
 //! B9: where people have accounts already, the first cycle is read before it is written.
 
+mod before;
 mod domain;
 mod over;
 
@@ -50,11 +51,15 @@ fn titled(id: &str, name: &str, title: &str) -> Json {
 
 impl House {
     async fn with(accounts: &[String], app: &str) -> House {
+        House::made(accounts, &format!("start = true\n{app}")).await
+    }
+
+    async fn made(accounts: &[String], app: &str) -> House {
         let directory = lab::directory();
         for account in accounts {
             directory.admin().add(account).unwrap();
         }
-        let setup = Setup::with_target(&ldap(&directory)).app(&format!("start = true\n{app}"));
+        let setup = Setup::with_target(&ldap(&directory)).app(app);
         let gateway = setup.start().await;
         House { directory, gateway }
     }

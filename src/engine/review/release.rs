@@ -11,12 +11,13 @@ use crate::config::Mode;
 use crate::connector::Session;
 use crate::domain::review::{Case, Report, Standing};
 use crate::domain::scope::Scope;
-use crate::engine::{Context, Engine, controller, texts};
+use crate::engine::desk::whole_source;
+use crate::engine::{Context, Engine, Runner, controller, texts};
 use crate::error::{Error, Kind, Result};
-use crate::store::jobs::{self, Reviewed};
+use crate::store::jobs::{self, Reviewed, Status};
 use crate::store::reviews::{self, Review};
 use crate::store::wakes::{self, Cause};
-use crate::store::{Conn, links, workers};
+use crate::store::{Conn, links, uploads, workers};
 
 /// Reviews that are read together.
 const PAGE: i64 = 500;
@@ -138,13 +139,19 @@ impl Engine {
     }
 
     /// Lets what was read be done: to everybody, which ends the review, or to some. Who seems to have an account already goes
-    /// along only where he is named. Error `NothingToRelease`: nobody who was named waits.
+    /// along only where he is named. Errors: `NothingToRelease`, nobody who was named waits; `ReviewIncomplete` and `SourceNotRead`,
+    /// everybody cannot have been read.
     pub async fn release(&self, job: &str, cohort: Cohort) -> Result<Released> {
         self.may_write(job)?;
         let filter = Scope::written(&cohort.filter).map_err(Error::invalid)?;
         let everybody = cohort.workers.is_empty() && cohort.limit.is_none() && cohort.filter.is_empty();
         let (runner, cohort) = (self.runner(job)?, Arc::new((cohort, filter)));
         let mut sum = Released::default();
+        // Before anybody is released: who is planned meanwhile is not put among those whom this has passed already.
+        if everybody {
+            self.end_review(&runner).await?;
+            sum.is_over = true;
+        }
         let mut after = Some(String::new());
         while let Some(from) = after {
             let (id, source) = (job.to_string(), runner.app.source.clone());
@@ -165,18 +172,38 @@ impl Engine {
             return Err(Error::new(Kind::NotFound, message).code("NothingToRelease"));
         }
         if everybody {
-            sum.is_over = true;
-            self.end_review(job).await?;
+            self.forget_served(job).await?;
         }
         self.wake(job);
         Ok(sum)
     }
 
-    async fn end_review(&self, job: &str) -> Result<()> {
-        let id = job.to_string();
+    /// From here on who comes goes the usual way. Error: somebody has not been looked at, so nobody can have read what would be done.
+    async fn end_review(&self, runner: &Runner) -> Result<()> {
+        whole_source(runner, self.store()).await?;
+        let (id, source, now) = (
+            runner.app.job.clone(),
+            runner.app.source.clone(),
+            self.clock().now(),
+        );
         self.store()
-            .write(move |conn| jobs::update_status(conn, &id, |status| status.first_cycle = Reviewed::Over))
-            .await?;
+            .write(move |conn| {
+                jobs::update_status(conn, &id, |_| {})?;
+                let status = jobs::find(conn, &id)?.map(|job| job.status).unwrap_or_default();
+                if status.first_cycle == Reviewed::Over {
+                    return Ok(());
+                }
+                is_whole(conn, &id, &source, &status, now)?;
+                jobs::update_status(conn, &id, |status| {
+                    status.first_cycle = Reviewed::Over;
+                    status.released = Some(now);
+                })
+            })
+            .await
+    }
+
+    /// Whoever was served needs no row any more.
+    async fn forget_served(&self, job: &str) -> Result<()> {
         loop {
             let id = job.to_string();
             let ended = self.store().write(move |conn| {
@@ -189,6 +216,25 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether everybody of whom HR has spoken has been looked at. Error `ReviewIncomplete`: not yet, and how many are missing.
+fn is_whole(conn: &mut Conn, job: &str, source: &str, status: &Status, now: Timestamp) -> Result<()> {
+    let problem = match &status.first_cycle {
+        Reviewed::NotYet => Some("the first cycle has not been planned yet: start the job".to_string()),
+        _ if status.full_due => Some("everybody is to be looked at once more".to_string()),
+        _ => match (reviews::unread(conn, job, now)?, uploads::waiting(conn, source)?) {
+            (0, 0) => None,
+            (unread, waiting) => Some(format!(
+                "{unread} people have not been looked at yet, and {waiting} operations of uploads have not been taken in"
+            )),
+        },
+    };
+    let Some(problem) = problem else { return Ok(()) };
+    let message = format!(
+        "not everybody is under review, so nobody can have read what would be done: {problem}. Let the job run until then and read `muster review`, or release those whom it shows by --worker, --filter or --limit"
+    );
+    Err(Error::new(Kind::Conflict, message).code("ReviewIncomplete"))
 }
 
 /// Releases whoever is meant among the workers after one; answers the last of them.
