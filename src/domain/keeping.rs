@@ -16,7 +16,7 @@ use super::worker::{Worker, lies_below};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     all: BTreeSet<String>,
-    /// Those by which an account is found, and its state.
+    /// Those by which an account is found, its state, and who is in scope.
     lasting: BTreeSet<String>,
 }
 
@@ -26,7 +26,9 @@ impl Reads {
         let mut reads = Reads::default();
         for policy in policies {
             let scope = policy.schema.scope.attributes().into_iter();
-            reads.all.extend(scope.map(|(name, _)| name.to_string()));
+            let scope: Vec<String> = scope.map(|(name, _)| name.to_string()).collect();
+            reads.lasting.extend(scope.iter().cloned());
+            reads.all.extend(scope);
             for mapping in &policy.schema.mappings {
                 let names: Vec<String> = inputs(mapping).map(str::to_string).collect();
                 if mapping.matching.is_some() || mapping.role == Role::State {
@@ -71,7 +73,7 @@ impl Worker {
         }
     }
 
-    /// Lets go of everything but what finds the account again, should the person return.
+    /// Lets go of everything but what finds the account again and says whether it may be open, should the person return.
     pub fn shrink(&mut self, reads: &Reads, now: Timestamp) {
         let names: Vec<String> = self.attributes.keys().cloned().collect();
         for name in names.iter().filter(|name| !reads.lasting.contains(*name)) {
@@ -108,9 +110,10 @@ impl Worker {
         is_out && !is_to_come && self.next_turn(now).is_none()
     }
 
-    /// Since when, as far as HR's words tell.
+    /// Since when, as far as HR's words tell. Who was to return and did not left on the day that was named for it.
     pub fn left_at(&self) -> Option<Timestamp> {
-        self.leaves().or(self.gone).or(self.left)
+        let left = self.leaves().or(self.gone).or(self.left)?;
+        Some(self.starts().map_or(left, |starts| starts.max(left)))
     }
 
     /// Of what a mapping reads, what HR said and nobody kept.
@@ -222,5 +225,35 @@ mod tests {
         );
         said(&mut worker, Some(true), &[("title", "Judge".into())]);
         assert!(worker.unkept.is_empty());
+    }
+
+    #[test]
+    fn b33_a_return_that_hr_announces_is_kept_for_the_day() {
+        let days = |days: i64| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * days);
+        let mut worker = Worker::new("1");
+        let leaver = [("hireDate", "1960-01-01".into()), ("title", "Judge".into())];
+        said(&mut worker, Some(false), &leaver);
+        worker.shrink(&reads(&["title"], &[]), days(0));
+        said(&mut worker, Some(false), &leaver);
+        assert!(worker.shrunk.is_some(), "a first day of long ago is no return");
+        let rehire = [("hireDate", "1970-02-01".into()), ("title", "Clerk".into())];
+        said(&mut worker, Some(false), &rehire);
+        assert_eq!(worker.shrunk, None);
+        assert!(!worker.has_left(days(30)));
+        said(&mut worker, Some(true), &[]);
+        assert_eq!(worker.attributes["title"], Value::text("Clerk"));
+        // Whoever does not come after all left on that day, not long before it.
+        said(&mut worker, Some(false), &[]);
+        assert_eq!(worker.left_at(), Some(days(31)));
+    }
+
+    #[test]
+    fn b33_who_never_came_back_left_on_the_day_that_was_named() {
+        let mut worker = Worker::new("1");
+        said(&mut worker, Some(false), &[]);
+        assert_eq!(worker.left_at(), Some(Timestamp::UNIX_EPOCH));
+        said(&mut worker, None, &[("hireDate", "1970-02-01".into())]);
+        let day = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 31);
+        assert_eq!(worker.left_at(), Some(day));
     }
 }

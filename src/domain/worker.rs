@@ -151,10 +151,7 @@ impl Worker {
 
     /// The same for one that came in an upload, by its number.
     pub fn fold_from(&mut self, statement: Statement, upload: Option<i64>) {
-        if matches!(statement.said, Said::Partial(_))
-            && self.shrunk.is_some()
-            && statement.active == Some(false)
-        {
+        if self.is_old_news(&statement) {
             return;
         }
         self.shrunk = None;
@@ -214,6 +211,20 @@ impl Worker {
             let said = said_of(attributes, name);
             *said == stated.over && *said != stated.value
         });
+    }
+
+    /// That somebody has left of whom next to nothing is kept because of that (B33), and nothing of a return.
+    fn is_old_news(&self, statement: &Statement) -> bool {
+        let says_so = matches!(statement.said, Said::Partial(_)) && statement.active == Some(false);
+        if self.shrunk.is_none() || !says_so {
+            return false;
+        }
+        let mut after = Worker {
+            shrunk: None,
+            ..self.clone()
+        };
+        after.fold(statement.clone());
+        after.has_left(statement.at)
     }
 
     /// Lays values over what the source says, and over what was stated before.
