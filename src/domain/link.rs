@@ -179,6 +179,9 @@ impl Link {
     }
 }
 
+/// The code of a link that leads to no account any more.
+pub const GONE: &str = "InvalidAnchor";
+
 /// The code of what was sent and waits for somebody's approval.
 pub const UNAPPROVED: &str = "PendingInHr";
 

@@ -89,10 +89,12 @@ impl TwinFilter {
     }
 }
 
-/// The values by which this worker's account can be recognised, most trusted attribute first.
+/// The values by which this worker's account can be recognised, most trusted attribute first. What is made of something that
+/// was not kept (B33) is none.
 pub fn keys<'p>(policy: &'p Policy, worker: &Worker, moment: &Moment) -> Vec<(&'p Mapping, String)> {
     policy
         .matching()
+        .filter(|mapping| worker.unkept_of(mapping).is_empty())
         .filter_map(|mapping| match moment.desired(policy, worker, mapping) {
             Ok(Desired::Values(values)) => Some((mapping, values.into_iter().next()?.into_owned())),
             _ => None,

@@ -4,12 +4,12 @@
 //! source attributes before any mapping. A clause about an attribute without a value is false, negated ones
 //! included; only `IS NULL` is true of nothing. Input filters differ in that: there nothing passes negated tests. Of
 //! several values all have to pass, as the service's operators say of themselves (`All`). A search that is given up passes
-//! nothing, negated or not.
+//! nothing, negated or not. What a clause makes of a value that was said and not kept (B33) nobody can say.
 
 use super::expression::pattern::Pattern;
 use super::schema::{Filter, FilterClause, FilterGroup, TargetOperand};
 use super::value::Value;
-use super::worker::{Attributes, Worker};
+use super::worker::Worker;
 use serde::Serialize;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -171,6 +171,33 @@ impl Scope {
     pub fn admits(&self, worker: &Worker) -> Result<(), String> {
         any(&self.groups, worker, Nothing::PassesNone)
     }
+
+    /// The attributes that were said and not kept (B33) for lack of which nobody can say whether the worker is let in: then
+    /// neither [`Scope::reads`] nor [`Scope::admits`] says that the worker is, and neither knows that he or she is not.
+    pub fn undecided(&self, worker: &Worker) -> Vec<&str> {
+        let lists = [
+            (&self.input, Nothing::PassesNegations),
+            (&self.groups, Nothing::PassesNone),
+        ];
+        let decisive = lists
+            .into_iter()
+            .map(|(groups, nothing)| (groups, verdict(groups, worker, nothing)))
+            .find(|(_, verdict)| *verdict != Some(true));
+        let Some((groups, None)) = decisive else {
+            return Vec::new();
+        };
+        let clauses = groups.iter().flat_map(|group| &group.clauses);
+        let unkept = clauses.filter(|clause| clause.is_unkept_of(worker));
+        let mut names: Vec<&str> = unkept.map(|clause| clause.attribute.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The filters turn the worker away, whatever was not kept.
+    pub fn refuses(&self, worker: &Worker) -> bool {
+        (self.reads(worker).is_err() || self.admits(worker).is_err()) && self.undecided(worker).is_empty()
+    }
 }
 
 /// A clause that turned a worker away.
@@ -186,18 +213,20 @@ pub struct Refusal {
     pub operator: &'static str,
     /// What it compares with.
     pub operands: Vec<String>,
-    /// What HR says; `None` where it never said anything.
+    /// What HR says; `None` where it never said anything, or nobody kept it.
     pub value: Option<Vec<String>>,
+    /// HR said something, and nobody kept it (B33).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_kept: bool,
 }
 
 impl Scope {
-    /// The clauses that turned a worker away; none where he or she is let in.
+    /// The clauses that turned a worker away, or might if one knew; none where he or she is let in.
     pub fn refusals(&self, worker: &Worker) -> Vec<Refusal> {
         let of = |groups: &[Group], is_input, nothing| -> Vec<Refusal> {
             let refused = groups.iter().flat_map(|group| {
                 let clauses = group.clauses.iter();
-                let refusing =
-                    clauses.filter(|one| !one.holds(worker.attributes.get(&one.attribute), nothing));
+                let refusing = clauses.filter(|one| one.admits(worker, nothing) != Some(true));
                 refusing.map(move |clause| clause.refusal(&group.name, is_input, worker))
             });
             refused.collect()
@@ -221,15 +250,32 @@ enum Nothing {
 }
 
 fn any(groups: &[Group], worker: &Worker, nothing: Nothing) -> Result<(), String> {
-    if groups.is_empty()
-        || groups
-            .iter()
-            .any(|group| group.admits(&worker.attributes, nothing))
-    {
+    if verdict(groups, worker, nothing) == Some(true) {
         return Ok(());
     }
     let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     Err(names.join(", "))
+}
+
+/// Whether one of the groups lets the worker in; `None` where that hangs on what was not kept.
+fn verdict(groups: &[Group], worker: &Worker, nothing: Nothing) -> Option<bool> {
+    match groups.is_empty() {
+        true => Some(true),
+        false => one_of(groups.iter().map(|group| group.admits(worker, nothing))),
+    }
+}
+
+/// Whether one is true; `None` where one might be.
+fn one_of(verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all_known = true;
+    for verdict in verdicts {
+        match verdict {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => all_known = false,
+        }
+    }
+    all_known.then_some(false)
 }
 
 fn group(written: &FilterGroup, path: &str, problems: &mut Vec<(String, String)>) -> Group {
@@ -257,10 +303,10 @@ fn excludes(some: &[Group], others: &[Group]) -> bool {
 }
 
 impl Group {
-    fn admits(&self, attributes: &Attributes, nothing: Nothing) -> bool {
-        self.clauses
-            .iter()
-            .all(|clause| clause.holds(attributes.get(&clause.attribute), nothing))
+    fn admits(&self, worker: &Worker, nothing: Nothing) -> Option<bool> {
+        let clauses = self.clauses.iter();
+        let refused = clauses.map(|clause| clause.admits(worker, nothing).map(|admits| !admits));
+        one_of(refused).map(|refused| !refused)
     }
 }
 
@@ -274,7 +320,17 @@ impl Clause {
             operator: self.operator.wire,
             operands: operands.collect(),
             value: worker.attributes.get(&self.attribute).map(Value::to_texts),
+            not_kept: self.is_unkept_of(worker),
         }
+    }
+
+    fn is_unkept_of(&self, worker: &Worker) -> bool {
+        worker.unkept.contains(&self.attribute) && !worker.attributes.contains_key(&self.attribute)
+    }
+
+    fn admits(&self, worker: &Worker, nothing: Nothing) -> Option<bool> {
+        let value = worker.attributes.get(&self.attribute);
+        (!self.is_unkept_of(worker)).then(|| self.holds(value, nothing))
     }
 
     fn holds(&self, value: Option<&Value>, nothing: Nothing) -> bool {
@@ -526,6 +582,81 @@ mod tests {
             scope.attributes(),
             [("adminDescription", false), ("adminDescription", true)]
         );
+    }
+
+    #[test]
+    fn b33_what_was_said_and_not_kept_lets_nobody_in_and_turns_nobody_away() {
+        let clause = |attribute: &str, operator: &str| FilterClause {
+            operator_name: operator.into(),
+            source_operand_name: attribute.into(),
+            target_operand: Some(TargetOperand {
+                values: vec!["Sales".into()],
+            }),
+        };
+        let group = |clauses: &[FilterClause]| FilterGroup {
+            name: Some("g".into()),
+            clauses: clauses.to_vec(),
+        };
+        let mut worker = Worker::new("1");
+        worker.unkept.insert("unit".into());
+        worker.attributes.insert("city".into(), "Rome".into());
+        worker.attributes.insert("team".into(), "Sales".into());
+        let (unit, null, other) = (
+            clause("unit", "EQUALS"),
+            clause("unit", "IS NULL"),
+            clause("unit", "NOT EQUALS"),
+        );
+        let (city, team) = (clause("city", "EQUALS"), clause("team", "EQUALS"));
+        for (what, groups, undecided) in [
+            ("a comparison", vec![group(&[unit.clone()])], true),
+            ("that it is nothing", vec![group(&[null])], true),
+            ("a negation", vec![group(&[other])], true),
+            (
+                "another that fails",
+                vec![group(&[unit.clone(), city.clone()])],
+                false,
+            ),
+            (
+                "another that holds",
+                vec![group(&[unit.clone(), team.clone()])],
+                true,
+            ),
+            (
+                "another way in",
+                vec![group(&[unit.clone()]), group(&[team])],
+                false,
+            ),
+            ("no other way in", vec![group(&[unit]), group(&[city])], true),
+        ] {
+            let names: &[&str] = if undecided { &["unit"] } else { &[] };
+            let filter = Filter {
+                groups: groups.clone(),
+                ..Filter::default()
+            };
+            let scope = Scope::compile(Some(&filter)).unwrap();
+            assert_eq!(scope.undecided(&worker), names, "{what}");
+            assert_eq!(scope.admits(&worker).is_ok(), what == "another way in", "{what}");
+            assert_eq!(scope.refuses(&worker), what == "another that fails", "{what}");
+            let filter = Filter {
+                input_filter_groups: groups,
+                ..Filter::default()
+            };
+            let scope = Scope::compile(Some(&filter)).unwrap();
+            assert_eq!(scope.undecided(&worker), names, "{what}, of an input filter");
+            assert_eq!(scope.reads(&worker).is_ok(), what == "another way in", "{what}");
+            assert_eq!(
+                scope.refusals(&worker).iter().any(|one| one.not_kept),
+                what != "another way in",
+                "{what}"
+            );
+        }
+        worker.unkept.clear();
+        let filter = Filter {
+            groups: vec![group(&[clause("unit", "IS NULL")])],
+            ..Filter::default()
+        };
+        let scope = Scope::compile(Some(&filter)).unwrap();
+        assert!(scope.admits(&worker).is_ok(), "never said");
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn keeps<'c>(cx: &'c Context, subject: &Subject, row: &Owner, searched: Timestam
         && admits(&cx.runner, &subject.worker)
         && runner.app.source == cx.origin.source
         && row.worker == subject.worker.anchor
-        && !admits(runner, &subject.worker);
+        && runner.policy.schema.scope.refuses(&subject.worker);
     (row.stands && ownership::may_own(policy) && !is_let_go).then_some(runner)
 }
 
@@ -198,7 +198,7 @@ fn written(cx: &Context, subject: &Subject, asked: &[Key], known: &Known) -> BTr
             continue;
         };
         let is_same = other.app.source == cx.origin.source && link.worker == subject.worker.anchor;
-        if is_same && !admits(other, &subject.worker) {
+        if is_same && other.policy.schema.scope.refuses(&subject.worker) {
             continue;
         }
         for attribute in ownership::written(&other.policy) {

@@ -13,7 +13,7 @@ use crate::domain::account::{Account, Model};
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::guard::{Action, Held};
 use crate::domain::link::{Situation, UNAPPROVED};
-use crate::domain::plan::{Effect, HrEvent, Planned, Receipt};
+use crate::domain::plan::{Effect, HrEvent, NOT_KEPT, Planned, Receipt};
 use crate::domain::worker::Worker;
 use crate::error::{Error, Kind};
 use crate::store::forgetting::{self, FORGOTTEN};
@@ -434,12 +434,15 @@ fn steps(
     )];
     steps.push(matching(origin, planned));
     let scoped = planned.scope.is_ok();
+    let is_undecided = |one: &Finding| one.code == NOT_KEPT && one.attribute.is_none();
     steps.push(step(
         "EntrySynchronizationScoping",
         "scoping",
         if scoped { "success" } else { "skipped" },
         if scoped {
             "The worker is in the scope of this job."
+        } else if planned.findings.iter().any(is_undecided) {
+            "Nobody can say whether the worker is in the scope of this job."
         } else {
             "The worker is not in the scope of this job."
         },

@@ -9,7 +9,7 @@ use diesel::sql_types::Integer;
 use diesel::upsert::excluded;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schema::{wakes, workers};
+use super::schema::{links, wakes, workers};
 use super::{Conn, instant, micros, native};
 use crate::domain::worker::{Move, SOON};
 use crate::error::Result;
@@ -203,15 +203,16 @@ fn fresh<'w>(job: &'w str, anchors: &[&'w str], rank: i32, cause: Cause, now: Ti
     anchors.iter().map(row).collect()
 }
 
-/// Wakes every known worker of a system, for a full cycle; not leavers of whom next to nothing is kept (B33).
+/// Wakes every known worker of a system, for a full cycle; of leavers of whom next to nothing is kept (B33) those who have an
+/// account, which is not to be open.
 pub fn wake_all(conn: &mut Conn, job: &str, system: &str, now: Timestamp) -> Result<()> {
     let everybody = || {
+        let linked = links::table
+            .filter(links::job.eq(job.to_string()))
+            .select(links::worker);
+        let is_looked_at = workers::shrunk.is_null().or(workers::anchor.eq_any(linked));
         workers::table
-            .filter(
-                workers::system
-                    .eq(system.to_string())
-                    .and(workers::shrunk.is_null()),
-            )
+            .filter(workers::system.eq(system.to_string()).and(is_looked_at))
             .select((
                 job.to_string().into_sql::<diesel::sql_types::Text>(),
                 workers::anchor,

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use jiff::Timestamp;
 
-use super::schema::workers;
+use super::schema::{links, workers};
 use super::wakes::{self, Cause};
 use super::{Conn, from_json, instant, micros, native, to_json};
 use crate::domain::worker::{Move, Worker};
@@ -140,11 +140,12 @@ pub fn mark_seen(conn: &mut Conn, system: &str, anchors: &[&str], read: Timestam
     Ok(())
 }
 
-/// Everybody but leavers of whom next to nothing is kept, in the order of their anchors, from one on.
-pub fn after(conn: &mut Conn, system: &str, after: &str, limit: i64) -> Result<Vec<String>> {
+/// Whom a full cycle of a job looks at ([`wakes::wake_all`]), in the order of their anchors, from one on.
+pub fn after(conn: &mut Conn, job: &str, system: &str, after: &str, limit: i64) -> Result<Vec<String>> {
+    let linked = links::table.filter(links::job.eq(job)).select(links::worker);
     Ok(workers::table
         .filter(workers::system.eq(system).and(workers::anchor.gt(after)))
-        .filter(workers::shrunk.is_null())
+        .filter(workers::shrunk.is_null().or(workers::anchor.eq_any(linked)))
         .order(workers::anchor)
         .select(workers::anchor)
         .limit(limit)

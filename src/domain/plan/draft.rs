@@ -8,7 +8,7 @@ use smallvec::smallvec;
 use uuid::Uuid;
 
 use super::proposal::{CONTAINER, ENABLED, NAME};
-use super::{Absence, Change, Effect, Facts, Moment, Pending, Planned, Recipe};
+use super::{Absence, Change, Effect, Facts, Moment, NOT_KEPT, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
@@ -74,8 +74,11 @@ impl<'a> Draft<'a> {
     /// the mapping's inputs has a value, it does not flow, whatever the expression makes of nothing.
     pub fn wanted_state(&mut self) -> Option<bool> {
         let mapping = self.policy.mapping(Role::State)?;
-        if !mapping.is_stated(self.worker) {
-            return None;
+        match self.worker.unkept_of(mapping).is_empty() {
+            true if !mapping.is_stated(self.worker) => return None,
+            // That the person left is why it was not kept (B33).
+            false if self.worker.shrunk.is_some() => return Some(false),
+            _ => {}
         }
         let Desired::Values(values) = self.desired(mapping)? else {
             return None;
@@ -109,18 +112,24 @@ impl<'a> Draft<'a> {
         let mut references = Vec::new();
         let mut blocked = false;
         for mapping in &self.policy.schema.mappings {
-            let found_before = self.findings.len();
-            if mapping.role == Role::Password {
+            if matches!(mapping.role, Role::State | Role::Password) {
                 continue;
             }
-            let wanted = match (mapping.role, self.desired(mapping)) {
-                (Role::State, _) => continue,
-                (_, Some(Desired::ObjectIgnored)) => return self.ignore_object(),
-                (_, Some(Desired::Values(values))) => values,
-                (_, Some(Desired::Nothing | Desired::AttributeIgnored)) => {
+            let found_before = self.findings.len();
+            let is_needed = self.is_required(mapping) || mapping.role == Role::Container;
+            let unkept = self.worker.unkept_of(mapping);
+            if is_needed && !unkept.is_empty() {
+                self.finding(needs(mapping, &unkept));
+                blocked = true;
+                continue;
+            }
+            let wanted = match self.desired(mapping) {
+                Some(Desired::ObjectIgnored) => return self.ignore_object(),
+                Some(Desired::Values(values)) => values,
+                Some(Desired::Nothing | Desired::AttributeIgnored) => {
                     mapping.default.iter().map(Cow::from).collect()
                 }
-                (_, None) => Texts::new(),
+                None => Texts::new(),
             };
             match mapping.role {
                 Role::State | Role::Password => {}
@@ -134,8 +143,7 @@ impl<'a> Draft<'a> {
                     }
                 }
             }
-            blocked |= self.findings.len() > found_before
-                && (self.is_required(mapping) || mapping.role == Role::Container);
+            blocked |= self.findings.len() > found_before && is_needed;
         }
         for required in self.policy.model.required {
             if !values.contains_key(*required)
@@ -158,18 +166,16 @@ impl<'a> Draft<'a> {
         if blocked {
             return;
         }
-        let state = self
-            .policy
-            .mapping(Role::State)
-            .map(|mapping| mapping.target.as_str());
-        if let (Some(state), None) = (state, wanted) {
+        let state = self.policy.mapping(Role::State);
+        let is_unstated = |state: &&Mapping| wanted.is_none() && self.worker.unkept_of(state).is_empty();
+        if let Some(state) = state.filter(is_unstated) {
             self.finding(
                 Finding::new(
                     Weight::Warning,
                     "AccountStateNotStated",
                     "HR never said whether this person is active: the account is made disabled until it does",
                 )
-                .on(state),
+                .on(state.target.clone()),
             );
         }
         self.effects.push(Effect::Create {
@@ -703,7 +709,8 @@ impl<'a> Draft<'a> {
     fn desired(&mut self, mapping: &'a Mapping) -> Option<Desired<'a>> {
         let unkept = self.worker.unkept_of(mapping);
         if !unkept.is_empty() {
-            self.not_kept(mapping, &unkept);
+            let finding = not_kept(Weight::Warning, &unkept, "this stays as it is");
+            self.finding(finding.on(mapping.target.clone()));
             return None;
         }
         if mapping.chooses() {
@@ -722,14 +729,24 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// B33: what HR said before anybody read it, or before the person left, was not kept. It is not taken for nothing (B3).
-    fn not_kept(&mut self, mapping: &Mapping, unkept: &[&str]) {
-        let message = format!(
-            "HR said [{}] when it was not to be kept, so this stays as it is: HR has to send it again",
-            unkept.join("], [")
-        );
-        let finding = Finding::new(Weight::Warning, "InputNotKept", message);
-        self.finding(finding.on(mapping.target.clone()).lasting());
+    /// Nobody can say whether filters let the worker in.
+    pub fn undecided(&mut self, unkept: &[&str]) {
+        let then = "nobody knows whether a filter lets this person in, and nothing is done but what disables a leaver";
+        self.finding(not_kept(Weight::Warning, unkept, then));
+    }
+
+    /// No account can be found, and none made that could be found again.
+    pub fn without_key(&mut self) {
+        let policy = self.policy;
+        let unkept = policy.matching().find_map(|mapping| {
+            let unkept = self.worker.unkept_of(mapping);
+            (!unkept.is_empty()).then(|| needs(mapping, &unkept))
+        });
+        let unstated = || {
+            let why = "no matching attribute has a value, so no account can be found or made";
+            Finding::new(Weight::Failure, "ImportSkipped", why).lasting()
+        };
+        self.finding(unkept.unwrap_or_else(unstated));
     }
 
     /// The candidate that this worker was given (B22).
@@ -774,6 +791,18 @@ impl<'a> Draft<'a> {
     pub fn revisit_by(&mut self, at: Timestamp) {
         self.revisit = Some(self.revisit.map_or(at, |earlier| earlier.min(at)));
     }
+}
+
+/// Nobody makes an account without this.
+fn needs(mapping: &Mapping, unkept: &[&str]) -> Finding {
+    not_kept(Weight::Failure, unkept, "no account can be found or made").on(mapping.target.clone())
+}
+
+/// B33: what HR said before anybody read it, or before the person left, was not kept. It is not taken for nothing (B3).
+fn not_kept(weight: Weight, unkept: &[&str], then: &str) -> Finding {
+    let names = unkept.join("], [");
+    let message = format!("HR said [{names}] when it was not to be kept, so {then}: HR has to send it again");
+    Finding::new(weight, NOT_KEPT, message).lasting()
 }
 
 fn first(wanted: Texts<'_>) -> Option<String> {

@@ -9,6 +9,8 @@ mod draft;
 mod homeward;
 mod proposal;
 mod reversal;
+#[cfg(test)]
+pub(super) mod tests;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,13 +29,16 @@ use super::expression::{Context, EvaluationError, Expression, Outcome, Seed};
 use super::finding::{Finding, Weight};
 use super::handover::Handover;
 use super::hold::{Hold, ON_HOLD};
-use super::link::{Link, Situation};
+use super::link::{GONE, Link, Situation};
 use super::mapping::{Desired, Mapping, Role};
 use super::matching::{self, Found};
 use super::ownership::Others;
 use super::policy::Policy;
 use super::worker::Worker;
 use draft::Draft;
+
+/// The code of what HR said and nobody kept (B33): on an attribute, or on nobody's where a filter reads it.
+pub const NOT_KEPT: &str = "InputNotKept";
 
 /// What planning knows of the world outside the worker's record.
 #[derive(Clone, Debug, Default)]
@@ -214,7 +219,12 @@ pub fn candidates<'p>(
 pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) -> Planned {
     let keys = matching::keys(policy, worker, moment);
     let situation = matching::situation(facts.link.as_ref(), &facts.found, &keys);
-    let scope = policy.schema.scope.admits(worker);
+    let filters = &policy.schema.scope;
+    let undecided = filters.undecided(worker);
+    let scope = match undecided.is_empty() {
+        true => filters.admits(worker),
+        false => filters.reads(worker).and(filters.admits(worker)),
+    };
     let mut draft = Draft::new(policy, worker, facts, moment);
     let wanted = draft.wanted_state();
     let turns = [worker.next_turn(moment.now), facts.kin_turns];
@@ -231,12 +241,8 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
         return draft.finish(situation, scope, wanted);
     }
     if let Some(since) = worker.shrunk {
-        draft.finding(Finding::new(
-            Weight::Skip,
-            "LeaverForgotten",
-            format!("the person left, and since {since} no more is kept than what finds the account: it stays as it is until HR takes the person back"),
-        ));
-        return draft.finish(situation, scope, None);
+        forgotten(&mut draft, since, &situation, &scope, wanted);
+        return draft.finish(situation, scope, wanted);
     }
     if let Some(since) = worker.hidden {
         draft.finding(Finding::new(
@@ -245,7 +251,9 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
             format!("the source does not show this worker any more, since {since}: the account stays as it is. Did the worker leave the integration user's security group?"),
         ));
     }
-    if policy.schema.scope.reads(worker).is_err() {
+    if !undecided.is_empty() {
+        draft.undecided(&undecided);
+    } else if filters.reads(worker).is_err() {
         draft.skip("an input filter leaves this worker out: nothing is done about the account");
         return draft.finish(situation, scope, wanted);
     }
@@ -261,9 +269,7 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
         Situation::Linked(account) | Situation::Unlinked { account, .. } => {
             existing(&mut draft, account, &situation, &scope, wanted);
         }
-        Situation::Unmatched if keys.is_empty() => draft.finding(
-            Finding::new(Weight::Failure, "ImportSkipped", "no matching attribute has a value, so no account can be found or made").lasting(),
-        ),
+        Situation::Unmatched if keys.is_empty() => draft.without_key(),
         Situation::Unmatched => missing(&mut draft, &scope, wanted),
         Situation::Disputed { by, candidates } => draft.finding(
             Finding::new(Weight::Failure, "DuplicateTargetEntries", disputed(by, candidates)).on(by.clone()),
@@ -278,7 +284,7 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
         ),
         Situation::Gone(anchor) => draft.finding(Finding::new(
             Weight::Failure,
-            "InvalidAnchor",
+            GONE,
             format!("the linked account {anchor} no longer exists: restore it, or delete the link so that it is matched anew"),
         )),
     }
@@ -295,7 +301,7 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
     } else if draft.worker.hidden.is_some() {
         draft.skip("the source does not show this worker any more, and there is no account");
     } else if scope.is_err() {
-        draft.skip("the worker is not in the scope of this job");
+        out_of_scope(draft, "the worker is not in the scope of this job");
     } else if let Some(maker) = &draft.facts.others.maker {
         let message = format!(
             "the job {} ('{}') is making the account just now",
@@ -335,17 +341,7 @@ fn existing(
     let linked = matches!(situation, Situation::Linked(_));
     let leaves = wanted == Some(false) && account.enabled == Some(true);
     if let Err(reason) = may_write(draft.policy, account) {
-        let weight = if leaves { Weight::Failure } else { Weight::Warning };
-        let urgent = if leaves {
-            "; HR wants it disabled: do that by hand, now"
-        } else {
-            ""
-        };
-        draft.finding(Finding::new(
-            weight,
-            reason.code,
-            format!("{}{urgent}", reason.message),
-        ));
+        draft.finding(fenced(reason, leaves));
     } else if let Some(gone) = draft
         .worker
         .gone
@@ -372,19 +368,69 @@ fn existing(
         }
         draft.update(account, wanted);
     } else if draft.facts.others.owner.is_some() {
-        draft.skip("the worker is not in the scope of this job, and the account is another job's");
+        out_of_scope(
+            draft,
+            "the worker is not in the scope of this job, and the account is another job's",
+        );
     } else if linked && (leaves || !draft.policy.settings.skip_out_of_scope_deletions && knows_scope(draft)) {
         draft.disable(account);
     } else {
-        draft.skip("the worker is not in the scope of this job; the account is left as it is");
+        out_of_scope(
+            draft,
+            "the worker is not in the scope of this job; the account is left as it is",
+        );
     }
 }
 
-/// Nothing that decides who is in scope was said and not kept (B33): nothing missing disables (B3).
+/// Plans for a leaver of whom no more is kept than what finds the account (B33). Nothing flows; but the account is not open again
+/// because so little is known (B13), and it goes when its time has come (B15).
+fn forgotten(
+    draft: &mut Draft<'_>,
+    since: Timestamp,
+    situation: &Situation,
+    scope: &Result<(), String>,
+    wanted: Option<bool>,
+) {
+    let filters = &draft.policy.schema.scope;
+    let is_dropped = filters.reads(draft.worker).is_err() && knows_scope(draft);
+    let is_ours = !is_dropped && (matches!(situation, Situation::Linked(_)) || scope.is_ok());
+    if let Some(account) = situation.account().filter(|_| is_ours) {
+        let leaves = wanted == Some(false) && account.enabled == Some(true);
+        let gone = draft.worker.gone;
+        let gone = gone.filter(|_| draft.policy.schema.flow_types.delete && !account.deleted);
+        match (may_write(draft.policy, account), gone) {
+            (_, None) if !leaves => {}
+            (Err(reason), _) => return draft.finding(fenced(reason, leaves)),
+            (Ok(()), Some(gone)) => return draft.gone(account, gone),
+            (Ok(()), None) => return draft.disable(account),
+        }
+    }
+    draft.finding(Finding::new(
+        Weight::Skip,
+        "LeaverForgotten",
+        format!("the person left, and since {since} no more is kept than what finds the account: it stays as it is until HR takes the person back"),
+    ));
+}
+
+/// Why an account is never written, which is worse where HR wants it disabled.
+fn fenced(reason: Finding, leaves: bool) -> Finding {
+    let (weight, urgent) = match leaves {
+        true => (Weight::Failure, "; HR wants it disabled: do that by hand, now"),
+        false => (Weight::Warning, ""),
+    };
+    Finding::new(weight, reason.code, format!("{}{urgent}", reason.message))
+}
+
+/// Why nothing is done about somebody out of scope. Where nobody can say who is, that is said already.
+fn out_of_scope(draft: &mut Draft<'_>, why: &str) {
+    if knows_scope(draft) {
+        draft.skip(why);
+    }
+}
+
+/// Who is in scope does not hang on what was said and not kept (B33): nothing missing disables (B3).
 fn knows_scope(draft: &Draft<'_>) -> bool {
-    let unkept = &draft.worker.unkept;
-    let read = draft.policy.schema.scope.attributes();
-    !read.iter().any(|(name, _)| unkept.contains(*name))
+    draft.policy.schema.scope.undecided(draft.worker).is_empty()
 }
 
 /// The fences of B21: protected accounts and everything outside the managed containers are never written.

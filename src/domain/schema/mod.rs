@@ -12,7 +12,7 @@ pub mod revision;
 mod shape;
 mod template;
 
-pub use compile::{Compiled, Options, compile};
+pub use compile::{Compiled, FlowTypes, Options, compile};
 pub use document::{Document, json};
 pub use template::{TEMPLATES, Template, template};
 

@@ -226,7 +226,7 @@ impl Desk {
             Scope::Everybody => {
                 self.cx
                     .store
-                    .read(move |conn| workers::after(conn, &source, &after, PAGE))
+                    .read(move |conn| workers::after(conn, &id, &source, &after, PAGE))
                     .await
             }
             Scope::Due => {
