@@ -102,11 +102,15 @@ impl Page {
             return self.line("scope", "inside");
         }
         for one in &explained.refusals {
-            let value = one.value.as_deref().map_or_else(|| "never said".into(), shown);
+            let (is, says) = match &one.value {
+                _ if one.not_kept => ("not known", "what HR said was not kept".to_string()),
+                None => ("outside", "HR says never said".into()),
+                Some(value) => ("outside", format!("HR says {}", shown(value))),
+            };
             self.line(
                 "scope",
                 format!(
-                    "outside: '{}' asks {} {} {}, and HR says {value}",
+                    "{is}: '{}' asks {} {} {}, and {says}",
                     one.filter,
                     one.attribute,
                     one.operator,
@@ -132,7 +136,10 @@ impl Page {
 
     fn inputs(&mut self, inputs: &[Input]) {
         for input in inputs {
-            let value = input.value.as_deref().map_or_else(|| "never said".into(), shown);
+            let value = match &input.value {
+                _ if input.not_kept => "not kept".into(),
+                value => value.as_deref().map_or_else(|| "never said".into(), shown),
+            };
             let said = match (&input.said, input.called_back) {
                 (_, true) => ", by a callback".to_string(),
                 (Some(said), _) => match said.upload {

@@ -25,7 +25,7 @@ pub struct Attribute {
     /// What the mapping comes to; absent where that is not to be shown, or nothing comes of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted: Option<Vec<String>>,
-    /// Why nothing comes of it: `nothing`, `IgnoreAttributeFlow`, `IgnoreObjectFlow`, `error: …`, `notMapped`, `secret`.
+    /// Why nothing comes of it: `nothing`, `notKept`, `IgnoreAttributeFlow`, `IgnoreObjectFlow`, `error: …`, `notMapped`, `secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without: Option<String>,
     /// The mapping, as the schema has it.
@@ -52,9 +52,12 @@ pub struct Attribute {
 #[serde(rename_all = "camelCase")]
 pub struct Input {
     pub attribute: String,
-    /// Absent where HR never said anything.
+    /// Absent where HR never said anything, or nobody kept it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Vec<String>>,
+    /// HR said something, and nobody kept it (B33).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_kept: bool,
     /// Since when HR says so, where that was written down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub said: Option<Occasion>,
@@ -71,6 +74,9 @@ pub struct LastChange {
     pub before: Vec<String>,
     pub after: Vec<String>,
 }
+
+/// The mapping reads something that HR said and nobody kept (B33), and does not flow.
+pub const NOT_KEPT: &str = "notKept";
 
 pub fn explain(known: &Known<'_>, name: &str) -> Attribute {
     let mappings = &known.policy.schema.mappings;
@@ -90,6 +96,11 @@ pub fn explain(known: &Known<'_>, name: &str) -> Attribute {
     let (wanted, without) = match trace.is_secret {
         true => (None, Some("secret".to_string())),
         false => wanted(known, mapping),
+    };
+    // What comes of nothing is not what would come of that which was not kept.
+    let trace = match without.as_deref() {
+        Some(NOT_KEPT) => Trace::default(),
+        _ => trace,
     };
     let is = match trace.is_secret {
         true => None,
@@ -191,6 +202,9 @@ fn wanted(known: &Known<'_>, mapping: &Mapping) -> (Option<Vec<String>>, Option<
     if let Some((_, value)) = known.names.iter().find(|(name, _)| *name == mapping.target) {
         return (Some(vec![value.clone()]), None);
     }
+    if !known.worker.unkept_of(mapping).is_empty() {
+        return (None, Some(NOT_KEPT.into()));
+    }
     if mapping.chooses() {
         return (None, Some("nothing".into()));
     }
@@ -227,6 +241,7 @@ fn has(known: &Known<'_>, mapping: &Mapping) -> Option<Vec<String>> {
 pub fn inputs(known: &Known<'_>, mapping: &Mapping) -> Vec<Input> {
     let worker = known.worker;
     let names = mapping.expression.iter().flat_map(|one| one.attributes());
+    let unkept = worker.unkept_of(mapping);
     let input = |name: &str| Input {
         attribute: name.to_string(),
         value: worker.attributes.get(name).map(|value| value.to_texts()),
@@ -234,6 +249,7 @@ pub fn inputs(known: &Known<'_>, mapping: &Mapping) -> Vec<Input> {
             .said
             .of(name)
             .filter(|_| worker.attributes.contains_key(name)),
+        not_kept: unkept.contains(&name),
         called_back: worker.stated.contains_key(name),
     };
     names.map(input).collect()

@@ -3,6 +3,8 @@
 
 mod attribute;
 mod sentence;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

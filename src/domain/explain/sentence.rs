@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::attribute::{self, Attribute, Input};
+use super::attribute::{self, Attribute, Input, NOT_KEPT};
 use super::{Known, waits_for};
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::hold::{Hold, Until};
@@ -29,8 +29,7 @@ pub fn of_worker(known: &Known<'_>) -> String {
             last_known(known)
         );
     }
-    let refusals = known.policy.schema.scope.refusals(known.worker);
-    if let Some(refusal) = refusals.first() {
+    if let Some(refusal) = refusal(known) {
         let then = match known.account() {
             Some(_) if does_something(known) => "is in nobody's scope any more",
             Some(_) => "is left as it is",
@@ -38,7 +37,7 @@ pub fn of_worker(known: &Known<'_>) -> String {
         };
         return capital(&format!(
             "{account} {then} because {}.",
-            turned_away(known, refusal)
+            turned_away(known, &refusal)
         ));
     }
     if let Some(obstacle) = known.obstacle() {
@@ -167,6 +166,20 @@ fn but(known: &Known<'_>) -> String {
     }
 }
 
+/// The clause that turned the worker away. Of leavers of whom next to nothing is kept no filter is asked.
+fn refusal(known: &Known<'_>) -> Option<Refusal> {
+    if known.worker.shrunk.is_some() {
+        return None;
+    }
+    known
+        .policy
+        .schema
+        .scope
+        .refusals(known.worker)
+        .into_iter()
+        .next()
+}
+
 fn turned_away(known: &Known<'_>, refusal: &Refusal) -> String {
     let said = known.worker.said.of(&refusal.attribute);
     let operands = match refusal.operands.as_slice() {
@@ -174,6 +187,7 @@ fn turned_away(known: &Known<'_>, refusal: &Refusal) -> String {
         some => format!(" {}", quote(some)),
     };
     let is = match &refusal.value {
+        _ if refusal.not_kept => "what HR said of it was not kept: HR has to send it again".to_string(),
         None => "HR never said anything of it".to_string(),
         Some(value) if value.is_empty() => "HR says that it is nothing".into(),
         Some(value) => format!("HR says {}{}", quote(value), since(said)),
@@ -215,6 +229,7 @@ pub fn of_attribute(known: &Known<'_>, attribute: &Attribute) -> String {
     }
     let is = attribute.is.as_deref().unwrap_or_default();
     let (stays, held_back) = (stays(known, attribute), format!("what is wanted is {wants}"));
+    let is_kept = attribute.without.as_deref() != Some(NOT_KEPT);
     let agrees = attribute
         .wanted
         .as_ref()
@@ -249,10 +264,15 @@ pub fn of_attribute(known: &Known<'_>, attribute: &Attribute) -> String {
         .map_or(&[][..], |planned| planned.findings.as_slice());
     let own = findings.iter().find(|one| one.attribute.as_deref() == Some(name));
     if let (Some(finding), false) = (own, agrees) {
-        return format!("{stays} because {}; {held_back}.", plain(&finding.message));
+        let held_back = if is_kept {
+            format!("; {held_back}")
+        } else {
+            String::new()
+        };
+        return format!("{stays} because {}{held_back}.", plain(&finding.message));
     }
-    if let Some(refusal) = known.policy.schema.scope.refusals(known.worker).first() {
-        return format!("{stays} because {}.", turned_away(known, refusal));
+    if let Some(refusal) = refusal(known) {
+        return format!("{stays} because {}.", turned_away(known, &refusal));
     }
     if let (Some(obstacle), false) = (known.obstacle(), agrees) {
         return format!(
@@ -313,6 +333,9 @@ fn nothing(attribute: &Attribute, without: &str) -> String {
     if let Some(error) = without.strip_prefix("error: ") {
         return format!("the mapping cannot be worked out: {error}");
     }
+    if without == NOT_KEPT {
+        return format!("{}: HR has to send it again", not_kept(&attribute.inputs));
+    }
     if without != "nothing" {
         return format!("the mapping comes to {without}{}", of_inputs(&attribute.inputs));
     }
@@ -337,6 +360,7 @@ fn nothing(attribute: &Attribute, without: &str) -> String {
 fn source(attribute: &Attribute, mapping: &Mapping) -> String {
     let Some(wanted) = &attribute.wanted else {
         return match attribute.without.as_deref() {
+            Some(NOT_KEPT) => format!("not known, since {}", not_kept(&attribute.inputs)),
             Some(without) if without != "nothing" => without.to_string(),
             _ => "nothing".into(),
         };
@@ -375,10 +399,18 @@ fn of_inputs(inputs: &[Input]) -> String {
 
 fn listed(inputs: &[Input]) -> String {
     let one = |input: &Input| match &input.value {
+        _ if input.not_kept => format!("{} (not kept)", input.attribute),
         None => format!("{} (never said)", input.attribute),
         Some(value) => format!("{} {}", input.attribute, values(value)),
     };
     inputs.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What HR said in vain.
+fn not_kept(inputs: &[Input]) -> String {
+    let names = inputs.iter().filter(|input| input.not_kept);
+    let names: Vec<&str> = names.map(|input| input.attribute.as_str()).collect();
+    format!("what HR said of {} was not kept", names.join(", "))
 }
 
 fn word(input: &Input) -> String {
