@@ -34,9 +34,12 @@ const REPAIRS: &[(&str, &str)] = &[
     ("EntrySynchronizationError", "Correct the mapping, or the value in HR that it cannot work with."),
     ("EntrySynchronizationSkipped", "Nothing, if these people are to be left alone; else correct the scoping filter, or the value that it tests."),
     ("FromSameAttribute",         INTENDED),
+    ("Forgotten",                 "Nothing: somebody had the person forgotten. If HR is to go on with the person, have it send all there is to say."),
     ("ImportSkipped",             "Have HR state the attribute by which people are matched."),
+    ("InputNotKept",              "Have HR send these people once, whole: what it said before a schema read it, or before they left, was not kept."),
     ("InvalidData",               "Correct the operation where the reason says, and upload it again."),
     ("InvalidDate",               RECORD),
+    ("LeaverForgotten",           "Nothing: they left long ago. Whoever returns is said to be active again, with all there is to say."),
     ("LookUpFailed",              "Send the callback again when the directory answers."),
     ("MissingAnchor",             RECORD),
     ("MissingValues",             "Have HR state what the attribute is mapped from, or give the mapping a default."),
@@ -44,6 +47,7 @@ const REPAIRS: &[(&str, &str)] = &[
     ("NotBeforeHire",             "Nothing: it is written home on the first day."),
     ("NotMapped",                 "Map the attribute to one of Workday's, or leave it out of the callback."),
     ("NotVisible",                "Let the integration user see these workers again, or have HR say that they left."),
+    ("PasswordNotHandedOver",     "Correct [notify], and set these people a password by hand: the one that was drawn is known to nobody."),
     ("PersonKeyShared",           "Correct `person_key`, or the value that so many records share in HR."),
     ("RedundantExport",           INTENDED),
     ("Superseded",                INTENDED),
@@ -180,6 +184,8 @@ mod tests {
         "SerializationFailure",
         "SourceNotRead",
         "StoreFull",
+        "UploadsWaiting",
+        "WorkerAmbiguous",
     ];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
