@@ -38,19 +38,21 @@ pub async fn fold(cx: &Context) -> Result<i64> {
     if waiting.is_empty() {
         return Ok(0);
     }
+    // Asked for after the uploads: whoever uploads what a schema has come to read finds it kept, in however long a cycle (B33).
+    let reads = Arc::new(cx.engine.reads(&cx.origin.source).await?);
     let read = move || waiting.into_iter().map(read).collect::<Vec<_>>();
     let uploads = cx.store.blocking().run("reading uploads", read).await?;
-    match keep(cx, &uploads).await {
-        Err(error) if is_about_the_data(&error) => one_by_one(cx, uploads).await,
+    match keep(cx, &uploads, &reads).await {
+        Err(error) if is_about_the_data(&error) => one_by_one(cx, uploads, &reads).await,
         outcome => outcome,
     }
 }
 
 /// Something in one of them cannot be stored: the others go on, and that one's operations are said to have failed.
-async fn one_by_one(cx: &Context, uploads: Vec<Read>) -> Result<i64> {
+async fn one_by_one(cx: &Context, uploads: Vec<Read>, reads: &Arc<Reads>) -> Result<i64> {
     let mut folded = 0;
     for mut upload in uploads {
-        folded += match keep(cx, std::slice::from_ref(&upload)).await {
+        folded += match keep(cx, std::slice::from_ref(&upload), reads).await {
             Err(error) if is_about_the_data(&error) => {
                 tracing::error!(sequence = upload.sequence, %error, "an upload could not be folded");
                 let refused = || Refused {
@@ -58,7 +60,7 @@ async fn one_by_one(cx: &Context, uploads: Vec<Read>) -> Result<i64> {
                     message: format!("the upload could not be stored: {error}"),
                 };
                 upload.statements = upload.statements.iter().map(|_| Err(refused())).collect();
-                keep(cx, std::slice::from_ref(&upload)).await?
+                keep(cx, std::slice::from_ref(&upload), reads).await?
             }
             outcome => outcome?,
         };
@@ -89,7 +91,7 @@ fn read(upload: Upload) -> Read {
 
 /// Everything happens in one transaction: the workers, their wakes, a pending operation for each job that reads
 /// them, and the end of the uploads.
-async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
+async fn keep(cx: &Context, uploads: &[Read], reads: &Arc<Reads>) -> Result<i64> {
     let now = cx.clock.now();
     let mut spoken: Vec<(Place, Statement)> = Vec::new();
     let mut refused = Vec::new();
@@ -120,7 +122,7 @@ async fn keep(cx: &Context, uploads: &[Read]) -> Result<i64> {
     let operations = uploads.iter().map(|upload| i64::from(upload.operations)).sum();
     let system = cx.origin.source.clone();
     let readers: Vec<String> = cx.readers.iter().map(|reader| reader.job.clone()).collect();
-    let (job, token, reads) = (cx.origin.job.clone(), cx.token, Arc::clone(&cx.reads));
+    let (job, token, reads) = (cx.origin.job.clone(), cx.token, Arc::clone(reads));
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;

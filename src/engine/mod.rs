@@ -76,7 +76,6 @@ use crate::connector::webhook::Webhook;
 use crate::connector::{System, Target};
 use crate::domain::decision::Decision;
 use crate::domain::guard::Action;
-use crate::domain::keeping::Reads;
 use crate::domain::policy::Policy;
 use crate::domain::review::{HELD, Standing};
 use crate::error::{Error, Kind, Result};
@@ -152,6 +151,7 @@ impl Runner {
 /// What every step of one cycle needs.
 #[derive(Clone)]
 struct Context {
+    engine: Engine,
     store: Store,
     clock: Clock,
     runner: Arc<Runner>,
@@ -160,8 +160,6 @@ struct Context {
     readers: Arc<[log::Origin]>,
     /// The other jobs that write the same target.
     beside: Arc<[Arc<Runner>]>,
-    /// What any of their schemas reads.
-    reads: Arc<Reads>,
     /// The lease's: every write is conditional on it.
     token: i64,
 }

@@ -1,7 +1,7 @@
 //! How long what is kept (B33): each hour, whatever the jobs do, what has had its time goes; once a day leavers of long ago
 //! shrink to what finds their accounts again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use super::cycle::POLL;
 use crate::config::App;
-use crate::domain::keeping::Reads;
+use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::names::{self, Name};
+use crate::store::retention::Leavers;
 use crate::store::workers::{self, Stored};
 use crate::store::{
     Conn, allowances, asked, changes, decisions, departures, findings, guard, handovers, listed, logs,
@@ -101,7 +102,9 @@ pub(super) fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
 /// Whoever left so long ago is a link, what finds the account, and names that stay taken.
 async fn shrink_leavers(engine: &Engine, now: Timestamp) -> Result<()> {
     let horizon = before(now, LEAVERS_KEPT);
-    for (system, reads) in read_systems(engine).await {
+    for system in read_systems(engine) {
+        let reads = engine.reads(&system).await?;
+        let deleting = deleting(engine, &system).await?;
         let mut after = String::new();
         loop {
             let (name, from) = (system.clone(), after.clone());
@@ -119,7 +122,7 @@ async fn shrink_leavers(engine: &Engine, now: Timestamp) -> Result<()> {
                 worker.shrink(&reads, now);
                 shrunk.push((Stored::new(worker)?, written));
             }
-            shrink(engine, &system, shrunk, now).await?;
+            shrink(engine, &system, shrunk, &deleting, now).await?;
         }
     }
     Ok(())
@@ -129,17 +132,27 @@ async fn shrink(
     engine: &Engine,
     system: &str,
     shrunk: Vec<(Stored, Timestamp)>,
+    deleting: &BTreeSet<String>,
     now: Timestamp,
 ) -> Result<()> {
     if shrunk.is_empty() {
         return Ok(());
     }
     let system = system.to_string();
+    let anchor = |worker: &Worker| worker.anchor.clone();
+    let workers = || shrunk.iter().map(|(one, _)| &one.worker);
+    let leavers = Leavers {
+        anchors: workers().map(anchor).collect(),
+        gone: workers()
+            .filter(|worker| worker.gone.is_some())
+            .map(anchor)
+            .collect(),
+        deleting: deleting.clone(),
+    };
     engine
         .store()
         .write(move |conn| {
-            let anchors: Vec<String> = shrunk.iter().map(|(one, _)| one.worker.anchor.clone()).collect();
-            let unfinished = retention::unfinished(conn, &system, &anchors, now)?;
+            let unfinished = retention::unfinished(conn, &system, &leavers, now)?;
             let is_over = |one: &&(Stored, Timestamp)| !unfinished.contains(&one.0.worker.anchor);
             let over: Vec<(Stored, Timestamp)> = shrunk.iter().filter(is_over).cloned().collect();
             let done = workers::shrink(conn, &system, &over)?;
@@ -148,19 +161,20 @@ async fn shrink(
         .await
 }
 
-/// The systems that jobs read, each with what all of them read of it.
-async fn read_systems(engine: &Engine) -> BTreeMap<String, Reads> {
-    let sources: BTreeSet<String> = engine
-        .runners()
-        .values()
-        .map(|runner| runner.app.source.clone())
-        .collect();
-    let mut systems = BTreeMap::new();
-    for source in sources {
-        let policies = engine.policies_reading(&source).await;
-        systems.insert(source, Reads::of(policies.iter().map(|policy| &**policy)));
-    }
-    systems
+/// The systems that jobs read.
+fn read_systems(engine: &Engine) -> BTreeSet<String> {
+    let runners = engine.runners();
+    let sources = runners.values().map(|runner| runner.app.source.clone());
+    sources.collect()
+}
+
+/// The jobs that delete the accounts of those who are gone at the source.
+async fn deleting(engine: &Engine, system: &str) -> Result<BTreeSet<String>> {
+    let readers = engine.newest_readers(system).await?;
+    let deleting = readers
+        .iter()
+        .filter(|runner| runner.policy.schema.flow_types.delete);
+    Ok(deleting.map(|runner| runner.app.job.clone()).collect())
 }
 
 /// B22: a name is somebody else's to have when its owner left so long ago.

@@ -14,9 +14,8 @@ use uuid::Uuid;
 use super::cycle::{Cycle, POLL};
 use super::lease::Lease;
 use super::log::Origin;
-use super::{Context, Engine, Runner};
+use super::{Context, Engine, Runner, log};
 use crate::domain::keeping::Reads;
-use crate::domain::policy::Policy;
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, State};
 use crate::store::{asked, callbacks, instant, micros, pulls, uploads, wakes};
@@ -206,34 +205,42 @@ impl Engine {
             .await?;
         let heard = standing.watermark;
         let readers = self.readers(&runner.app.source);
-        let policies = self.policies_reading(&runner.app.source).await;
-        let reads = Reads::of(policies.iter().map(|policy| &**policy));
         let readers: Vec<Origin> = readers
             .iter()
             .map(|reader| origin(self, reader, cycle, heard))
             .collect();
         Ok(Context {
+            engine: self.clone(),
             store: self.store().clone(),
             clock: self.clock().clone(),
             runner: Arc::clone(runner),
             origin: Arc::new(origin(self, runner, cycle, heard)),
             readers: readers.into(),
             beside: self.beside(runner).await.into(),
-            reads: Arc::new(reads),
             token,
         })
     }
 }
 
 impl Engine {
-    /// The policies that read a system; of a schema that cannot run, the one before it.
-    pub(super) async fn policies_reading(&self, source: &str) -> Vec<Arc<Policy>> {
-        let mut policies = Vec::new();
+    /// The jobs that read a system as their newest schemas have them; of a schema that cannot run, as the one before it. Error: the
+    /// store cannot say which is the newest.
+    pub(super) async fn newest_readers(&self, source: &str) -> Result<Vec<Arc<Runner>>> {
+        let mut newest = Vec::new();
         for reader in self.readers(source) {
-            let newest = self.current(&reader.app.job).await;
-            policies.push(Arc::clone(&newest.as_ref().unwrap_or(&reader).policy));
+            newest.push(match self.current(&reader.app.job).await {
+                Ok(runner) => runner,
+                Err(error) if log::is_passing(&error) => return Err(error),
+                Err(_) => reader,
+            });
         }
-        policies
+        Ok(newest)
+    }
+
+    /// What the newest schemas of all jobs read of a system.
+    pub(super) async fn reads(&self, source: &str) -> Result<Reads> {
+        let readers = self.newest_readers(source).await?;
+        Ok(Reads::of(readers.iter().map(|runner| &*runner.policy)))
     }
 }
 
