@@ -14,6 +14,7 @@ use crate::connector::password;
 use crate::domain::handover::{Drawn, State};
 use crate::domain::plan::{Change, Effect, Receipt};
 use crate::error::{Error, Result};
+use crate::store::wakes::{Again, Cause};
 use crate::store::{Conn, handovers, to_json};
 
 /// The kind of notice that has a sealed password.
@@ -99,6 +100,16 @@ pub fn step(cx: &Context, subject: &Subject, receipt: Option<&Receipt>) -> Optio
 }
 
 impl Step {
+    /// The first password is on its way as soon as the account is recorded, and not before: until then there is nothing to be
+    /// done for it.
+    pub fn next_look(&self, now: Timestamp) -> Option<Again> {
+        matches!(self, Step::Now(State::Due)).then_some(Again {
+            due: now,
+            cause: Cause::Revisit,
+            attempts: 0,
+        })
+    }
+
     /// In the commit that records the write.
     pub fn keep(&self, conn: &mut Conn, job: &str, worker: &str, now: Timestamp) -> Result<()> {
         match self {

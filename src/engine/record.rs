@@ -379,7 +379,9 @@ fn settle(
     };
     let late = retry::after_lost_create(subject, record.receipt.as_ref(), now);
     let reminds = reminds(subject, planned, now);
-    record.again = [record.again.take(), late, retry::remind(planned, now)]
+    record.handover = handover::step(cx, subject, record.receipt.as_ref());
+    let password = record.handover.as_ref().and_then(|step| step.next_look(now));
+    record.again = [record.again.take(), late, retry::remind(planned, now), password]
         .into_iter()
         .flatten()
         .min_by_key(|again| again.due);
@@ -454,7 +456,6 @@ fn settle(
         ),
     });
     record.holds_over.clone_from(&subject.holds_over);
-    record.handover = handover::step(cx, subject, record.receipt.as_ref());
     record
 }
 

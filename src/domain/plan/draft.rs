@@ -184,7 +184,6 @@ impl<'a> Draft<'a> {
             enabled: wanted.unwrap_or(state.is_none()),
             password: self.recipe(),
         });
-        self.will_hand_over();
         self.effects.append(&mut references);
     }
 
@@ -258,13 +257,6 @@ impl<'a> Draft<'a> {
             "PasswordNotHandedOver",
             "the webhook did not take the sealed password within a day, so it was reset to one that nobody knows: correct [notify], and set a password by hand",
         ));
-    }
-
-    /// The first password is on its way as soon as the account is recorded.
-    fn will_hand_over(&mut self) {
-        if self.policy.settings.hands_over {
-            self.revisit_by(self.moment.now);
-        }
     }
 
     /// Takes a deleted account back out of the bin, where HR wants it and it is ours to do (B11).
@@ -432,7 +424,6 @@ impl<'a> Draft<'a> {
             if self.was_long_disabled() {
                 let password = self.recipe();
                 self.effects.push(Effect::Password { password });
-                self.will_hand_over();
             }
         } else {
             let finding = Finding::new(
