@@ -10,7 +10,7 @@ use crate::connector::Lookup;
 use crate::domain::account::{Account, Values};
 use crate::domain::dn;
 use crate::domain::guard::{Action, Charges};
-use crate::domain::plan::{Effect, Planned, Receipt};
+use crate::domain::plan::{Change, Effect, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::error::Result;
 use crate::store::changes::Sent;
@@ -98,7 +98,7 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
                 .change
                 .effects
                 .iter()
-                .filter(|effect| happened(policy, effect, account));
+                .filter(|effect| happened(policy, &sent.change, effect, account));
             let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
             if !done.is_empty() {
                 let receipt = Receipt {
@@ -142,7 +142,7 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
     page.history.add(&resumed);
 }
 
-fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool {
+fn happened(policy: &Policy, change: &Change, effect: &Effect, account: Option<&Account>) -> bool {
     let Some(account) = account else {
         return *effect == Effect::Delete;
     };
@@ -169,8 +169,8 @@ fn happened(policy: &Policy, effect: &Effect, account: Option<&Account>) -> bool
             dn::parent(&account.address).is_some_and(|place| dn::same(place, after))
         }
         Effect::Restore => true,
-        // Nobody can see it.
-        Effect::Password { .. } => false,
+        // Nobody can see it; but an account is enabled only when it has it (B20).
+        Effect::Password { .. } => change.effects.contains(&Effect::Enable) && account.enabled == Some(true),
         Effect::Delete => false,
     }
 }
@@ -208,5 +208,60 @@ pub fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planne
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::connector::active_directory;
+    use crate::domain::account::Anchor;
+    use crate::domain::plan::Recipe;
+    use crate::domain::policy::Settings;
+    use crate::domain::schema;
+
+    fn policy() -> Policy {
+        let document = schema::template("API2AD").unwrap().document().unwrap();
+        let model = active_directory::MODEL;
+        Policy {
+            version: 1,
+            schema: schema::compile(document.schema(), schema::Options { model })
+                .unwrap()
+                .0,
+            model,
+            settings: Settings::default(),
+        }
+    }
+
+    #[test]
+    fn b20_an_account_that_is_found_enabled_has_the_password_that_goes_along() {
+        let policy = policy();
+        let password = Effect::Password {
+            password: Recipe::default(),
+        };
+        let found = |effects: &[Effect], enabled| {
+            let change = Change {
+                id: Uuid::nil(),
+                worker: "1".into(),
+                account: Some(Anchor("a".into())),
+                effects: effects.to_vec(),
+            };
+            let account = Account {
+                anchor: Anchor("a".into()),
+                address: "CN=Ada".into(),
+                enabled: Some(enabled),
+                values: Values::new(),
+                protected: None,
+                deleted: false,
+            };
+            let happened = |effect: &&Effect| happened(&policy, &change, effect, Some(&account));
+            effects.iter().filter(happened).count()
+        };
+        let returns = [Effect::Enable, password.clone()];
+        assert_eq!(found(&returns, true), 2);
+        assert_eq!(found(&returns, false), 0);
+        assert_eq!(found(&[password], true), 0, "nobody can tell");
     }
 }

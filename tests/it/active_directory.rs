@@ -296,6 +296,7 @@ stories!(samba:
     }
     domain::{
         names_are_unique,
+        nobody_returns_with_the_old_password,
         rights_end_at_the_containers,
         containers_must_exist,
         unfit_values_name_their_attribute,
@@ -324,6 +325,7 @@ stories!(lab:
     }
     domain::{
         names_are_unique,
+        nobody_returns_with_the_old_password,
         rights_end_at_the_containers,
         containers_must_exist,
         values_too_long_or_too_many_name_their_attribute,

@@ -183,8 +183,8 @@ pub(super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// The order is the plan's: disabling first, for nothing may keep a leaver's account open (B13); moving
-    /// last, since rights may end where the account goes.
+    /// Disabling comes first, for nothing may keep a leaver's account open (B13); another password before the enabling that it
+    /// goes with, so that nobody signs in with the old one (B20); moving last, since rights may end where the account goes.
     async fn change(&mut self, change: &Change) -> Step {
         let effects = &change.effects;
         let creates = effects
@@ -225,16 +225,20 @@ impl Writing<'_> {
             self.may_go_on()?;
             self.set_values(&entry, effects).await?;
         }
-        if has(|effect| *effect == Effect::Enable) {
-            self.may_go_on()?;
-            self.set_state(&entry, true).await?;
-        }
+        let enables = has(|effect| *effect == Effect::Enable);
         for effect in effects {
             if let Effect::Password { password } = effect {
                 self.may_go_on()?;
+                if enables {
+                    self.may_turn(&entry, true)?;
+                }
                 self.set_password(password).await?;
                 self.done.push(effect.clone());
             }
+        }
+        if enables {
+            self.may_go_on()?;
+            self.set_state(&entry, true).await?;
         }
         if has(|effect| matches!(effect, Effect::Rename { .. } | Effect::Move { .. })) {
             self.may_go_on()?;

@@ -15,15 +15,21 @@ use crate::domain::plan::{Effect, Recipe};
 use crate::error::{Error, Kind};
 
 impl Writing<'_> {
-    /// Disables or enables. An account that already is as wanted was made so by somebody else, and a
+    /// Whether an account can be disabled or enabled. One that already is as wanted was made so by somebody else, and a
     /// receipt of ours would claim it.
-    pub(super) async fn set_state(&mut self, entry: &Entry, enable: bool) -> Step {
+    pub(super) fn may_turn(&self, entry: &Entry, enable: bool) -> Step {
         if !self.session.server.dialect.state {
             return Err(stateless());
         }
-        if wire::is_enabled(entry) == enable {
-            return Err(Stop::overtaken(model::STATE));
+        match wire::is_enabled(entry) == enable {
+            true => Err(Stop::overtaken(model::STATE)),
+            false => Ok(()),
         }
+    }
+
+    /// Disables or enables.
+    pub(super) async fn set_state(&mut self, entry: &Entry, enable: bool) -> Step {
+        self.may_turn(entry, enable)?;
         let before = entry.text(USER_ACCOUNT_CONTROL);
         let control = entry.number(USER_ACCOUNT_CONTROL).unwrap_or(NORMAL_ACCOUNT);
         let wanted = wire::with_state(control, enable);

@@ -251,6 +251,9 @@ impl Writing {
     /// This step was refused. What stands on its own goes on; nothing follows a create or a state that was not written.
     fn refused(&mut self, error: Error) {
         let effects = self.steps.pop_front().unwrap_or_default();
+        if effects.iter().any(is_password) {
+            self.leave_disabled();
+        }
         let alone = effects.iter().all(|effect| {
             matches!(
                 effect,
@@ -262,6 +265,14 @@ impl Writing {
         } else if self.error.is_none() {
             self.error = Some(error);
         }
+    }
+
+    /// Nobody returns with the old password (B20).
+    fn leave_disabled(&mut self) {
+        for step in &mut self.steps {
+            step.retain(|effect| *effect != Effect::Enable);
+        }
+        self.steps.retain(|step| !step.is_empty());
     }
 
     pub(super) fn outcome(self, endpoint: &str) -> (ChangeId, Outcome) {
@@ -279,21 +290,28 @@ impl Writing {
     }
 }
 
-/// The requests of a change, in order: what makes or ends an account alone, its values with its enabling in one.
+/// The requests of a change, in order: what makes or ends an account alone, its values with its enabling in one, and another
+/// password before that, so that nobody signs in with the old one (B20).
 fn steps(effects: &[Effect]) -> VecDeque<Vec<Effect>> {
     let values = |effect: &&Effect| matches!(effect, Effect::Set { .. } | Effect::Enable);
     let first =
         |effect: &&Effect| matches!(effect, Effect::Create { .. } | Effect::Restore | Effect::Disable);
     let (patched, alone): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(values);
     let (first, last): (Vec<&Effect>, Vec<&Effect>) = alone.into_iter().partition(first);
+    let (passwords, last): (Vec<&Effect>, Vec<&Effect>) = last.into_iter().partition(|one| is_password(one));
     let single = |effect: &Effect| vec![effect.clone()];
     let patched: Vec<Effect> = patched.into_iter().cloned().collect();
     first
         .into_iter()
+        .chain(passwords)
         .map(single)
         .chain((!patched.is_empty()).then_some(patched))
         .chain(last.into_iter().map(single))
         .collect()
+}
+
+fn is_password(effect: &Effect) -> bool {
+    matches!(effect, Effect::Password { .. })
 }
 
 /// Wrong values and missing rights may be about one property only.
@@ -424,6 +442,46 @@ mod tests {
             steps,
             [vec![Effect::Disable], vec![set("a"), set("b")], vec![refer]]
         );
+    }
+
+    #[test]
+    fn b20_nobody_returns_before_the_password_is_another() {
+        let password = Effect::Password {
+            password: Recipe::default(),
+        };
+        let recent = Recent::default();
+        let back = |status: u16| {
+            let mut writing = Writing::new(Change {
+                id: ChangeId::nil(),
+                worker: "1".into(),
+                account: Some(Anchor("a".into())),
+                effects: vec![set("jobTitle"), Effect::Enable, password.clone()],
+            });
+            let reply = |status| Reply {
+                status: StatusCode::from_u16(status).unwrap(),
+                body: Json::Null,
+                retry_after: None,
+            };
+            assert_eq!(
+                writing.steps.front(),
+                Some(&vec![password.clone()]),
+                "first of all"
+            );
+            writing.answered(&reply(status), &recent);
+            writing.answered(&reply(204), &recent);
+            assert!(!writing.is_open());
+            writing.outcome("e").1
+        };
+        match back(204) {
+            Outcome::Done(receipt) => {
+                assert_eq!(receipt.done, [password.clone(), set("jobTitle"), Effect::Enable]);
+            }
+            other => panic!("{other:?}"),
+        }
+        match back(403) {
+            Outcome::Partial(receipt, _) => assert_eq!(receipt.done, [set("jobTitle")]),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use muster::connector::active_directory::ActiveDirectory;
-use muster::connector::{Outcome, Severity, Target, UniqueValue};
+use muster::connector::{Lookup, Outcome, Severity, Target, UniqueValue};
 use muster::domain::account::Protection;
 use muster::domain::plan::{Change, Effect, Recipe};
 use muster::error::{Kind, Result};
@@ -96,6 +96,41 @@ pub async fn names_are_unique(directory: &Directory) {
         assert_eq!(error.target.as_deref(), Some(attribute), "{error:?}");
         assert!(!error.message.contains(&person.id), "{error:?}");
     }
+}
+
+/// Whoever returns is let in with another password, or not at all (B20).
+pub async fn nobody_returns_with_the_old_password(directory: &Directory) {
+    let session = &*directory.session().await;
+    let anchor = make(session, directory, &Person::new()).await;
+    done(outcome(session, change(Some(&anchor), vec![Effect::Disable])).await);
+    let back = |password: Recipe| {
+        let password = Effect::Password { password };
+        change(
+            Some(&anchor),
+            vec![set("title", &[], &["Guide"]), Effect::Enable, password],
+        )
+    };
+    let weak = Recipe {
+        expression: Some("\"a\"".into()),
+        ..Recipe::default()
+    };
+    match outcome(session, back(weak)).await {
+        Outcome::Partial(receipt, error) => {
+            assert_eq!(receipt.done, [set("title", &[], &["Guide"])]);
+            assert_eq!(error.target.as_deref(), Some("unicodePwd"), "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let account = one(session, Lookup::Anchor(anchor.clone())).await.unwrap();
+    assert_eq!(account.enabled, Some(false));
+    let password = Effect::Password {
+        password: Recipe::default(),
+    };
+    let again = change(Some(&anchor), vec![Effect::Enable, password.clone()]);
+    let receipt = done(outcome(session, again).await);
+    assert_eq!(receipt.done, [password, Effect::Enable]);
+    let account = one(session, Lookup::Anchor(anchor)).await.unwrap();
+    assert_eq!(account.enabled, Some(true));
 }
 
 /// Our service account may do nothing outside its containers, and is told so.

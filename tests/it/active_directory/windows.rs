@@ -7,7 +7,7 @@ use futures::StreamExt;
 use ldap3::asn1::{StructureTag, parse_tag};
 use muster::connector::{Lookup, Outcome, Session};
 use muster::domain::account::Anchor;
-use muster::domain::plan::Effect;
+use muster::domain::plan::{Effect, Recipe};
 use muster::error::Kind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -277,6 +277,19 @@ async fn an_account_without_a_password_gets_one_before_it_is_enabled() {
     assert!(writes.iter().all(|write| write.name == format!("<GUID={GUID}>")));
     // Bit 2 goes, the others stay.
     assert!(writes[2].says("66050") && writes[2].says("66048"));
+}
+
+#[tokio::test]
+async fn who_was_let_in_by_hand_meanwhile_keeps_the_password() {
+    let stub =
+        Windows::start(|request, _| reading_ada(request, &[("userAccountControl", &[b"66048"])])).await;
+    let session = stub.session().await;
+    let password = Effect::Password {
+        password: Recipe::default(),
+    };
+    let back = change(Some(&anchor()), vec![Effect::Enable, password]);
+    refused(outcome(&*session, back).await, Kind::Stale);
+    assert!(stub.asked(MODIFY).is_empty());
 }
 
 #[tokio::test]

@@ -595,7 +595,7 @@ impl Connected {
         domain.unwilling(&self.controller.0)
     }
 
-    /// The order of requests is that of a directory's connector: disable, values, enable, place, delete.
+    /// The order of requests is that of a directory's connector: disable, values, password, enable, place, delete.
     async fn carry_out(&self, change: Change, may_start: MayStart) -> (ChangeId, Outcome) {
         let mut done: Vec<Effect> = Vec::new();
         let mut account = change.account.clone();
@@ -651,8 +651,8 @@ impl Connected {
                 Effect::Create { .. } | Effect::Disable | Effect::Restore => 0,
                 effect if is_aboard(effect) => 0,
                 Effect::Set { .. } | Effect::Refer { .. } => 1,
-                Effect::Enable => 2,
-                Effect::Password { .. } => 3,
+                Effect::Password { .. } => 2,
+                Effect::Enable => 3,
                 Effect::Rename { .. } | Effect::Move { .. } => 4,
                 Effect::Delete => 5,
             };
