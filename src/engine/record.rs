@@ -29,8 +29,8 @@ use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
 use crate::store::{
-    self, Conn, allowances, asked, changes, decisions, guard, holds, jobs, links, reviews, state_inputs,
-    systems, workers,
+    self, Conn, allowances, asked, changes, decisions, guard, handovers, holds, jobs, links, reviews,
+    state_inputs, systems, workers,
 };
 
 /// What one page came to.
@@ -476,8 +476,12 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let lost = records.iter().filter_map(|record| record.lost.as_ref());
     let lost: Vec<&str> = lost.map(|account| account.0.as_str()).collect();
     store::given::forget(conn, &recording.target, &lost)?;
-    for before in records.iter().filter_map(|record| record.heir_of.as_ref()) {
-        links::take_over(conn, job, &before.worker, before.generation)?;
+    for record in records {
+        if let Some(before) = &record.heir_of {
+            links::take_over(conn, job, &before.worker, before.generation)?;
+            // What is known of the account's password goes along with it.
+            handovers::take_over(conn, job, &before.worker, &record.worker, now)?;
+        }
     }
     let new: Vec<Link> = records
         .iter()

@@ -31,6 +31,8 @@ const AFTER_START: SignedDuration = SignedDuration::from_mins(10);
 const KEPT: i64 = 30;
 /// Who decided what: longer than auditors take to ask.
 const DECISIONS_KEPT: i64 = 400;
+/// Sealed first passwords: a little longer than they are tried to be delivered, which nobody does who has no webhook any more.
+const SEALED_KEPT: SignedDuration = SignedDuration::from_hours(26);
 /// By what new accounts are found (B8), until a search is sure to find them.
 const CLAIMS_KEPT: i64 = 1;
 /// Counts that no limit looks back to any more.
@@ -75,6 +77,8 @@ async fn keep_once(engine: &Engine, with_leavers: bool) -> Result<()> {
             asked::expire(conn, before(now, KEPT))?;
             owners::expire(conn, before(now, CLAIMS_KEPT))?;
             findings::expire(conn, before(now, LEAVERS_KEPT), &super::texts(&jobs))?;
+            let late = now.saturating_sub(SEALED_KEPT).unwrap_or(now);
+            handovers::lose_late(conn, late, now)?;
             handovers::lose_unheard(conn, now)?;
             listed::clear_idle(conn, now)
         })

@@ -18,7 +18,7 @@ use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Detail, Error, Kind, Result};
 use crate::store::jobs::{self, Job, Reviewed, State, Status, Taken};
-use crate::store::{Store, findings, links, reviews, schemas, state_inputs, systems};
+use crate::store::{Store, findings, handovers, links, reviews, schemas, state_inputs, systems};
 
 /// Makes jobs and schemas of the config known to the store. What cannot run is not taken in.
 pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -> Result<()> {
@@ -248,6 +248,7 @@ pub async fn take_in(config: &Config, app: &App, store: &Store, clock: &Clock) -
             let taken = jobs::take_in(conn, &first_job(&app, now))?;
             if taken == Taken::Target {
                 links::clear(conn, &app.job)?;
+                handovers::clear(conn, &app.job)?;
                 findings::clear(conn, &app.job)?;
                 reviews::clear(conn, &app.job)?;
                 jobs::update_status(conn, &app.job, |status| {

@@ -78,6 +78,37 @@ pub fn lost(conn: &mut Conn, notice: &str, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Whose account it is, is another's now: another record of the same person, who is looked at for it.
+pub fn take_over(conn: &mut Conn, job: &str, from: &str, to: &str, now: Timestamp) -> Result<()> {
+    let of = |worker: &str| handovers::table.find((job.to_string(), worker.to_string()));
+    let is_on_its_way: Option<String> = of(from).select(handovers::state).first(conn).optional()?;
+    if is_on_its_way.is_some() {
+        diesel::delete(of(to)).execute(conn)?;
+        diesel::update(of(from))
+            .set(handovers::worker.eq(to))
+            .execute(conn)?;
+        wakes::wake(conn, job, &[to], now, Cause::Retry)?;
+    }
+    Ok(())
+}
+
+/// Counts those as lost whose notices nobody took since an instant, and lets go of the notices, whoever was to deliver them.
+pub fn lose_late(conn: &mut Conn, before: Timestamp, now: Timestamp) -> Result<()> {
+    let late: Vec<Option<String>> = handovers::table
+        .filter(
+            handovers::notice
+                .is_not_null()
+                .and(handovers::since.lt(micros(before))),
+        )
+        .select(handovers::notice)
+        .load(conn)?;
+    for notice in late.iter().flatten() {
+        lost(conn, notice, now)?;
+        super::notices::end(conn, notice)?;
+    }
+    Ok(())
+}
+
 /// Counts those as lost whose notices went unheard: nobody delivers them any more.
 pub fn lose_unheard(conn: &mut Conn, now: Timestamp) -> Result<()> {
     let waiting = notices::table.select(notices::id.nullable());
@@ -95,12 +126,28 @@ pub fn lose_unheard(conn: &mut Conn, now: Timestamp) -> Result<()> {
         .try_for_each(|notice| lost(conn, notice, now))
 }
 
-/// Ends those of workers who are forgotten, with the notices that have something of theirs.
+/// Ends those of workers who are forgotten, or whose account is theirs no more, with the notices that have something of it.
 pub fn forget(conn: &mut Conn, job: &str, workers: &[String]) -> Result<()> {
-    let these = || handovers::table.filter(handovers::job.eq(job).and(handovers::worker.eq_any(workers)));
-    let sent: Vec<Option<String>> = these().select(handovers::notice).load(conn)?;
+    let sent: Vec<Option<String>> = diesel::delete(handovers::table)
+        .filter(handovers::job.eq(job).and(handovers::worker.eq_any(workers)))
+        .returning(handovers::notice)
+        .get_results(conn)?;
+    end_notices(conn, sent)
+}
+
+/// Ends all of a job.
+pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
+    let sent: Vec<Option<String>> = diesel::delete(handovers::table)
+        .filter(handovers::job.eq(job))
+        .returning(handovers::notice)
+        .get_results(conn)?;
+    end_notices(conn, sent)
+}
+
+fn end_notices(conn: &mut Conn, sent: Vec<Option<String>>) -> Result<()> {
     let sent: Vec<String> = sent.into_iter().flatten().collect();
-    diesel::delete(notices::table.filter(notices::id.eq_any(sent))).execute(conn)?;
-    diesel::delete(these()).execute(conn)?;
+    for page in sent.chunks(ROWS) {
+        diesel::delete(notices::table.filter(notices::id.eq_any(page))).execute(conn)?;
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::schema::{jobs, links, pending_references};
-use super::{Conn, from_json, instant, micros, native, owners, to_json};
+use super::{Conn, from_json, handovers, instant, micros, native, owners, to_json};
 use crate::domain::account::Anchor;
 use crate::domain::link::Link;
 use crate::domain::plan::Pending;
@@ -185,9 +185,10 @@ pub fn take_over(conn: &mut Conn, job: &str, from: &str, generation: i64) -> Res
     }
 }
 
-/// Ends a link, and what the job owned by it.
+/// Ends a link, what the job owned by it, and what was on its way for the account's password: the worker's next account is another.
 pub fn delete(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
     owners::end(conn, job, &[worker])?;
+    handovers::forget(conn, job, &[worker.to_string()])?;
     diesel::delete(links::table.find((job, worker))).execute(conn)?;
     Ok(())
 }

@@ -116,6 +116,7 @@ impl Setup {
     /// The same without one of them.
     pub fn without(mut self, line: &str) -> Setup {
         self.app = self.app.replace(line, "");
+        self.clients = self.clients.replace(line, "");
         self
     }
 
