@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Outcome, offline, plain};
-use crate::engine::forget::{Forgotten, Order};
+use crate::engine::forget::{Account, Forgotten, Order};
 
 /// Erases what the database knows of one worker: the record, the link, what was done, and every value in the log. Counts stay. The
 /// account is left as it is. What HR says of the person from then on is about somebody new.
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// Who wants it, for the row that stays.
     #[arg(long, env = "USER", default_value = "muster forget")]
     by: String,
+    /// Forget the person though the account is enabled: it is left so, and nobody will ever disable it.
+    #[arg(long)]
+    leave_enabled: bool,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
@@ -38,6 +41,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
         worker: arguments.worker.clone(),
         system: arguments.system,
         author: arguments.by,
+        leave_enabled: arguments.leave_enabled,
     };
     let whom = engine.whom(&order).await.map_err(|error| error.to_string())?;
     if !arguments.yes {
@@ -106,5 +110,20 @@ fn text(forgotten: &Forgotten) -> String {
     for one in &forgotten.left {
         text += &format!("left: {}, the same person or account\n", plain(one));
     }
+    for one in &forgotten.accounts {
+        text += &account(one);
+    }
     text + "not reached: the account itself, plans written to files, the log's stream, notices that were sent, backups\n"
+}
+
+fn account(one: &Account) -> String {
+    let name = one.address.as_deref().or(one.anchor.as_deref());
+    let state = match (one.enabled, one.shared) {
+        (_, true) => "which others have as well",
+        (Some(true), false) => "ENABLED: nobody disables it any more",
+        (Some(false), false) => "disabled",
+        (None, false) => "of which nobody knows whether it is enabled",
+    };
+    let name = plain(name.unwrap_or("that was made last"));
+    format!("left: the account {name} in {}, {state}\n", plain(&one.system))
 }

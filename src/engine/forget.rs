@@ -12,7 +12,7 @@ use super::log::{self, Origin};
 use super::run::origin;
 use super::{Engine, Runner, desk, hearing};
 use crate::error::{Error, Kind, Result};
-use crate::store::forgetting::{self, Erased, Known};
+use crate::store::forgetting::{self, Erased, Known, Left};
 use crate::store::{Conn, jobs, uploads};
 
 /// The longest call of a job that the config does not name any more: it makes none.
@@ -30,9 +30,11 @@ pub struct Order {
     pub system: Option<String>,
     /// Who says so.
     pub author: String,
+    /// An account that is enabled is left so, though nobody will ever disable it.
+    pub leave_enabled: bool,
 }
 
-/// What was forgotten. Counts only.
+/// What was forgotten, in counts, and which accounts are somebody's of whom nothing is known.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Forgotten {
@@ -54,8 +56,37 @@ pub struct Forgotten {
     pub mentions: i64,
     /// Other workers who are the same person or have the same account: they were left.
     pub left: Vec<String>,
+    /// The person's accounts, as they were seen last.
+    pub accounts: Vec<Account>,
     /// Nothing of what was deleted is left in the database's files; PostgreSQL does that by itself.
     pub files_clean: bool,
+}
+
+/// An account of a person who is forgotten. It is left as it is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    pub system: String,
+    /// The system's immutable key of it.
+    pub anchor: Option<String>,
+    /// What it is called, as far as it was written in the last thirty days.
+    pub address: Option<String>,
+    /// Nothing where it is deleted, or its system knows no such thing.
+    pub enabled: Option<bool>,
+    /// Others are linked to it as well, and go on looking after it.
+    pub shared: bool,
+}
+
+impl Account {
+    fn of(left: &Left) -> Account {
+        Account {
+            system: left.system.clone(),
+            anchor: left.anchor.clone(),
+            address: left.address.clone(),
+            enabled: left.enabled,
+            shared: left.shared,
+        }
+    }
 }
 
 impl Engine {
@@ -134,11 +165,12 @@ impl Engine {
         runners.values().map(source).collect()
     }
 
-    /// Forgets somebody. Error `JobBusy`: a job that knows the person is at work, and went on being so.
+    /// Forgets somebody. Error `JobBusy`: a job that knows the person is at work, and went on being so; `AccountStillEnabled`:
+    /// somebody can sign in as the person, and nobody would put an end to that.
     pub async fn forget(&self, order: &Order) -> Result<Forgotten> {
         let whom = self.whom(order).await?;
         let mut leases = BTreeMap::new();
-        let forgotten = self.forget_under(&mut leases, &whom, &order.author).await;
+        let forgotten = self.forget_under(&mut leases, &whom, order).await;
         for (job, lease) in leases {
             let token = lease.token;
             drop(lease);
@@ -156,19 +188,33 @@ impl Engine {
         &self,
         leases: &mut BTreeMap<String, Lease>,
         whom: &Known,
-        author: &str,
+        order: &Order,
     ) -> Result<Forgotten> {
         let person = self.hold_still(leases, whom).await?;
         for one in &person {
             self.hear_out(leases, &one.system).await?;
         }
+        let accounts = self.accounts(&person).await?;
+        if let Some(open) = accounts.iter().find(|one| one.is_open() && !order.leave_enabled) {
+            return Err(still_enabled(whom, open));
+        }
+        // What takes long is only read, so that nobody has to wait for it: the leases keep these people as they are.
+        let known = person.clone();
+        let looked = self.store().read(move |conn| {
+            Ok((
+                forgetting::signs(conn, &known)?,
+                forgetting::others(conn, &known)?,
+            ))
+        });
+        let (signs, left) = looked.await?;
         let tokens: Vec<(String, i64)> = leases
             .iter()
             .map(|(job, lease)| (job.clone(), lease.token))
             .collect();
         let origins = self.origins(leases.keys());
-        let (first, author, now) = (whom.clone(), author.to_string(), self.clock().now());
-        self.store()
+        let (first, author, now) = (whom.clone(), order.author.clone(), self.clock().now());
+        let forgotten = self
+            .store()
             .write(move |conn| {
                 for (job, token) in &tokens {
                     jobs::fence(conn, job, *token)?;
@@ -177,18 +223,35 @@ impl Engine {
                     let origin = origins.get(job)?;
                     Some(log::forgotten(origin, pseudonym, now))
                 };
-                let signs = forgetting::signs(conn, &person)?;
-                let left = forgetting::others(conn, &person)?;
-                let mut all = Erased::default();
+                let mut all = Erased {
+                    operations: forgetting::end_waiting(conn, &person, &signs, stub, now)?,
+                    ..Erased::default()
+                };
                 for one in &person {
                     let erased = forgetting::erase(conn, one, stub, now)?;
                     forgetting::keep_stub(conn, &one.system, &author, erased.entries, now)?;
                     all = all.and(erased);
                 }
                 all.mentions = forgetting::blank(conn, &signs, now)?;
-                Ok(told(&first, &person, all, left))
+                Ok(told(&first, &person, all, &left))
             })
-            .await
+            .await?;
+        Ok(Forgotten {
+            accounts: accounts.iter().map(Account::of).collect(),
+            ..forgotten
+        })
+    }
+
+    /// The person's accounts; HR's own records are none.
+    async fn accounts(&self, person: &BTreeSet<Known>) -> Result<Vec<Left>> {
+        let person = person.clone();
+        let left = self.store().read(move |conn| forgetting::left(conn, &person));
+        let goes_home = |left: &Left| {
+            let runner = self.runner(&left.job);
+            runner.is_ok_and(|runner| runner.policy.model.record.is_some())
+        };
+        let left = left.await?.into_iter();
+        Ok(left.filter(|one| !goes_home(one)).collect())
     }
 
     /// Takes the leases of all jobs that read what knows the person, and answers what that is.
@@ -273,10 +336,26 @@ fn readers(conn: &mut Conn, person: &BTreeSet<Known>) -> Result<BTreeSet<String>
         let readers = forgetting::readers(conn, &one.system)?;
         found.extend(readers.into_iter().map(|reader| reader.job));
     }
+    found.extend(forgetting::callers(conn, person)?);
     Ok(found)
 }
 
-fn told(first: &Known, person: &BTreeSet<Known>, erased: Erased, left: BTreeSet<Known>) -> Forgotten {
+fn still_enabled(whom: &Known, open: &Left) -> Error {
+    let name = open.address.as_deref().or(open.anchor.as_deref());
+    let state = match open.enabled {
+        Some(true) => "is enabled",
+        _ => "may be enabled, since what was sent to it was never answered for",
+    };
+    let message = format!(
+        "the account {} of worker {} in '{}' {state}, and of who is forgotten nobody disables it any more: have HR say first that the person has left, and wait until the account is disabled; or leave it as it is with --leave-enabled",
+        name.unwrap_or("that was made last"),
+        whom.anchor,
+        open.system
+    );
+    Error::new(Kind::Conflict, message).code("AccountStillEnabled")
+}
+
+fn told(first: &Known, person: &BTreeSet<Known>, erased: Erased, left: &BTreeSet<Known>) -> Forgotten {
     let others = person.iter().filter(|one| *one != first);
     Forgotten {
         system: first.system.clone(),
@@ -290,9 +369,10 @@ fn told(first: &Known, person: &BTreeSet<Known>, erased: Erased, left: BTreeSet<
         names: erased.names,
         mentions: erased.mentions,
         left: left
-            .into_iter()
+            .iter()
             .map(|one| format!("{} in {}", one.anchor, one.system))
             .collect(),
+        accounts: Vec::new(),
         files_clean: false,
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::callback::Call;
 use crate::error::{Error, Kind, Result};
 pub use items::{
     Item, Status, Verdict, about, awaiting, blank, laid_since, lay_over, open, put_off, retried, settle,
-    still_waiting, waiting,
+    still_waiting, unheard, waiting,
 };
 
 /// Callbacks that were taken in together.

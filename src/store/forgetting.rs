@@ -1,6 +1,8 @@
 //! Forgetting one person (B33): what tables know by the worker's key is taken out of them or made a stub that still counts, and
 //! where others' rows mention the person, what tells who it is.
 
+mod accounts;
+mod calls;
 mod decided;
 mod mentions;
 mod packed;
@@ -13,14 +15,15 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use super::callbacks::{self, Status, Verdict};
 use super::logs::Entry;
 use super::schema::{
-    asked, changes, departures, escrows, findings, forgotten, given, held, holds, jobs, links, logs, names,
+    asked, changes, departures, escrows, findings, forgotten, held, holds, jobs, links, logs, names,
     operations, pending_references, receipts, reviews, state_inputs, wakes, workers,
 };
 use super::{Conn, from_json, instant, listed, micros, native, plans, settings};
 use crate::error::Result;
+pub use accounts::{Left, left};
+pub use calls::{callers, end_waiting};
 pub use mentions::{Signs, blank, signs};
 
 /// What stands where something of a forgotten person stood.
@@ -172,12 +175,7 @@ pub fn others(conn: &mut Conn, person: &BTreeSet<Known>) -> Result<BTreeSet<Know
             let Some(account) = account_of(conn, &reader.job, &one.anchor)? else {
                 continue;
             };
-            let same: Vec<(String, String)> = links::table
-                .inner_join(jobs::table.on(jobs::id.eq(links::job)))
-                .filter(links::account.eq(account).and(jobs::target.eq(&reader.target)))
-                .select((jobs::source, links::worker))
-                .load(conn)?;
-            found.extend(same.into_iter().map(|(system, anchor)| Known { system, anchor }));
+            found.extend(accounts::holders(conn, &reader.target, &account)?);
         }
     }
     Ok(found.difference(person).cloned().collect())
@@ -216,9 +214,8 @@ pub fn erase(
         let job = job.as_str();
         let account = account_of(conn, job, anchor)?;
         decided::forget(conn, job, anchor, account.as_deref())?;
+        forget_given(conn, one, (job, &target), account.as_deref())?;
         if let Some(account) = account {
-            diesel::delete(given::table.filter(given::system.eq(&target).and(given::anchor.eq(&account))))
-                .execute(conn)?;
             diesel::delete(asked::table.filter(asked::system.eq(&target).and(asked::anchor.eq(&account))))
                 .execute(conn)?;
         }
@@ -252,7 +249,7 @@ pub fn erase(
             .execute(conn)?;
         // The lease is ours: whatever lies there was left by a cycle that died.
         listed::clear(conn, job)?;
-        erase_callbacks(conn, job, anchor, now)?;
+        calls::erase(conn, job, anchor, now)?;
         erased.plans += rows(plans::forget(conn, job, anchor)?);
     }
     erased.names += bury_names(conn, one, now)?;
@@ -312,20 +309,23 @@ fn strip(entry: &mut Json, pseudonym: &str) {
     }
 }
 
-/// Items whose person this is; those that are open end.
-fn erase_callbacks(conn: &mut Conn, job: &str, anchor: &str, now: Timestamp) -> Result<()> {
-    callbacks::lock(conn, job)?;
-    let items = callbacks::about(conn, job, anchor)?;
-    let verdict = || Verdict {
-        status: Status::Skipped,
-        code: Some(CODE.into()),
-        message: None,
-        event: None,
-    };
-    let open = items.iter().filter(|item| !item.verdict.status.is_outcome());
-    let open: Vec<_> = open.map(|item| (item, verdict())).collect();
-    callbacks::settle(conn, job, &open, now)?;
-    callbacks::blank(conn, job, &items)
+/// What the person's accounts have from HR: the one that is linked, and those that were written before and are nobody's now.
+fn forget_given(
+    conn: &mut Conn,
+    one: &Known,
+    (job, target): (&str, &str),
+    account: Option<&str>,
+) -> Result<()> {
+    let mut theirs: BTreeSet<String> = account.map(str::to_string).into_iter().collect();
+    let written = super::changes::history(conn, job, &one.anchor, i64::MAX)?;
+    for (_, receipt) in written {
+        let holders = accounts::holders(conn, target, &receipt.account.0)?;
+        if holders.iter().all(|holder| holder == one) {
+            theirs.insert(receipt.account.0);
+        }
+    }
+    let theirs: Vec<&str> = theirs.iter().map(String::as_str).collect();
+    super::given::forget(conn, target, &theirs)
 }
 
 /// Names stay taken, so that nobody is given one whose mail may still come in; what they are is not kept.

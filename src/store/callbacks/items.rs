@@ -454,6 +454,16 @@ fn complete(conn: &mut Conn, job: &str, sequences: &[i64], now: Timestamp) -> Re
     Ok(told)
 }
 
+/// All items whose person has not been looked up yet.
+pub fn unheard(conn: &mut Conn, job: &str) -> Result<Vec<Item>> {
+    let rows = callback_items::table
+        .filter(callback_items::job.eq(job))
+        .filter(callback_items::said.is_not_null())
+        .select(Row::as_select())
+        .load(conn)?;
+    items(rows)
+}
+
 /// All items about a person.
 pub fn about(conn: &mut Conn, job: &str, anchor: &str) -> Result<Vec<Item>> {
     let rows = callback_items::table

@@ -6,20 +6,30 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::{FORGOTTEN, Known, account_of, decided, like, packed, readers, rows};
-use crate::domain::plan::Receipt;
+use super::{FORGOTTEN, Known, account_of, accounts, decided, like, packed, readers, rows};
+use crate::domain::plan::{Change, Effect, Receipt};
 use crate::domain::value::Value;
 use crate::domain::worker::Worker;
 use crate::error::Result;
-use crate::store::schema::{alarms, callback_items, escrows, findings, jobs, logs, names, notices, receipts};
-use crate::store::{Conn, from_json, to_json, workers};
+use crate::store::schema::{
+    alarms, callback_items, changes, escrows, findings, given, jobs, logs, names, notices, receipts,
+};
+use crate::store::{self, Conn, from_json, to_json, workers};
 
 /// Shorter texts say nothing about who somebody is, and would be found in everybody's.
 const SHORTEST: usize = 5;
 
+/// By this name people sign in: it is one person's, whether HR says it or a job made it.
+const PRINCIPAL: &str = "userPrincipalName";
+
 /// Texts that tell who somebody is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Signs(Vec<String>);
+pub struct Signs {
+    /// The longest first, so that none is left in pieces.
+    texts: Vec<String>,
+    /// What the systems call the person, however short.
+    keys: BTreeSet<String>,
+}
 
 /// What tells of a person who it is: keys, names, addresses, and whatever HR says of nobody else. Read before it is erased.
 pub fn signs(conn: &mut Conn, person: &BTreeSet<Known>) -> Result<Signs> {
@@ -51,15 +61,25 @@ pub fn signs(conn: &mut Conn, person: &BTreeSet<Known>) -> Result<Signs> {
                 .select(receipts::body)
                 .load(conn)?;
             for body in written {
-                let receipt: Json = from_json(&body)?;
-                signs.extend(receipt["address"].as_str().map(str::to_string));
+                let receipt: Receipt = from_json(&body)?;
+                signs.extend(receipt.done.iter().flat_map(principals).cloned());
+                signs.insert(receipt.address);
             }
         }
     }
-    // The longest first, so that none is left in pieces.
-    let mut signs: Vec<String> = signs.into_iter().filter(|sign| !is_short(sign)).collect();
-    signs.sort_by_key(|sign| std::cmp::Reverse(sign.len()));
-    Ok(Signs(signs))
+    let keys = person.iter().map(|one| one.anchor.clone()).collect();
+    let mut texts: Vec<String> = signs.into_iter().filter(|sign| !is_short(sign)).collect();
+    texts.sort_by_key(|sign| std::cmp::Reverse(sign.len()));
+    Ok(Signs { texts, keys })
+}
+
+fn principals(effect: &Effect) -> &[String] {
+    let values = match effect {
+        Effect::Create { values, .. } => values.get(PRINCIPAL),
+        Effect::Set { attribute, after, .. } if attribute == PRINCIPAL => Some(after),
+        _ => None,
+    };
+    values.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn is_short(text: &str) -> bool {
@@ -111,7 +131,7 @@ pub fn blank(conn: &mut Conn, signs: &Signs, now: Timestamp) -> Result<i64> {
                 for pattern in signs.patterns()? {
                     found = found.or_filter($table::$column.like(pattern).escape('\\'));
                 }
-                if !signs.0.is_empty() {
+                if !signs.is_empty() {
                     for (key, text) in found.load::<($kind, String)>(conn)? {
                         let clean: String = $clean(signs, &text)?;
                         if clean != text {
@@ -133,6 +153,8 @@ pub fn blank(conn: &mut Conn, signs: &Signs, now: Timestamp) -> Result<i64> {
     count += blank_alarms(conn, signs)?;
     count += blank_callbacks(conn, signs)?;
     count += blank_receipts(conn, signs)?;
+    count += blank_changes(conn, signs)?;
+    count += blank_given(conn, signs)?;
     count += decided::blank(conn, signs)?;
     count += packed::blank(conn, signs, now)?;
     Ok(count)
@@ -260,19 +282,75 @@ fn blank_receipts(conn: &mut Conn, signs: &Signs) -> Result<i64> {
     Ok(count)
 }
 
+/// What was sent to others and never answered for: the mark stays, and the next look finds out by what is left of it.
+fn blank_changes(conn: &mut Conn, signs: &Signs) -> Result<i64> {
+    let mut count = 0;
+    for pattern in signs.patterns()? {
+        let found: Vec<(String, String, String)> = changes::table
+            .filter(changes::body.like(&pattern).escape('\\'))
+            .select((changes::id, changes::worker, changes::body))
+            .load(conn)?;
+        for (id, worker, body) in found {
+            let mut clean: Json = from_json(&body)?;
+            signs.clean_value(&mut clean);
+            clean["worker"] = worker.into();
+            let clean = clean.to_string();
+            if clean != body && from_json::<Change>(&clean).is_ok() {
+                let this = changes::table.find(id);
+                count += rows(diesel::update(this).set(changes::body.eq(clean)).execute(conn)?);
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// What accounts have from HR, of which a link of the person's tells no more whose they are.
+fn blank_given(conn: &mut Conn, signs: &Signs) -> Result<i64> {
+    let mut count = 0;
+    for pattern in signs.patterns()? {
+        let mut found: Vec<(String, String, String, String)> = given::table
+            .filter(given::value.like(&pattern).escape('\\'))
+            .select((given::system, given::anchor, given::attribute, given::value))
+            .load(conn)?;
+        found.retain(|(.., value)| signs.clean(value) != *value);
+        for (system, anchor, attribute, _) in found {
+            match accounts::holders(conn, &system, &anchor)?.is_empty() {
+                true => store::given::forget(conn, &system, &[&anchor])?,
+                false => {
+                    diesel::delete(given::table.find((system, anchor, attribute))).execute(conn)?;
+                }
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
 impl Signs {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.texts.is_empty()
     }
 
     pub(super) fn has(&self, text: &str) -> bool {
-        self.0.iter().any(|sign| sign == text)
+        self.texts.iter().any(|sign| sign == text)
+    }
+
+    /// Whether a text is one of them, as directories compare.
+    pub(super) fn are(&self, text: &str) -> bool {
+        let text = text.trim().to_lowercase();
+        self.texts.iter().any(|sign| sign.to_lowercase() == text)
+    }
+
+    /// The same where a text can only be somebody's name.
+    pub(super) fn call(&self, name: &str) -> bool {
+        let is_key = |key: &String| key.to_lowercase() == name.trim().to_lowercase();
+        self.keys.iter().any(is_key) || self.are(name)
     }
 
     /// As they stand in JSON and in other texts, for LIKE.
     pub(super) fn patterns(&self) -> Result<BTreeSet<String>> {
         let mut patterns = BTreeSet::new();
-        for sign in &self.0 {
+        for sign in &self.texts {
             let quoted = to_json(sign)?;
             patterns.insert(format!("%{}%", like(quoted.trim_matches('"'))));
             patterns.insert(format!("%{}%", like(sign)));
@@ -283,7 +361,7 @@ impl Signs {
     /// A text without them.
     pub fn clean(&self, text: &str) -> String {
         let mut text = text.to_string();
-        for sign in &self.0 {
+        for sign in &self.texts {
             text = without(&text, sign);
         }
         text
@@ -350,7 +428,10 @@ mod tests {
 
     #[test]
     fn the_longest_goes_first() {
-        let signs = Signs(vec!["CN=Ada Novak,DC=x".into(), "Ada Novak".into()]);
+        let signs = Signs {
+            texts: vec!["CN=Ada Novak,DC=x".into(), "Ada Novak".into()],
+            ..Signs::default()
+        };
         assert_eq!(signs.clean("at CN=Ada Novak,DC=x"), "at (forgotten)");
         let json = signs.clean_json(r#"{"a":["Ada Novak",1],"b":null}"#).unwrap();
         assert_eq!(json, r#"{"a":["(forgotten)",1],"b":null}"#);

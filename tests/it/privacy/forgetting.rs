@@ -71,6 +71,18 @@ async fn b33_nothing_of_who_is_forgotten_is_left_in_the_database() {
             "who was only uploaded: {}",
             told(&waiting)
         );
+        // She can sign in, and nobody would put an end to that.
+        let refused = muster(&gateway.setup, &["forget", "ada-10001", "--yes"]);
+        assert_eq!(refused.status.code(), Some(1));
+        let dn = "CN=Adalwolfa Quuxmann,OU=Staff,DC=example,DC=test";
+        for part in [dn, "is enabled", "--leave-enabled"] {
+            assert!(told(&refused).contains(part), "{}", told(&refused));
+        }
+        assert_eq!(
+            database.grep(&gateway.setup, &all[..7]),
+            all[..7],
+            "all is as it was"
+        );
         let forgotten = muster(
             &gateway.setup,
             &[
@@ -78,6 +90,7 @@ async fn b33_nothing_of_who_is_forgotten_is_left_in_the_database() {
                 "ada-10001",
                 "--by",
                 "the works council",
+                "--leave-enabled",
                 "--yes",
                 "--json",
             ],
@@ -95,6 +108,11 @@ async fn b33_nothing_of_who_is_forgotten_is_left_in_the_database() {
             assert!(forgotten[what].as_i64().unwrap() >= least, "{what}: {forgotten}");
         }
         assert_eq!(forgotten["filesClean"], true);
+        let left = &forgotten["accounts"][0];
+        assert_eq!(
+            (&left["address"], &left["enabled"], &left["system"]),
+            (&json!(dn), &json!(true), &json!("corp"))
+        );
 
         // The entries are there, and count; nobody can tell whose they are.
         let entries = gateway.caller.logs(&format!("jobid eq '{JOB}'")).await;
@@ -172,8 +190,19 @@ async fn the_examples_of_the_page_forget() {
         .app("start = true")
         .start()
         .await;
-    gateway.caller.upload(&[person("21451", "Priya Natarajan")]).await;
+    let priya = person("21451", "Priya Natarajan");
+    gateway.caller.upload(&[priya.clone()]).await;
     gateway.caller.settled().await;
+    // Her leaving waits: it is not lost.
+    post(&gateway, "pause", json!({})).await;
+    let gone = with(priya, json!({"active": false}));
+    gateway.caller.upload(&[gone]).await;
+    let early = muster(&gateway.setup, &["forget", "21451", "--yes"]);
+    assert_eq!(early.status.code(), Some(1), "{}", told(&early));
+    assert!(told(&early).contains("is enabled"), "{}", told(&early));
+    post(&gateway, "start", json!({})).await;
+    gateway.caller.settled().await;
+    count(&directory, "(&(employeeID=21451)(userAccountControl=514))", 1).await;
     post(&gateway, "pause", json!({})).await;
     muster(&gateway.setup, &["check"]);
     for example in blocks(page, "sh") {
@@ -189,6 +218,8 @@ async fn the_examples_of_the_page_forget() {
         let run = muster(&gateway.setup, &arguments);
         assert!(run.status.success(), "{example}\n{}", told(&run));
         assert!(told(&run).contains("1 records erased"), "{}", told(&run));
+        let left = "CN=Priya Natarajan,OU=Staff,DC=example,DC=test in corp, disabled";
+        assert!(told(&run).contains(left), "{}", told(&run));
     }
     assert_eq!(
         Database::Sqlite.grep(&gateway.setup, &["Natarajan"]),
@@ -213,7 +244,10 @@ async fn b22_names_of_who_is_forgotten_stay_taken_and_nobody_knows_them() {
         gateway.caller.upload(&[person("1-one", "Zuleika Frobozz")]).await;
         gateway.caller.settled().await;
         post(&gateway, "pause", json!({})).await;
-        let forgotten = muster(&gateway.setup, &["forget", "1-one", "--yes", "--json"]);
+        let forgotten = muster(
+            &gateway.setup,
+            &["forget", "1-one", "--leave-enabled", "--yes", "--json"],
+        );
         let forgotten: Json = serde_json::from_slice(&forgotten.stdout).unwrap();
         let names = forgotten["names"].as_i64().unwrap();
         // The account goes too, so that the directory would give the name away.

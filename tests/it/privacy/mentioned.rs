@@ -1,22 +1,28 @@
 //! Nothing of who is forgotten is left where others, and what people decided, mention the person (B9, B12, B17, B33).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster::domain::account::Anchor;
 use muster::domain::allowance::Allowance;
+use muster::domain::callback::{Call, Member, Who};
 use muster::domain::decision::Decision;
 use muster::domain::guard::Action;
 use muster::domain::hold::{HeldAccount, Hold, Until};
-use muster::domain::plan::{Effect, Receipt};
+use muster::domain::link::Link;
+use muster::domain::plan::{Change, Effect, Receipt};
 use muster::domain::review::{Case, Standing};
 use muster::domain::worker::{Attributes, Said, Statement, Worker};
+use muster::store::callbacks::Batch;
+use muster::store::changes::Sent;
 use muster::store::forgetting::{self, Known};
+use muster::store::given::Given;
 use muster::store::jobs::{Job, State, Status};
 use muster::store::reviews::Review;
 use muster::store::workers::Stored;
 use muster::store::{
-    Conn, allowances, changes, decisions, holds, jobs, links, plans, reviews, systems, wakes, workers,
+    Conn, allowances, callbacks, changes, decisions, given, holds, jobs, links, plans, reviews, systems,
+    wakes, workers,
 };
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -250,6 +256,237 @@ async fn b33_nothing_of_who_is_forgotten_is_left_in_reviews_plans_and_decisions(
             .unwrap();
         assert!(!format!("{written:?}").contains("Quuxmann"), "{written:?}");
         assert_eq!(written.len(), 1);
+    })
+    .await;
+}
+
+/// Sent, and never answered for.
+fn mark(worker: &str, effects: Vec<Effect>) -> Sent {
+    Sent {
+        change: Change {
+            id: Uuid::now_v7(),
+            worker: worker.into(),
+            account: None,
+            effects,
+        },
+        endpoint: String::new(),
+        plan: Uuid::now_v7(),
+        policy: 1,
+        allowed: BTreeMap::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b33_what_others_are_told_of_who_is_forgotten_and_what_accounts_have_is_forgotten_too() {
+    on_both(async |store| {
+        write(&store, fill).await;
+        write(&store, |conn| {
+            let at_ada = Effect::Refer {
+                attribute: "manager".into(),
+                before: None,
+                after: Some(Anchor("guid-of-ada".into())),
+            };
+            changes::mark_sent(conn, JOB, "cycle", 1, &[&mark("cyd", vec![at_ada])], at(0))?;
+            let before = Receipt {
+                address: "CN=Elsewhere".into(),
+                ..receipt("ada-of-old")
+            };
+            changes::keep_receipts(conn, JOB, "cycle", &[("ada-10001", &before)])?;
+            let given = |anchor: &str, attribute: &str, value: &str| Given {
+                anchor: anchor.into(),
+                attribute: attribute.into(),
+                source: "Phone".into(),
+                value: value.into(),
+            };
+            given::keep(
+                conn,
+                "ad",
+                &[
+                    given("guid-of-ada", "mobile", "+49 1"),
+                    given("guid-of-ada-of-old", "mobile", "+49 2"),
+                    given("guid-of-nobody", "displayName", "Adalwolfa Quuxmann"),
+                    given("guid-of-nobody", "mobile", "+49 3"),
+                    given("guid-of-ben", "displayName", "Adalwolfa Quuxmann"),
+                    given("guid-of-ben", "mobile", "+49 4"),
+                ],
+            )
+        })
+        .await;
+        write(&store, |conn| {
+            let person = BTreeSet::from([ada()]);
+            let signs = forgetting::signs(conn, &person)?;
+            forgetting::erase(conn, &ada(), |_, _| None, at(1))?;
+            forgetting::blank(conn, &signs, at(1))
+        })
+        .await;
+        let anchors = [
+            "guid-of-ada",
+            "guid-of-ada-of-old",
+            "guid-of-nobody",
+            "guid-of-ben",
+        ];
+        let left = store
+            .read(move |conn| given::of(conn, "ad", &anchors))
+            .await
+            .unwrap();
+        let left: Vec<&str> = left.iter().map(|one| one.value.as_str()).collect();
+        assert_eq!(left, ["+49 4"]);
+        let sent = store
+            .read(|conn| changes::unknown(conn, JOB, &["cyd"]))
+            .await
+            .unwrap();
+        assert_eq!(sent[0].change.worker, "cyd");
+        assert_eq!(
+            sent[0].change.effects,
+            [Effect::Refer {
+                attribute: "manager".into(),
+                before: None,
+                after: Some(Anchor("(forgotten)".into())),
+            }]
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b33_callbacks_that_wait_do_not_bring_back_who_is_forgotten() {
+    on_both(async |store| {
+        write(&store, fill).await;
+        let call = |worker: Option<&str>, principal: Option<&str>, email: &str| Call {
+            who: Who {
+                worker: worker.map(str::to_string),
+                principal: principal.map(str::to_string),
+            },
+            values: BTreeMap::from([(Member::Email, email.to_string())]),
+        };
+        let batch = Batch {
+            id: "batch".into(),
+            client: "script".into(),
+            key: None,
+            digest: String::new(),
+            notify: false,
+            calls: vec![
+                call(Some("ADA-10001"), None, "a@x.test"),
+                call(None, Some("adalwolfa@example.test"), "b@x.test"),
+                call(Some("ben"), None, "adalwolfa quuxmann"),
+                call(Some("ben"), None, "ben@x.test"),
+            ],
+        };
+        write(&store, move |conn| {
+            jobs::take_in(
+                conn,
+                &Job {
+                    id: "home".into(),
+                    app: "home".into(),
+                    template: "ADWorkdayWriteback".into(),
+                    source: "ad".into(),
+                    target: "workday".into(),
+                    state: State::Active,
+                    created: at(0),
+                    schema_version: 1,
+                    status: Status::default(),
+                },
+            )?;
+            let made = Receipt {
+                done: vec![Effect::Set {
+                    attribute: "userPrincipalName".into(),
+                    before: vec![],
+                    after: vec!["adalwolfa@example.test".into()],
+                }],
+                ..receipt("ada-10001")
+            };
+            changes::keep_receipts(conn, JOB, "cycle", &[("ada-10001", &made)])?;
+            callbacks::append(conn, "home", "ad", &batch, at(0), 100)
+        })
+        .await;
+        let ended = write(&store, |conn| {
+            let person = BTreeSet::from([ada()]);
+            assert_eq!(
+                forgetting::callers(conn, &person)?,
+                BTreeSet::from(["home".to_string()]),
+                "whose lease is needed"
+            );
+            let signs = forgetting::signs(conn, &person)?;
+            forgetting::end_waiting(conn, &person, &signs, |_, _| None, at(1))
+        })
+        .await;
+        assert_eq!(ended, 3);
+        let (_, items) = store
+            .read(|conn| callbacks::find(conn, "home", "batch"))
+            .await
+            .unwrap()
+            .unwrap();
+        for item in &items[..3] {
+            assert_eq!((&item.who, &item.said), (&Who::default(), &None));
+            assert_eq!(item.verdict.status.name(), "skipped");
+            assert_eq!(item.verdict.code.as_deref(), Some("Forgotten"));
+        }
+        let waiting = store
+            .read(|conn| callbacks::waiting(conn, "home", at(1), 10))
+            .await
+            .unwrap();
+        assert_eq!(waiting.len(), 1, "what is said of others waits still");
+        assert_eq!(waiting[0].who.worker.as_deref(), Some("ben"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b33_an_account_is_open_as_long_as_it_may_be_and_nobody_else_has_it() {
+    on_both(async |store| {
+        write(&store, fill).await;
+        let open = async || {
+            let left = store.read(|conn| forgetting::left(conn, &BTreeSet::from([ada()])));
+            let left = left.await.unwrap();
+            left.iter().map(forgetting::Left::is_open).collect::<Vec<_>>()
+        };
+        assert_eq!(open().await, [true]);
+        write(&store, |conn| {
+            let link = Link {
+                enabled: Some(false),
+                ..link("ada-10001", "guid-of-ada")
+            };
+            links::advance(conn, JOB, &link)
+        })
+        .await;
+        assert_eq!(open().await, [false]);
+        write(&store, |conn| {
+            changes::mark_sent(
+                conn,
+                JOB,
+                "cycle",
+                1,
+                &[&mark("ada-10001", vec![Effect::Enable])],
+                at(0),
+            )
+        })
+        .await;
+        assert_eq!(open().await, [true], "nobody knows what came of it");
+        write(&store, |conn| {
+            links::insert(conn, "other", &[link("cyd", "guid-of-ada")])
+        })
+        .await;
+        assert_eq!(open().await, [true], "a job of which nothing is known has it");
+        write(&store, |conn| {
+            links::delete(conn, "other", "cyd")?;
+            jobs::take_in(
+                conn,
+                &Job {
+                    id: "other".into(),
+                    app: "other".into(),
+                    template: "API2AD".into(),
+                    source: "hr".into(),
+                    target: "ad".into(),
+                    state: State::Active,
+                    created: at(0),
+                    schema_version: 1,
+                    status: Status::default(),
+                },
+            )?;
+            links::insert(conn, "other", &[link("cyd", "guid-of-ada")])
+        })
+        .await;
+        assert_eq!(open().await, [false], "it is looked after");
     })
     .await;
 }
