@@ -593,9 +593,9 @@ mod tests {
                 values: vec!["Sales".into()],
             }),
         };
-        let group = |clauses: &[FilterClause]| FilterGroup {
+        let group = |clauses: Vec<FilterClause>| FilterGroup {
             name: Some("g".into()),
-            clauses: clauses.to_vec(),
+            clauses,
         };
         let mut worker = Worker::new("1");
         worker.unkept.insert("unit".into());
@@ -608,25 +608,29 @@ mod tests {
         );
         let (city, team) = (clause("city", "EQUALS"), clause("team", "EQUALS"));
         for (what, groups, undecided) in [
-            ("a comparison", vec![group(&[unit.clone()])], true),
-            ("that it is nothing", vec![group(&[null])], true),
-            ("a negation", vec![group(&[other])], true),
+            ("a comparison", vec![group(vec![unit.clone()])], true),
+            ("that it is nothing", vec![group(vec![null])], true),
+            ("a negation", vec![group(vec![other])], true),
             (
                 "another that fails",
-                vec![group(&[unit.clone(), city.clone()])],
+                vec![group(vec![unit.clone(), city.clone()])],
                 false,
             ),
             (
                 "another that holds",
-                vec![group(&[unit.clone(), team.clone()])],
+                vec![group(vec![unit.clone(), team.clone()])],
                 true,
             ),
             (
                 "another way in",
-                vec![group(&[unit.clone()]), group(&[team])],
+                vec![group(vec![unit.clone()]), group(vec![team])],
                 false,
             ),
-            ("no other way in", vec![group(&[unit]), group(&[city])], true),
+            (
+                "no other way in",
+                vec![group(vec![unit]), group(vec![city])],
+                true,
+            ),
         ] {
             let names: &[&str] = if undecided { &["unit"] } else { &[] };
             let filter = Filter {
@@ -652,7 +656,7 @@ mod tests {
         }
         worker.unkept.clear();
         let filter = Filter {
-            groups: vec![group(&[clause("unit", "IS NULL")])],
+            groups: vec![group(vec![clause("unit", "IS NULL")])],
             ..Filter::default()
         };
         let scope = Scope::compile(Some(&filter)).unwrap();

@@ -45,7 +45,7 @@ pub fn draw(cx: &Context, changes: &mut [Change]) -> Result<()> {
                 password: password.expose_secret(),
             };
             let sealed = recipient.seal(&Zeroizing::new(to_json(&clear)?))?;
-            recipe.drawn = Some(Drawn { password, sealed });
+            recipe.drawn = Some(Box::new(Drawn { password, sealed }));
         }
     }
     Ok(())

@@ -242,7 +242,7 @@ pub fn erase(
         delete!(findings);
         delete!(state_inputs);
         delete!(reviews);
-        super::handovers::forget(conn, job, &[one.anchor.clone()])?;
+        super::handovers::forget(conn, job, std::slice::from_ref(&one.anchor))?;
         // How many left, and how fast they were out, is counted still.
         diesel::update(departures::table.filter(departures::job.eq(job).and(departures::worker.eq(anchor))))
             .set(departures::worker.eq(&pseudonym))

@@ -3,6 +3,7 @@
 mod forgetting;
 mod handover;
 mod keeping;
+mod leavers;
 mod mentioned;
 mod redacted;
 
@@ -99,7 +100,7 @@ impl Days {
 
     /// Receipts have the connector's time, which is the real one.
     pub fn from_now() -> Days {
-        Days::from(&Timestamp::now().to_string())
+        Days::from(&Clock::system().now().to_string())
     }
 
     pub fn clock(&self) -> Clock {

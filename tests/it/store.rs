@@ -32,7 +32,7 @@ use muster::store::{
 
 use crate::support::postgres;
 
-const JOB: &str = "job";
+pub const JOB: &str = "job";
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
@@ -54,7 +54,7 @@ pub async fn write<T: Send + 'static>(
     store.write(unit).await.unwrap()
 }
 
-fn job(source: &str, target: &str) -> Job {
+pub fn job(source: &str, target: &str) -> Job {
     Job {
         id: JOB.into(),
         app: "app".into(),

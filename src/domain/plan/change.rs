@@ -83,7 +83,7 @@ pub struct Recipe {
     pub handover: bool,
     /// What was drawn for whoever hands it over; only while it is being written.
     #[serde(skip)]
-    pub drawn: Option<Drawn>,
+    pub drawn: Option<Box<Drawn>>,
 }
 
 impl Default for Recipe {

@@ -191,7 +191,7 @@ async fn the_examples_of_the_page_forget() {
         .start()
         .await;
     let priya = person("21451", "Priya Natarajan");
-    gateway.caller.upload(&[priya.clone()]).await;
+    gateway.caller.upload(std::slice::from_ref(&priya)).await;
     gateway.caller.settled().await;
     // Her leaving waits: it is not lost.
     post(&gateway, "pause", json!({})).await;

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{ADA, Database, Days, ada, count, post, told};
 use crate::gateway::{Gateway, Setup, eventually, outcome, person, with};
+use crate::jobs::{self, Beside};
 use crate::names::schema;
 use crate::pull::ldap;
 use crate::shell::muster;
@@ -78,7 +79,7 @@ async fn b33_what_nobody_reads_is_not_stored_and_not_taken_for_nothing_later() {
         );
         let gateway = setup.start().await;
         post(&gateway, "pause", json!({})).await;
-        gateway.caller.upload(&[told_more.clone()]).await;
+        gateway.caller.upload(std::slice::from_ref(&told_more)).await;
         assert_eq!(
             database.grep(&gateway.setup, &unread),
             unread,
@@ -113,6 +114,40 @@ async fn b33_what_nobody_reads_is_not_stored_and_not_taken_for_nothing_later() {
     }
 }
 
+/// A cycle of uploads goes on for half a minute after the last, under the schemas that it began with.
+#[tokio::test(flavor = "multi_thread")]
+async fn b33_what_another_jobs_schema_comes_to_read_is_kept_by_whoever_takes_it_in() {
+    let directory = lab::directory();
+    let setup = Setup::with_target(&ldap(&directory));
+    let first = jobs::schema(|object| jobs::omit(object, &["title"]));
+    let second = |title: &str| {
+        jobs::schema(|object| {
+            object["flowTypes"] = json!("Update");
+            jobs::keep(object, &["employeeID", "title"]);
+            jobs::map(object, "title", title);
+        })
+    };
+    let beside = Beside::new(1, "titles").schema(&setup, &second("[title]"));
+    let gateway = jobs::start(jobs::first_schema(setup, &first), std::slice::from_ref(&beside)).await;
+    let caller = &gateway.caller;
+    caller.upload(&[ada()]).await;
+    count(&directory, "(title=Archchancellor-Xyzzy)", 1).await;
+    // The first job's cycle goes on, and takes in what comes.
+    let path = jobs::path_of(&beside.app(), beside.job);
+    let (status, answer) = caller.send("POST", &format!("{path}/pause"), None).await;
+    assert!(status.is_success(), "{answer}");
+    let schema: Json = serde_json::from_str(&second("[nickName]")).unwrap();
+    let (status, answer) = caller.send("PUT", &format!("{path}/schema"), Some(schema)).await;
+    assert_eq!(status, 204, "{answer}");
+    caller
+        .upload(&[with(ada(), json!({"nickName": "Addy-Nick"}))])
+        .await;
+    caller.settled().await;
+    let (status, answer) = caller.send("POST", &format!("{path}/start"), None).await;
+    assert!(status.is_success(), "{answer}");
+    count(&directory, "(title=Addy-Nick)", 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn b33_a_leaver_shrinks_to_what_finds_the_account_and_comes_back_whole() {
     for database in Database::both() {
@@ -128,7 +163,7 @@ async fn b33_a_leaver_shrinks_to_what_finds_the_account_and_comes_back_whole() {
             .upload(&[ada(), person("ben-10002", "Ben Novak")])
             .await;
         gateway.caller.settled().await;
-        gateway.caller.upload(&[leaver.clone()]).await;
+        gateway.caller.upload(std::slice::from_ref(&leaver)).await;
         gateway.caller.settled().await;
         let is_out = "(&(employeeID=ada-10001)(userAccountControl=514))";
         count(&directory, is_out, 1).await;
@@ -229,7 +264,7 @@ async fn b22_names_outlive_a_leaver_by_no_reuse() {
             (found[0].dn.clone(), found[0].value("cn").unwrap().to_string())
         };
         let first = person("1-one", "Zuleika Frobozz");
-        gateway.caller.upload(&[first.clone()]).await;
+        gateway.caller.upload(std::slice::from_ref(&first)).await;
         gateway.caller.settled().await;
         gateway
             .caller

@@ -21,7 +21,7 @@ async fn b33_what_is_redacted_is_in_no_plan_receipt_log_stream_file_or_report() 
         std::fs::write(setup.dir.path().join("schema.json"), schema("API2AD", &[choice])).unwrap();
         let gateway = setup.start().await;
         let clerk = with(person("1", "Ada Novak"), json!({"title": "Clerk"}));
-        gateway.caller.upload(&[clerk.clone()]).await;
+        gateway.caller.upload(std::slice::from_ref(&clerk)).await;
         gateway.caller.settled().await;
         count(&directory, "(title=Clerk)", 1).await;
         count(&directory, "(company=*)", 0).await;

@@ -1,6 +1,5 @@
 //! B9: a review ends when a person has read what it is about, and not before.
 
-use jiff::Timestamp;
 use muster::config::Config;
 use muster::domain::review::Standing;
 use muster::domain::worker::Worker;
@@ -166,7 +165,7 @@ async fn b9_nobody_is_put_behind_a_release_that_has_passed() {
         .await
         .unwrap();
     let fill = |conn: &mut _| {
-        let now = Timestamp::now();
+        let now = Clock::system().now();
         let names: Vec<String> = (0..=PEOPLE).map(|who| format!("w{who:05}")).collect();
         let people: Vec<Stored> = names
             .iter()
@@ -193,7 +192,7 @@ async fn b9_nobody_is_put_behind_a_release_that_has_passed() {
     .await;
     let late = |conn: &mut _| {
         let row = Kept::Row(Box::new(waits("w00000")), None);
-        muster::engine::review::write(conn, JOB, &[&row], Timestamp::now())
+        muster::engine::review::write(conn, JOB, &[&row], Clock::system().now())
     };
     store.write(late).await.unwrap();
     let released = releasing.await.unwrap().unwrap();
