@@ -1,7 +1,7 @@
 //! What became of changes that were sent and never answered for (B26): the account is looked for by the values of its create, what
 //! it shows happened, and a create is repeated only with its first names.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::accounts::Accounts;
@@ -193,6 +193,9 @@ fn as_found(effect: &Effect, account: Option<&Account>) -> Effect {
     }
 }
 
+/// When what HR calls the person by now is looked at, once an account was made by an earlier name.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
+
 /// A create is repeated only with the names of its first try (B26).
 pub fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planned, now: Timestamp) {
     let Some(first) = subject.unknown.iter().find_map(created) else {
@@ -202,9 +205,10 @@ pub fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planne
         if let Effect::Create { values, .. } = effect {
             for (name, value) in telling(policy, first) {
                 let wanted = values.insert(name.to_string(), vec![value.to_string()]);
-                // What HR calls the person by now is written as soon as the account is known.
+                // What HR calls the person by now is written soon after the account is known; not at once, for a limit may hold
+                // the create.
                 if wanted.is_some_and(|wanted| wanted != [value]) {
-                    planned.revisit = Some(now);
+                    planned.revisit = now.checked_add(SOON).ok();
                 }
             }
         }

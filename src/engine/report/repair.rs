@@ -166,6 +166,7 @@ mod tests {
     /// Answers to whoever calls, and reasons why a cycle ends: nothing of a person.
     const NEVER_LOGGED: &[&str] = &[
         "AccountNotFound",
+        "AccountStillEnabled",
         "AppNotBegun",
         "EncounteredQuarantineException",
         "IdempotencyKeyReused",
@@ -173,12 +174,14 @@ mod tests {
         "JobBusy",
         "JobNotFound",
         "LeaseLost",
+        "LeftOver",
         "LinksRefused",
         "NothingToRelease",
         "NothingToUndo",
         "PlanAltered",
         "PlanOutdated",
         "PlansOnly",
+        "ReviewIncomplete",
         "SchemaInvalid",
         "SchemaOvertaken",
         "SerializationFailure",
