@@ -169,7 +169,7 @@ fn planned(setup: &Setup, people: Range<usize>) -> Vec<Change> {
         let statement = statement.unwrap();
         let mut worker = Worker::new(statement.anchor.clone());
         worker.fold(statement);
-        plan::plan(&policy, &worker, &Facts::default(), &moment).change
+        plan::plan(&policy, &worker, Facts::default(), &moment).change
     })
     .collect()
 }

@@ -103,32 +103,35 @@ pub fn keys<'p>(policy: &'p Policy, worker: &Worker, moment: &Moment) -> Vec<(&'
 }
 
 /// Reads the answer. Several candidates, a contradiction or another's account are findings, never guesses.
-pub fn situation(link: Option<&Link>, found: &Found, keys: &[(&Mapping, String)]) -> Situation {
-    let Some(by) = &found.by else {
-        return match (link, found.accounts.first()) {
-            (Some(_), Some(account)) => Situation::Linked(Box::new(account.clone())),
+pub fn situation(link: Option<&Link>, found: Found, keys: &[(&Mapping, String)]) -> Situation {
+    let Found {
+        by, accounts, owner, ..
+    } = found;
+    let Some(by) = by else {
+        return match (link, accounts.into_iter().next()) {
+            (Some(_), Some(account)) => Situation::Linked(Box::new(account)),
             (Some(link), None) => Situation::Gone(link.account.clone()),
             (None, _) => Situation::Unmatched,
         };
     };
-    match (found.accounts.as_slice(), &found.owner) {
+    match (accounts.as_slice(), owner) {
         ([], None) => Situation::Unmatched,
         ([], Some(owner)) => Situation::Claimed {
-            by: by.clone(),
+            by,
             account: None,
-            owner: owner.clone(),
+            owner,
         },
         ([account], Some(owner)) => Situation::Claimed {
-            by: by.clone(),
+            by,
             account: Some(account.anchor.clone()),
-            owner: owner.clone(),
+            owner,
         },
-        ([account], None) if !contradicts(account, by, keys) => Situation::Unlinked {
+        ([account], None) if !contradicts(account, &by, keys) => Situation::Unlinked {
             account: Box::new(account.clone()),
-            by: by.clone(),
+            by,
         },
         (candidates, _) => Situation::Disputed {
-            by: by.clone(),
+            by,
             candidates: anchors(candidates),
         },
     }

@@ -124,21 +124,32 @@ fn find_listed(conn: &mut Conn, job: &str, lookups: &[Lookup]) -> Result<Vec<Vec
         }
     }
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    let accounts: HashMap<String, Account> = listed::by_anchors(conn, job, &wanted)?
+    let mut accounts: HashMap<String, Account> = listed::by_anchors(conn, job, &wanted)?
         .into_iter()
         .map(|account| (account.anchor.0.clone(), account))
         .collect();
-    Ok(lookups
+    let answers: Vec<Vec<&str>> = lookups
         .iter()
         .map(|lookup| match lookup {
-            Lookup::Anchor(anchor) => accounts.get(&anchor.0).cloned().into_iter().collect(),
-            Lookup::Match { attribute, value } => holders
-                .get(&(attribute.clone(), value.to_lowercase()))
-                .into_iter()
-                .flatten()
-                .filter_map(|anchor| accounts.get(anchor).cloned())
-                .collect(),
+            Lookup::Anchor(anchor) => vec![anchor.0.as_str()],
+            Lookup::Match { attribute, value } => {
+                let holders = holders.get(&(attribute.clone(), value.to_lowercase()));
+                holders.into_iter().flatten().map(String::as_str).collect()
+            }
             Lookup::Both(_) => Vec::new(),
         })
+        .collect();
+    // Hardly any account answers two, and the others need no copy.
+    let mut uses: HashMap<&str, usize> = HashMap::new();
+    for &anchor in answers.iter().flatten() {
+        *uses.entry(anchor).or_default() += 1;
+    }
+    let mut take = |anchor: &str| match uses.get(anchor) {
+        Some(1) => accounts.remove(anchor),
+        _ => accounts.get(anchor).cloned(),
+    };
+    Ok(answers
+        .into_iter()
+        .map(|anchors| anchors.into_iter().filter_map(&mut take).collect())
         .collect())
 }

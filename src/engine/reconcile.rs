@@ -578,7 +578,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
                 earlier.has(|effect| effect.is_create() || *effect == Effect::Disable)
             }),
         };
-        let mut planned = plan::plan(policy, &subject.worker, &facts, moment);
+        let mut planned = plan::plan(policy, &subject.worker, facts, moment);
         unanswered::keep_first_names(policy, subject, &mut planned, moment.now);
         subject.planned = Some(planned);
         review::withhold(policy, page.gate, subject);

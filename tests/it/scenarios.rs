@@ -375,7 +375,7 @@ impl World {
         plan::plan(
             &self.policy,
             &self.worker,
-            &facts,
+            facts,
             &Moment {
                 now,
                 plan: Uuid::nil(),

@@ -216,9 +216,12 @@ pub fn candidates<'p>(
 }
 
 /// Plans one worker.
-pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) -> Planned {
+pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment) -> Planned {
     let keys = matching::keys(policy, worker, moment);
-    let situation = matching::situation(facts.link.as_ref(), &facts.found, &keys);
+    let mut found = std::mem::take(&mut facts.found);
+    let twins = std::mem::take(&mut found.twins);
+    let situation = matching::situation(facts.link.as_ref(), found, &keys);
+    let facts = &facts;
     let filters = &policy.schema.scope;
     let undecided = filters.undecided(worker);
     let scope = match undecided.is_empty() {
@@ -257,8 +260,8 @@ pub fn plan(policy: &Policy, worker: &Worker, facts: &Facts, moment: &Moment) ->
         draft.skip("an input filter leaves this worker out: nothing is done about the account");
         return draft.finish(situation, scope, wanted);
     }
-    if !facts.found.twins.is_empty() {
-        let twins: Vec<String> = facts.found.twins.iter().map(Anchor::to_string).collect();
+    if !twins.is_empty() {
+        let twins: Vec<String> = twins.iter().map(Anchor::to_string).collect();
         let message = format!(
             "twin_filter left out {}, which the matching attribute finds, too",
             twins.join(", ")

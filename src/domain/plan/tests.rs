@@ -191,7 +191,7 @@ fn nobodys() -> Facts {
 }
 
 pub fn planned(policy: &Policy, worker: &Worker, facts: &Facts) -> Planned {
-    plan(policy, worker, facts, &moment())
+    plan(policy, worker, facts.clone(), &moment())
 }
 
 pub fn moment() -> Moment {
@@ -290,7 +290,7 @@ fn b15_who_is_gone_is_deleted_however_little_is_kept() {
     let planned = plan(
         &policy,
         &worker,
-        &linked(false),
+        linked(false),
         &Moment {
             now: days(100),
             ..moment()

@@ -44,6 +44,9 @@ pub fn withhold(policy: &Policy, gate: Gate, subject: &mut Subject) {
         return;
     }
     let before = subject.review.as_ref();
+    if goes_unread(gate, before) {
+        return;
+    }
     let is_under_way = subject.earlier.is_some() || !subject.unknown.is_empty();
     let mut case = Case::of(policy, &subject.worker, planned);
     let (code, reason) = match verdict(gate, before, &case, is_under_way) {
@@ -74,13 +77,19 @@ pub fn withhold(policy: &Policy, gate: Gate, subject: &mut Subject) {
     }
 }
 
+/// Whether no review has a say in what is planned, whatever it is.
+fn goes_unread(gate: Gate, review: Option<&Review>) -> bool {
+    match (gate, review) {
+        (Gate::ByHand { .. }, _) | (Gate::Open, None) => true,
+        (Gate::Shadow, _) => false,
+        (_, review) => review.is_some_and(|review| review.standing == Standing::Done),
+    }
+}
+
 fn verdict(gate: Gate, review: Option<&Review>, now: &Case, is_under_way: bool) -> Verdict {
-    let standing = review.map(|review| review.standing);
-    match (gate, review, standing) {
-        (Gate::ByHand { .. }, ..) | (Gate::Open, None, _) => Verdict::Goes,
-        (Gate::Shadow, ..) => Verdict::Waits(PLANNED, ONLY_PLANS.into()),
-        (_, _, Some(Standing::Done)) => Verdict::Goes,
-        (_, Some(review), Some(Standing::Released)) => {
+    match (gate, review) {
+        (Gate::Shadow, _) => Verdict::Waits(PLANNED, ONLY_PLANS.into()),
+        (_, Some(review)) if review.standing == Standing::Released => {
             match review.case.unreviewed(now).filter(|_| !is_under_way) {
                 None => Verdict::Read,
                 Some(unread) => {
@@ -93,9 +102,9 @@ fn verdict(gate: Gate, review: Option<&Review>, now: &Case, is_under_way: bool) 
                 }
             }
         }
-        (Gate::Open, Some(review), _) if review.case.is_answered(review.apart, now) => Verdict::Goes,
-        (Gate::Open, ..) => Verdict::Waits(HELD, LEFT.into()),
-        (Gate::Review, ..) => Verdict::Waits(HELD, WAITS.into()),
+        (Gate::Open, Some(review)) if review.case.is_answered(review.apart, now) => Verdict::Goes,
+        (Gate::Open, _) => Verdict::Waits(HELD, LEFT.into()),
+        _ => Verdict::Waits(HELD, WAITS.into()),
     }
 }
 
