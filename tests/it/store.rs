@@ -661,14 +661,23 @@ async fn small_things_are_kept() {
                 .len(),
             1
         );
+        let others = [account("A", "one")];
+        write(&store, move |conn| {
+            listed::keep(conn, "another", &others, &["employeeID".into()])
+        })
+        .await;
+        let left = async |job: &'static str| {
+            let left = store.read(move |conn| {
+                let keys = listed::by_values(conn, job, "employeeID", &["one".into(), "two".into()])?;
+                Ok((listed::by_anchors(conn, job, &["A", "B"])?.len(), keys.len()))
+            });
+            left.await.unwrap()
+        };
+        // Whether somebody else has listed something or not.
         write(&store, |conn| listed::clear(conn, JOB)).await;
-        assert!(
-            store
-                .read(|conn| listed::by_anchors(conn, JOB, &["B"]))
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        assert_eq!((left(JOB).await, left("another").await), ((0, 0), (1, 1)));
+        write(&store, |conn| listed::clear(conn, "another")).await;
+        assert_eq!(left("another").await, (0, 0));
     })
     .await;
 }
