@@ -1,4 +1,4 @@
-//! The making of a plan: pages of workers through three stations, and what is proposed on the way into the database.
+//! The making of a plan: pages of workers through four stations, and what is proposed on the way into the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::engine::reconcile::Page;
 use crate::error::{Error, Kind, Result};
 use crate::store::{jobs, plans, wakes, workers};
 
-/// Workers planned together.
-const PAGE: i64 = 1_000;
+/// Workers planned together: so few that the pages in hand take little memory, and so many that a commit for each is cheap.
+const PAGE: i64 = 500;
 
 impl Desk {
     pub(super) async fn make(
@@ -52,8 +52,8 @@ impl Desk {
         self.keep(head).await
     }
 
-    /// Pages go through three stations side by side: while one is planned, the one before is kept, and the accounts of the one
-    /// behind are found. The hash of all that is proposed.
+    /// Pages go through four stations side by side: while one is planned, the one before is packed, the one before that is kept,
+    /// and the accounts of the one behind are found. The hash of all that is proposed.
     async fn pages(
         &self,
         head: &mut Head,
@@ -64,25 +64,26 @@ impl Desk {
         let (promised, mut history) = (Promised::default(), self.history().await?);
         let (mut hash, mut position) = (hash_of(head)?, 0);
         let mut found = self.find_after(scope, "", moment).await?;
-        let mut packed: Option<Packed> = None;
+        let (mut planned, mut packed) = (None, None);
         loop {
             self.go_on()?;
             told(head);
-            let before = packed.take();
-            if found.is_none() && before.is_none() {
+            if found.is_none() && planned.is_none() && packed.is_none() {
                 head.population = history.population;
                 return Ok(format!("{:x}", hash.finalize()));
             }
             let (page, last) = found.unzip();
-            let (ahead, proposed, kept) = tokio::join!(
+            let (ahead, judged, written, kept) = tokio::join!(
                 self.find_ahead(scope, last, moment),
-                self.propose(page, moment, history, &promised, hash),
-                self.add(head, position, before.as_ref()),
+                self.judge_in_turn(page, moment, history, &promised),
+                self.pack(planned, hash),
+                self.add(head, position, packed.as_ref()),
             );
             kept?;
-            position += i32::from(before.is_some());
+            position += i32::from(packed.is_some());
             found = ahead?;
-            (history, hash, packed) = proposed?;
+            (history, planned) = judged?;
+            (hash, packed) = written?;
             if let Some(packed) = &packed {
                 head.looked_at += packed.looked_at;
                 for (word, count) in &packed.counts {
@@ -126,25 +127,30 @@ impl Desk {
         Ok(Some((page, last)))
     }
 
-    /// The second: what is to be done about them, as it is kept.
-    async fn propose(
+    /// The second: what is to be done about them. Names and limits are given out in turn.
+    async fn judge_in_turn(
         &self,
         page: Option<Page>,
         moment: &Moment,
         history: History,
         promised: &Promised,
-        mut hash: Sha256,
-    ) -> Result<(History, Sha256, Option<Packed>)> {
+    ) -> Result<(History, Option<Page>)> {
         let Some(page) = page else {
-            return Ok((history, hash, None));
+            return Ok((history, None));
         };
         let names = Names::Look(promised);
         let mut page = self.judge(page, moment, history, names).await?;
-        let history = std::mem::take(&mut page.history);
+        Ok((std::mem::take(&mut page.history), Some(page)))
+    }
+
+    /// The third: it is written as it is kept, and hashed.
+    async fn pack(&self, page: Option<Page>, mut hash: Sha256) -> Result<(Sha256, Option<Packed>)> {
+        let Some(page) = page else {
+            return Ok((hash, None));
+        };
         let policy = Arc::clone(&self.cx.runner.policy);
-        let pack = move || Packed::of(&policy, &page, &mut hash).map(|packed| (hash, packed));
-        let (hash, packed) = self.cx.store.blocking().run("keeping a plan", pack).await??;
-        Ok((history, hash, Some(packed)))
+        let pack = move || Packed::of(&policy, &page, &mut hash).map(|packed| (hash, Some(packed)));
+        self.cx.store.blocking().run("keeping a plan", pack).await?
     }
 
     async fn keep(&self, head: &Head) -> Result<()> {
@@ -158,7 +164,7 @@ impl Desk {
             .await
     }
 
-    /// The third: it is kept.
+    /// The fourth: it is kept.
     async fn add(&self, head: &Head, position: i32, packed: Option<&Packed>) -> Result<()> {
         let Some(packed) = packed else { return Ok(()) };
         let (id, token, head) = (self.cx.origin.job.clone(), self.cx.token, head.clone());
