@@ -10,6 +10,9 @@ mod history;
 mod invariants;
 mod world;
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use self::history::{Fault, Field, History, House, Operation, Said, Step, Value};
 use self::world::Outcome;
 
@@ -18,6 +21,9 @@ const SEEDS: u64 = 100;
 
 /// How many shorter histories are tried of one that fails.
 const MOST_TRIES: usize = 150;
+
+/// After so many that fail no more are tried.
+const MOST_FAILURES: usize = 10;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -30,26 +36,64 @@ fn what_must_always_hold_holds_in_every_history() {
         None => 0..number("MUSTER_SEEDS").unwrap_or(SEEDS),
     };
     eprintln!("histories of the seeds {seeds:?}");
-    let mut failed = Vec::new();
-    for seed in seeds.clone() {
-        let history = History::draw(seed);
-        let outcome = world::run(&history);
-        if seeds.end - seeds.start == 1 {
-            eprintln!("{history}\n{}", outcome.trace.join("\n"));
+    let is_told = seeds.end - seeds.start == 1;
+    let seeds = Seeds {
+        next: AtomicU64::new(seeds.start),
+        end: seeds.end,
+        lived: Mutex::default(),
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| seeds.live_through(is_told));
         }
-        if !outcome.violations.is_empty() {
-            eprintln!("\nMUSTER_SEED={seed} fails:\n{}", outcome.violations.join("\n"));
-            eprintln!("{}", told(&history, &outcome));
-            failed.push(seed);
-        }
-        if seed % 100 == 99 {
-            eprintln!("{} histories, {} failed", seed + 1, failed.len());
-        }
-        if failed.len() >= 10 {
-            break;
+    });
+    let mut failed = seeds.lived.into_inner().unwrap().failed;
+    failed.sort_unstable();
+    assert!(failed.is_empty(), "the seeds {failed:?} failed");
+}
+
+/// Seeds whose histories are lived through side by side, each on one thread.
+struct Seeds {
+    next: AtomicU64,
+    end: u64,
+    lived: Mutex<Lived>,
+}
+
+#[derive(Default)]
+struct Lived {
+    histories: u64,
+    failed: Vec<u64>,
+}
+
+impl Seeds {
+    /// Lives through one after the other until none is left, or enough of them failed.
+    fn live_through(&self, is_told: bool) {
+        loop {
+            let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            if seed >= self.end || self.lived.lock().unwrap().failed.len() >= MOST_FAILURES {
+                return;
+            }
+            let history = History::draw(seed);
+            let outcome = world::run(&history);
+            if is_told {
+                eprintln!("{history}\n{}", outcome.trace.join("\n"));
+            }
+            let has_failed = !outcome.violations.is_empty();
+            let why = has_failed.then(|| told(&history, &outcome));
+            // Whoever tells something tells it whole.
+            let mut lived = self.lived.lock().unwrap();
+            if let Some(why) = why {
+                let broken = outcome.violations.join("\n");
+                eprintln!("\nMUSTER_SEED={seed} fails:\n{broken}\n{why}");
+                lived.failed.push(seed);
+            }
+            lived.histories += 1;
+            if lived.histories.is_multiple_of(100) {
+                eprintln!("{} histories, {} failed", lived.histories, lived.failed.len());
+            }
         }
     }
-    assert!(failed.is_empty(), "the seeds {failed:?} failed");
 }
 
 /// What did not hold, and the shortest history found in which it does not.
