@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use futures::StreamExt;
+use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Gateway;
@@ -54,4 +55,17 @@ pub async fn read(
         body.extend_from_slice(&chunk);
     }
     Ok((body, room))
+}
+
+/// A body as JSON. Error: it is none, or not of the shape that is wanted.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))
+}
+
+/// The same of a body that may be left away.
+pub fn json_or_default<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T> {
+    match body.is_empty() {
+        true => Ok(T::default()),
+        false => json(body),
+    }
 }

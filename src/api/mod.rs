@@ -87,6 +87,14 @@ impl Gateway {
             }
         }
     }
+
+    /// The `@odata.nextLink` of a page that ended with this.
+    fn next_link(&self, request: &HttpRequest, last: &str) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("$skiptoken", last)
+            .finish();
+        format!("{}{}?{query}", self.base_url(request), request.path())
+    }
 }
 
 /// Everything there is to call, for the server and for the description alike.

@@ -29,6 +29,22 @@ pub struct Options {
     pub select: Option<String>,
 }
 
+/// Where a page begins.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct After {
+    /// Only from an `@odata.nextLink`.
+    #[serde(rename = "$skiptoken")]
+    skiptoken: Option<String>,
+}
+
+impl After {
+    /// What the page before ended with; empty before the first.
+    pub fn token(&self) -> &str {
+        self.skiptoken.as_deref().unwrap_or_default()
+    }
+}
+
 /// A page of records.
 #[derive(Serialize, ToSchema)]
 pub struct Collection {

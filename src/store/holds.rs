@@ -27,30 +27,27 @@ pub fn keep(conn: &mut Conn, job: &str, kept: &[Hold]) -> Result<()> {
 }
 
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Hold>> {
-    let mut found = Vec::new();
-    for page in workers.chunks(ROWS) {
-        let rows: Vec<String> = holds::table
-            .filter(holds::job.eq(job).and(holds::worker.eq_any(page)))
-            .order(holds::id)
-            .select(holds::body)
-            .load(conn)?;
-        for row in rows {
-            found.push(from_json(&row)?);
-        }
-    }
-    Ok(found)
+    pages(workers, |page| {
+        let of_them = holds::job.eq(job).and(holds::worker.eq_any(page));
+        let rows = holds::table.filter(of_them).order(holds::id);
+        Ok(rows.select(holds::body).load(conn)?)
+    })
 }
 
 /// Those of accounts, whoever they belong to.
 pub fn of_accounts(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<Hold>> {
+    pages(accounts, |page| {
+        let of_them = holds::job.eq(job).and(holds::account.eq_any(page));
+        let rows = holds::table.filter(of_them).order(holds::id);
+        Ok(rows.select(holds::body).load(conn)?)
+    })
+}
+
+/// What is found of many, as many at a time as one statement takes.
+fn pages(of: &[&str], mut load: impl FnMut(&[&str]) -> Result<Vec<String>>) -> Result<Vec<Hold>> {
     let mut found = Vec::new();
-    for page in accounts.chunks(ROWS) {
-        let rows: Vec<String> = holds::table
-            .filter(holds::job.eq(job).and(holds::account.eq_any(page)))
-            .order(holds::id)
-            .select(holds::body)
-            .load(conn)?;
-        for row in rows {
+    for page in of.chunks(ROWS) {
+        for row in load(page)? {
             found.push(from_json(&row)?);
         }
     }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::jobs::job_app;
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadJobs, WriteJobs};
+use crate::api::body;
+use crate::api::odata::After;
 use crate::api::problem::{Envelope, Problem};
 use crate::domain::guard::Action;
 use crate::engine::{allowing, holding};
@@ -41,13 +43,6 @@ pub struct HoldRequest {
     reason: String,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-pub struct After {
-    /// The last hold of the page before.
-    #[serde(rename = "$skiptoken")]
-    skip_token: Option<String>,
-}
-
 /// Lets a job do more of something than its limits do, for a while. Whoever is held for want of it is looked at at once.
 #[utoipa::path(tag = "decisions", params(("app" = String, Path), ("job" = String, Path)), request_body = AllowanceRequest, responses((status = 201, body = Object), (status = 400, body = Envelope), (status = 404, body = Envelope)))]
 #[post("/servicePrincipals/{app}/synchronization/jobs/{job}/allowances")]
@@ -58,7 +53,7 @@ pub async fn allow(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let wanted: AllowanceRequest = read(&body)?;
+    let wanted: AllowanceRequest = body::json(&body)?;
     let named = wanted.actions.into_iter().map(|(name, most)| {
         let action = Action::parse(&name).ok_or_else(|| {
             let message = format!("actions: there is no action '{name}': use disable, enable, create, move, rename, overwrite:ATTRIBUTE or clear:ATTRIBUTE");
@@ -114,7 +109,7 @@ pub async fn hold(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let wanted: HoldRequest = read(&body)?;
+    let wanted: HoldRequest = body::json(&body)?;
     let whose = match (wanted.worker, wanted.account) {
         (Some(worker), None) => holding::Whose::Worker(worker),
         (None, Some(account)) => holding::Whose::Account(account),
@@ -142,14 +137,10 @@ pub async fn list_holds(
     request: actix_web::HttpRequest,
 ) -> Result<web::Json<Value>, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let after = after.into_inner().skip_token.unwrap_or_default();
-    let holds = gateway.engine.holds(&app.job, &after).await?;
+    let holds = gateway.engine.holds(&app.job, after.token()).await?;
     let mut view = list(&holds)?;
     if let Some(last) = holds.last() {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("$skiptoken", &last.id)
-            .finish();
-        view["@odata.nextLink"] = format!("{}{}?{query}", gateway.base_url(&request), request.path()).into();
+        view["@odata.nextLink"] = gateway.next_link(&request, &last.id).into();
     }
     Ok(web::Json(view))
 }
@@ -166,10 +157,6 @@ pub async fn lift(
     let app = job_app(&gateway, &caller, &(app, job))?;
     gateway.engine.lift(&app.job, &id, &caller.client.id).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))
 }
 
 fn list(of: &[impl Serialize]) -> Result<Value> {

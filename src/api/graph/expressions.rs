@@ -12,6 +12,7 @@ use super::jobs::job_app;
 use super::version;
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadJobs};
+use crate::api::body;
 use crate::api::odata::Collection;
 use crate::api::problem::{Envelope, Problem};
 use crate::domain::expression::functions::{FUNCTIONS, Function, Repeats};
@@ -53,8 +54,7 @@ pub async fn parse_expression(
     request: HttpRequest,
 ) -> Result<web::Json<Json>, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let trial: ParseRequest = serde_json::from_value(read(&body)?)
-        .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?;
+    let trial: ParseRequest = body::json(&body)?;
     let text = trial.expression.as_deref().unwrap_or_default();
     let mut answer = json!({
         "@odata.context": format!("{}/{}/$metadata#microsoft.graph.parseExpressionResponse", gateway.base_url(&request), version(&request)),
@@ -160,10 +160,6 @@ fn function(function: &Function) -> Json {
         })
     });
     json!({ "id": function.name, "name": function.name, "parameters": parameters.collect::<Vec<_>>() })
-}
-
-fn read(body: &[u8]) -> Result<Json> {
-    serde_json::from_slice(body).map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))
 }
 
 fn attributes(properties: Vec<Property>) -> Result<BTreeMap<String, Value>> {

@@ -8,6 +8,7 @@ use super::job_view::JobView;
 use super::version;
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadJobs, Right, WriteJobs};
+use crate::api::body;
 use crate::api::odata::{Collection, Filter, Options};
 use crate::api::problem::{Envelope, Problem};
 use crate::config::App;
@@ -111,11 +112,7 @@ pub async fn restart_job(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let request: RestartRequest = match body.is_empty() {
-        true => RestartRequest::default(),
-        false => serde_json::from_slice(&body)
-            .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?,
-    };
+    let request: RestartRequest = body::json_or_default(&body)?;
     let scope = request
         .criteria
         .and_then(|criteria| criteria.reset_scope)

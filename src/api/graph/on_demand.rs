@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::jobs::job_app;
 use crate::api::auth::{Caller, WriteJobs};
+use crate::api::body;
 use crate::api::problem::{Envelope, Problem};
 use crate::api::{Gateway, within};
 use crate::error::{Error, Result};
@@ -44,8 +45,7 @@ pub async fn provision_on_demand(
     body: web::Bytes,
 ) -> Result<web::Json<Value>, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let wanted: OnDemandRequest = serde_json::from_slice(&body)
-        .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?;
+    let wanted: OnDemandRequest = body::json(&body)?;
     let subjects = wanted.parameters.iter().flat_map(|one| &one.subjects);
     let mut subjects = subjects.map(|subject| subject.object_id.clone());
     let (Some(named), None) = (subjects.next(), subjects.next()) else {

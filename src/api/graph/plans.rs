@@ -4,13 +4,15 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::jobs::job_app;
 use super::version;
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadJobs, WriteJobs};
+use crate::api::body;
+use crate::api::odata::After;
 use crate::api::problem::{Envelope, Problem};
 use crate::domain::plan::Proposal;
 use crate::engine::plans::{Head, Scope};
@@ -34,19 +36,6 @@ pub struct ApplyRequest {
     workers: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-pub struct After {
-    /// The last worker of the page before.
-    #[serde(rename = "$skiptoken")]
-    skip_token: Option<String>,
-}
-
-impl After {
-    pub fn token(&self) -> &str {
-        self.skip_token.as_deref().unwrap_or_default()
-    }
-}
-
 /// Has a plan made: what would change, for whom, and why. Nothing is written outside.
 #[utoipa::path(tag = "plans", params(("app" = String, Path), ("job" = String, Path)), request_body = PlanRequest, responses((status = 202, body = Object, headers(("Location" = String))), (status = 400, body = Envelope), (status = 404, body = Envelope)))]
 #[post("/servicePrincipals/{app}/synchronization/jobs/{job}/plans")]
@@ -58,7 +47,7 @@ pub async fn make_plan(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let wanted: PlanRequest = read(&body)?;
+    let wanted: PlanRequest = body::json_or_default(&body)?;
     let scope = match (wanted.full, wanted.workers) {
         (true, Some(_)) => {
             return Err(Error::invalid("full and workers exclude each other: name one of them").into());
@@ -96,12 +85,8 @@ pub async fn find_plan(
     let app = job_app(&gateway, &caller, &(app, job))?;
     let head = gateway.engine.plan_head(&app.job, plan_id(&plan)?).await?;
     let changes = gateway.engine.proposals(head.id, after.token()).await?;
-    let next = changes.last().map(|last| {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("$skiptoken", &last.worker)
-            .finish();
-        format!("{}{}?{query}", gateway.base_url(&request), request.path())
-    });
+    let last = changes.last();
+    let next = last.map(|last| gateway.next_link(&request, &last.worker));
     Ok(web::Json(view(&head, &changes, next)))
 }
 
@@ -116,7 +101,7 @@ pub async fn apply_plan(
 ) -> Result<HttpResponse, Problem> {
     let (app, job, plan) = path.into_inner();
     let app = job_app(&gateway, &caller, &(app, job))?;
-    let wanted: ApplyRequest = read(&body)?;
+    let wanted: ApplyRequest = body::json_or_default(&body)?;
     let (engine, job, id) = (gateway.engine.clone(), app.job.clone(), plan_id(&plan)?);
     // Whoever hangs up does not stop it halfway.
     let applying = async move { engine.apply_plan(&job, id, wanted.workers.as_deref()).await };
@@ -145,8 +130,7 @@ pub async fn undo(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let wanted: UndoRequest = serde_json::from_slice(&body)
-        .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?;
+    let wanted: UndoRequest = body::json(&body)?;
     let what = gateway.engine.undoable(&app.job, &wanted.id).await?;
     let nothing = || {
         let message = format!(
@@ -164,14 +148,6 @@ pub async fn undo(
     let undoing = async move { engine.undo(&job, undo).await };
     let undone = gateway.engine.in_hand(undoing).await?;
     Ok(HttpResponse::Ok().json(undone))
-}
-
-fn read<T: Default + serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {
-    match body.is_empty() {
-        true => Ok(T::default()),
-        false => serde_json::from_slice(body)
-            .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}"))),
-    }
 }
 
 fn plan_id(text: &str) -> Result<Uuid> {

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::jobs::job_app;
-use super::plans::After;
 use crate::api::Gateway;
 use crate::api::auth::{Caller, ReadLogs, WriteJobs};
+use crate::api::body;
+use crate::api::odata::After;
 use crate::api::problem::{Envelope, Problem};
 use crate::engine::review::{Cohort, Released};
 use crate::error::Error;
@@ -65,11 +66,7 @@ pub async fn list_reviewed(
         .collect();
     let mut view = json!({ "value": workers });
     if let Some((_, last)) = page.last() {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("$skiptoken", &last.proposal.worker)
-            .finish();
-        let next = format!("{}{}?{query}", gateway.base_url(&request), request.path());
-        view["@odata.nextLink"] = next.into();
+        view["@odata.nextLink"] = gateway.next_link(&request, &last.proposal.worker).into();
     }
     Ok(web::Json(view))
 }
@@ -84,8 +81,7 @@ pub async fn release_reviewed(
     body: web::Bytes,
 ) -> Result<web::Json<Released>, Problem> {
     let app = job_app(&gateway, &caller, &path)?;
-    let wanted: ReleaseRequest = serde_json::from_slice(&body)
-        .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?;
+    let wanted: ReleaseRequest = body::json(&body)?;
     let some = !wanted.workers.is_empty() || wanted.limit.is_some() || !wanted.filter.is_empty();
     if wanted.all == some {
         let message = "say whom: either all, or workers, limit and filter";

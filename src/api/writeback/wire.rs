@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 
+use crate::api::body;
 use crate::domain::callback::{Call, Member, Who};
 use crate::error::{Detail, Error, Result};
 
@@ -63,8 +64,7 @@ impl Places {
 
 /// Reads a body: one callback, a list, or an object whose `items` are the list.
 pub fn read(body: &[u8], most: usize) -> Result<Vec<Placed>> {
-    let json: Json = serde_json::from_slice(body)
-        .map_err(|error| Error::invalid(format!("Invalid Data Format: {error}")))?;
+    let json: Json = body::json(body)?;
     let (list, name) = match json {
         Json::Array(list) => (list, ""),
         Json::Object(mut object) if object.contains_key("items") => {
