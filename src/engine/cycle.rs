@@ -20,7 +20,7 @@ use super::lease::Lease;
 use super::names::Names;
 use super::reconcile::{self, Page, Recent};
 use super::record::{self, Carried, Counts, News};
-use super::{Context, controller, log, planning, progress, quarantine, retention, review};
+use super::{Context, controller, log, planning, progress, quarantine, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::decision::{BY_ITSELF, Decision};
@@ -538,7 +538,6 @@ impl<'c> Cycle<'c> {
                     listed::clear(conn, &id)?;
                 }
                 close_allowances(conn, &id, now)?;
-                retention::expire(conn, now)?;
                 let quarantine = quarantine::judge(conn, &id, &execution, refused.as_ref(), slow, now)?;
                 jobs::update_status(conn, &id, |status| {
                     status.strays = strays.or(status.strays.take());

@@ -92,7 +92,7 @@ async fn keep_once(engine: &Engine, with_leavers: bool) -> Result<()> {
 }
 
 /// What is kept for so many days and no longer.
-pub(super) fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
+fn expire(conn: &mut Conn, now: Timestamp) -> Result<()> {
     logs::expire(conn, before(now, KEPT))?;
     changes::expire_receipts(conn, before(now, KEPT))?;
     departures::expire(conn, before(now, KEPT))?;

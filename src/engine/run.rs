@@ -134,7 +134,7 @@ impl Driver {
         };
         let interval = if unread { SignedDuration::ZERO } else { interval };
         let is_called = runner.callbacks.is_some();
-        let reason = store
+        let has_work = store
             .read(move |conn| {
                 let Some(job) = jobs::find(conn, &id)? else {
                     return Ok(false);
@@ -161,7 +161,7 @@ impl Driver {
                 Ok(job.state == State::Active && busy)
             })
             .await?;
-        if !reason {
+        if !has_work {
             return Ok(Turn::Idle);
         }
         let Some(lease) = Lease::take(&self.engine, &self.job, runner.call_timeout).await? else {
@@ -220,9 +220,7 @@ impl Engine {
             token,
         })
     }
-}
 
-impl Engine {
     /// The jobs that read a system as their newest schemas have them; of a schema that cannot run, as the one before it. Error: the
     /// store cannot say which is the newest.
     pub(super) async fn newest_readers(&self, source: &str) -> Result<Vec<Arc<Runner>>> {
