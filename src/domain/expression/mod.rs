@@ -83,7 +83,36 @@ use trace::Trace;
 pub struct Expression {
     /// Shared, since a schema and whatever is compiled from it hold the same.
     root: Arc<Node>,
+    /// What planning asks of each mapping for each worker.
+    asks: Arc<Asks>,
     candidates: Option<Vec<Expression>>,
+}
+
+/// What an expression needs to be evaluated.
+#[derive(Debug, PartialEq)]
+struct Asks {
+    attributes: Vec<String>,
+    clock: bool,
+    seed: bool,
+}
+
+impl Asks {
+    fn of(root: &Node) -> Asks {
+        let mut attributes: Vec<String> = Vec::new();
+        let _: ControlFlow<()> = root.walk(&mut |node| {
+            if let Node::Attribute(name) = node
+                && !attributes.contains(name)
+            {
+                attributes.push(name.clone());
+            }
+            ControlFlow::Continue(())
+        });
+        Asks {
+            attributes,
+            clock: root.calls(|function| function.nature == Nature::Clock),
+            seed: root.calls(|function| function.nature == Nature::Random),
+        }
+    }
 }
 
 impl Expression {
@@ -105,26 +134,17 @@ impl Expression {
 
     /// The attributes it reads, each once, in the order of their first mention.
     pub fn attributes(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        let _: ControlFlow<()> = self.root.walk(&mut |node| {
-            if let Node::Attribute(name) = node
-                && !names.contains(&name.as_str())
-            {
-                names.push(name);
-            }
-            ControlFlow::Continue(())
-        });
-        names
+        self.asks.attributes.iter().map(String::as_str).collect()
     }
 
     /// Whether its value may change merely because time passes.
     pub fn reads_clock(&self) -> bool {
-        self.root.calls(|function| function.nature == Nature::Clock)
+        self.asks.clock
     }
 
     /// Whether its value depends on the seed.
     pub fn is_random(&self) -> bool {
-        self.root.calls(|function| function.nature == Nature::Random)
+        self.asks.seed
     }
 
     /// The arguments of an outermost `SelectUniqueValue`, best first. Evaluated on its own, with the same
@@ -171,6 +191,7 @@ impl From<Node> for Expression {
             _ => None,
         };
         Expression {
+            asks: Arc::new(Asks::of(&root)),
             root: Arc::new(root),
             candidates,
         }
