@@ -141,22 +141,26 @@ impl Desk {
         history: History,
         names: Names<'_>,
     ) -> Result<Page> {
-        let page = self.find(anchors, moment).await?;
+        let mut page = self.load(anchors).await?;
+        self.find(&mut page, moment).await?;
         self.judge(page, moment, history, names).await
     }
 
-    /// Finds the accounts of these workers.
-    pub async fn find(&self, anchors: Vec<String>, moment: &Moment) -> Result<Page> {
+    /// Reads what is known of these workers.
+    pub async fn load(&self, anchors: Vec<String>) -> Result<Page> {
         let id = self.cx.origin.job.clone();
         let due = self
             .cx
             .store
             .read(move |conn| wakes::of(conn, &id, &anchors, Cause::Full))
             .await?;
-        let mut page = reconcile::load(&self.cx, due).await?;
+        reconcile::load(&self.cx, due).await
+    }
+
+    /// Finds their accounts.
+    pub async fn find(&self, page: &mut Page, moment: &Moment) -> Result<()> {
         let (accounts, recent) = (self.accounts(), Recent::default());
-        planning::find(&self.cx, &accounts, &mut page, moment, &recent).await?;
-        Ok(page)
+        planning::find(&self.cx, &accounts, page, moment, &recent).await
     }
 
     /// Plans those whose accounts are found.

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::schema::{changes, receipts};
-use super::{Conn, from_json, micros, native, to_json};
+use super::{Conn, from_json, has_any, micros, native, to_json};
 use crate::domain::guard::Action;
 use crate::domain::plan::{Change, Receipt};
 use crate::error::Result;
@@ -61,6 +61,9 @@ pub fn mark_sent(
 
 /// Changes of these workers that were sent and have no outcome.
 pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>> {
+    if !has_any!(conn, changes, job) {
+        return Ok(Vec::new());
+    }
     let rows: Vec<(String, String, String, i64, Option<String>)> = changes::table
         .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
         .order((changes::sent, changes::id))

@@ -5,7 +5,7 @@ use diesel::upsert::excluded;
 use jiff::Timestamp;
 
 use super::schema::escrows;
-use super::{Conn, instant, micros, native};
+use super::{Conn, has_any, instant, micros, native};
 use crate::error::Result;
 
 /// A worker whose change was refused.
@@ -25,6 +25,9 @@ pub struct Escrow {
 const NEVER: i64 = i64::MAX;
 
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Escrow>> {
+    if !has_any!(conn, escrows, job) {
+        return Ok(Vec::new());
+    }
     let rows: Vec<(String, String, String, i32, i64)> = escrows::table
         .filter(escrows::job.eq(job).and(escrows::worker.eq_any(workers)))
         .select((

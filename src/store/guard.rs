@@ -7,7 +7,7 @@ use diesel::upsert::excluded;
 use jiff::Timestamp;
 
 use super::schema::{held, tallies};
-use super::{Conn, micros, native};
+use super::{Conn, has_any, micros, native};
 use crate::domain::guard::Action;
 use crate::error::Result;
 
@@ -61,6 +61,9 @@ pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
 
 /// What limits hold back for these workers: (worker, action, released).
 pub fn held(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<(String, Action, bool)>> {
+    if !has_any!(conn, held, job) {
+        return Ok(Vec::new());
+    }
     let rows: Vec<(String, String, bool)> = held::table
         .filter(held::job.eq(job).and(held::worker.eq_any(workers)))
         .select((held::worker, held::action, held::released))

@@ -6,11 +6,14 @@ use jiff::Timestamp;
 
 use super::schema::{handovers, notices};
 use super::wakes::{self, Cause};
-use super::{Conn, ROWS, instant, micros, native};
+use super::{Conn, ROWS, has_any, instant, micros, native};
 use crate::domain::handover::{Handover, State};
 use crate::error::Result;
 
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<(String, Handover)>> {
+    if !has_any!(conn, handovers, job) {
+        return Ok(Vec::new());
+    }
     let mut found = Vec::new();
     for page in workers.chunks(ROWS) {
         let rows: Vec<(String, String, i64)> = handovers::table

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::schema::holds;
-use super::{Conn, ROWS, from_json, native, to_json};
+use super::{Conn, ROWS, from_json, has_any, native, to_json};
 use crate::domain::hold::Hold;
 use crate::error::Result;
 
@@ -27,7 +27,7 @@ pub fn keep(conn: &mut Conn, job: &str, kept: &[Hold]) -> Result<()> {
 }
 
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Hold>> {
-    pages(workers, |page| {
+    pages(conn, job, workers, |conn, page| {
         let of_them = holds::job.eq(job).and(holds::worker.eq_any(page));
         let rows = holds::table.filter(of_them).order(holds::id);
         Ok(rows.select(holds::body).load(conn)?)
@@ -36,7 +36,7 @@ pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Hold>> {
 
 /// Those of accounts, whoever they belong to.
 pub fn of_accounts(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<Hold>> {
-    pages(accounts, |page| {
+    pages(conn, job, accounts, |conn, page| {
         let of_them = holds::job.eq(job).and(holds::account.eq_any(page));
         let rows = holds::table.filter(of_them).order(holds::id);
         Ok(rows.select(holds::body).load(conn)?)
@@ -44,10 +44,18 @@ pub fn of_accounts(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<
 }
 
 /// What is found of many, as many at a time as one statement takes.
-fn pages(of: &[&str], mut load: impl FnMut(&[&str]) -> Result<Vec<String>>) -> Result<Vec<Hold>> {
+fn pages(
+    conn: &mut Conn,
+    job: &str,
+    of: &[&str],
+    load: impl Fn(&mut Conn, &[&str]) -> Result<Vec<String>>,
+) -> Result<Vec<Hold>> {
     let mut found = Vec::new();
+    if !has_any!(conn, holds, job) {
+        return Ok(found);
+    }
     for page in of.chunks(ROWS) {
-        for row in load(page)? {
+        for row in load(conn, page)? {
             found.push(from_json(&row)?);
         }
     }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::schema::{jobs, links, pending_references};
-use super::{Conn, from_json, handovers, instant, micros, native, owners, to_json};
+use super::{Conn, from_json, handovers, has_any, instant, micros, native, owners, to_json};
 use crate::domain::account::Anchor;
 use crate::domain::link::Link;
 use crate::domain::plan::Pending;
@@ -267,6 +267,9 @@ pub struct Waits<'w> {
 
 /// When the log told last of what these workers wait for: (worker, when first of several).
 pub fn told(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<HashMap<String, Timestamp>> {
+    if !has_any!(conn, pending_references, job) {
+        return Ok(HashMap::new());
+    }
     let mut found: HashMap<String, Timestamp> = HashMap::new();
     for page in workers.chunks(super::ROWS) {
         let rows: Vec<(String, i64)> = pending_references::table

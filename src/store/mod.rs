@@ -81,6 +81,16 @@ macro_rules! native {
 }
 pub(crate) use native;
 
+/// Whether a table has anything of a job's. Most have nothing of most jobs, and to ask hundreds of workers' keys of an empty table
+/// costs many times as much.
+macro_rules! has_any {
+    ($conn:expr, $table:ident, $job:expr) => {
+        diesel::select(diesel::dsl::exists($table::table.filter($table::job.eq($job))))
+            .get_result::<bool>($conn)?
+    };
+}
+pub(crate) use has_any;
+
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 #[cfg(feature = "postgres")]
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::plans::{pack, unpack};
 use super::schema::{links, reviews, wakes};
-use super::{Conn, ROWS, micros, native, to_json};
+use super::{Conn, ROWS, has_any, micros, native, to_json};
 use crate::domain::review::{Case, Standing};
 use crate::error::Result;
 
@@ -34,6 +34,9 @@ fn review((worker, standing, apart, body): Row) -> Result<Review> {
 }
 
 pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Review>> {
+    if !has_any!(conn, reviews, job) {
+        return Ok(Vec::new());
+    }
     let mut found = Vec::new();
     for page in workers.chunks(ROWS) {
         let rows: Vec<Row> = reviews::table

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::schema::{operations, systems, uploads};
 use super::workers::{self, Stored};
-use super::{Conn, micros, native};
+use super::{Conn, has_any, micros, native};
 use crate::error::{Error, Kind, Result};
 
 /// Takes an upload in and gives it its place in the order in which HR spoke (B2).
@@ -173,6 +173,9 @@ pub fn expect(conn: &mut Conn, job: &str, places: &[Place]) -> Result<()> {
 
 /// The operations of these workers that have no outcome yet, in the order in which HR spoke.
 pub fn pending(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Place>> {
+    if !has_any!(conn, operations, job) {
+        return Ok(Vec::new());
+    }
     // Put in order here: SQLite would walk through every operation of the job to have them in order by itself.
     let rows: Vec<(i64, i32, String, i64)> = operations::table
         .filter(operations::job.eq(job).and(operations::anchor.eq_any(anchors)))

@@ -1,4 +1,4 @@
-//! The making of a plan: pages of workers through four stations, and what is proposed on the way into the database.
+//! The making of a plan: pages of workers through five stations, and what is proposed on the way into the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ impl Desk {
         self.keep(head).await
     }
 
-    /// Pages go through four stations side by side: while one is planned, the one before is packed, the one before that is kept,
-    /// and the accounts of the one behind are found. The hash of all that is proposed.
+    /// Pages go through five stations side by side: while one is planned, the one before is packed, the one before that is kept,
+    /// the accounts of the one behind are found, and the one behind that is loaded. The hash of all that is proposed.
     async fn pages(
         &self,
         head: &mut Head,
@@ -63,25 +63,27 @@ impl Desk {
     ) -> Result<String> {
         let (promised, mut history) = (Promised::default(), self.history().await?);
         let (mut hash, mut position) = (hash_of(head)?, 0);
-        let mut found = self.find_after(scope, "", moment).await?;
-        let (mut planned, mut packed) = (None, None);
+        let mut loaded = self.load_after(scope, "").await?;
+        let (mut found, mut planned, mut packed) = (None, None, None);
         loop {
             self.go_on()?;
             told(head);
-            if found.is_none() && planned.is_none() && packed.is_none() {
+            if loaded.is_none() && found.is_none() && planned.is_none() && packed.is_none() {
                 head.population = history.population;
                 return Ok(format!("{:x}", hash.finalize()));
             }
-            let (page, last) = found.unzip();
-            let (ahead, judged, written, kept) = tokio::join!(
-                self.find_ahead(scope, last, moment),
-                self.judge_in_turn(page, moment, history, &promised),
+            let (page, last) = loaded.unzip();
+            let (ahead, matched, judged, written, kept) = tokio::join!(
+                self.load_ahead(scope, last),
+                self.find_accounts(page, moment),
+                self.judge_in_turn(found, moment, history, &promised),
                 self.pack(planned, hash),
                 self.add(head, position, packed.as_ref()),
             );
             kept?;
             position += i32::from(packed.is_some());
-            found = ahead?;
+            loaded = ahead?;
+            found = matched?;
             (history, planned) = judged?;
             (hash, packed) = written?;
             if let Some(packed) = &packed {
@@ -93,30 +95,20 @@ impl Desk {
         }
     }
 
-    async fn find_ahead(
-        &self,
-        scope: &Scope,
-        after: Option<String>,
-        moment: &Moment,
-    ) -> Result<Option<(Page, String)>> {
+    async fn load_ahead(&self, scope: &Scope, after: Option<String>) -> Result<Option<(Page, String)>> {
         match after {
-            Some(after) => self.find_after(scope, &after, moment).await,
+            Some(after) => self.load_after(scope, &after).await,
             None => Ok(None),
         }
     }
 
-    /// The first station: the next page of workers and their accounts, and the last of them.
-    async fn find_after(
-        &self,
-        scope: &Scope,
-        after: &str,
-        moment: &Moment,
-    ) -> Result<Option<(Page, String)>> {
+    /// The first station: the next page of workers, and the last of them.
+    async fn load_after(&self, scope: &Scope, after: &str) -> Result<Option<(Page, String)>> {
         let anchors = self.next(scope, after).await?;
         let Some(last) = anchors.last().cloned() else {
             return Ok(None);
         };
-        let page = self.find(anchors, moment).await?;
+        let page = self.load(anchors).await?;
         if let (Scope::Workers(_), Some(unknown)) = (scope, page.vanished.first()) {
             let message = format!(
                 "no worker {} is known: HR names people by its own key here",
@@ -127,7 +119,14 @@ impl Desk {
         Ok(Some((page, last)))
     }
 
-    /// The second: what is to be done about them. Names and limits are given out in turn.
+    /// The second: their accounts are found. Pages need not wait for each other here.
+    async fn find_accounts(&self, page: Option<Page>, moment: &Moment) -> Result<Option<Page>> {
+        let Some(mut page) = page else { return Ok(None) };
+        self.find(&mut page, moment).await?;
+        Ok(Some(page))
+    }
+
+    /// The third: what is to be done about them. Names and limits are given out in turn.
     async fn judge_in_turn(
         &self,
         page: Option<Page>,
@@ -143,7 +142,7 @@ impl Desk {
         Ok((std::mem::take(&mut page.history), Some(page)))
     }
 
-    /// The third: it is written as it is kept, and hashed.
+    /// The fourth: it is written as it is kept, and hashed.
     async fn pack(&self, page: Option<Page>, mut hash: Sha256) -> Result<(Sha256, Option<Packed>)> {
         let Some(page) = page else {
             return Ok((hash, None));
@@ -164,7 +163,7 @@ impl Desk {
             .await
     }
 
-    /// The fourth: it is kept.
+    /// The fifth: it is kept.
     async fn add(&self, head: &Head, position: i32, packed: Option<&Packed>) -> Result<()> {
         let Some(packed) = packed else { return Ok(()) };
         let (id, token, head) = (self.cx.origin.job.clone(), self.cx.token, head.clone());
