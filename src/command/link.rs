@@ -80,6 +80,12 @@ fn read(path: &Path) -> Result<Vec<Join>, String> {
         if field(worker).is_empty() {
             return Err(format!("{shown}, line {line}: no worker is named"));
         }
+        if field(account).is_empty() {
+            return Err(format!(
+                "{shown}, line {line}: no account is named: write - where none of those that are there is worker {}'s, or leave the line out",
+                field(worker)
+            ));
+        }
         joins.push(Join {
             line,
             worker: field(worker),

@@ -306,7 +306,7 @@ fn twice(joins: &[Join]) -> BTreeMap<u64, String> {
 }
 
 fn is_none(account: &str) -> bool {
-    account.is_empty() || account == NONE
+    account == NONE
 }
 
 /// How the target is asked for what a person calls an account.

@@ -341,6 +341,13 @@ async fn b9_links_join_whom_matching_cannot_all_of_them_or_none() {
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
+    // An empty cell is what somebody did not fill in yet.
+    let refused = house.muster(&["link", app, &house.links("worker,account\n3,\n")]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && error.contains("line 2: no account is named"),
+        "{error}"
+    );
     // Matching would find it again, and somebody else's account would be overwritten.
     let refused = house.muster(&["link", app, &house.links("worker,account\n1,-\n")]);
     let error = String::from_utf8(refused.stderr).unwrap();
