@@ -109,15 +109,8 @@ impl Desk {
             let holds = self.hold(&page, undo, moment.now).await?;
             let (carried, counts) = self.carry_out(page, &moment).await?;
             undone.add(&carried, &counts);
-            let silent = silent(&carried);
-            undone
-                .changed
-                .extend(silent.iter().map(|subject| unanswered(subject)));
-            let unsent: Vec<&str> = silent
-                .iter()
-                .map(|subject| subject.worker.anchor.as_str())
-                .collect();
-            self.let_go(&holds, &unsent).await?;
+            undone.changed.extend(unanswered(&carried));
+            self.let_go(&holds, &unsent(&carried)).await?;
         }
         if after.is_empty() {
             let message =
@@ -198,20 +191,33 @@ impl Desk {
     }
 }
 
-/// Whom nobody answered for, and of whom nothing was written.
-fn silent(carried: &Carried) -> Vec<&Subject> {
+/// Of whom nothing was written.
+fn unsent(carried: &Carried) -> Vec<&str> {
     let pairs = carried.page.subjects.iter().zip(&carried.worked);
-    let silent = pairs.filter(|(_, worked)| worked.fate == Fate::Waits);
-    silent.map(|(subject, _)| subject).collect()
+    let unsent = pairs.filter(|(_, worked)| worked.fate == Fate::Waits);
+    unsent
+        .map(|(subject, _)| subject.worker.anchor.as_str())
+        .collect()
 }
 
-fn unanswered(subject: &Subject) -> Difference {
-    Difference {
-        worker: subject.worker.anchor.clone(),
-        name: subject.worker.display_name().map(|name| name.into_owned()),
-        attribute: None,
-        message: "nobody answered, and nothing was taken back: undo it again".into(),
-    }
+/// Whom nobody answered for. The job finds out what came of it, and takes nothing back by itself.
+fn unanswered(carried: &Carried) -> impl Iterator<Item = Difference> {
+    let pairs = carried.page.subjects.iter().zip(&carried.worked);
+    pairs.filter_map(|(subject, worked)| {
+        let message = match worked.fate {
+            Fate::Over | Fate::Again => return None,
+            Fate::Waits => "nobody answered, and nothing was taken back: undo it again",
+            Fate::Unknown | Fate::GivenUp => {
+                "it was sent, and nobody answered: look at the account, and undo it again where it is as before"
+            }
+        };
+        Some(Difference {
+            worker: subject.worker.anchor.clone(),
+            name: subject.worker.display_name().map(|name| name.into_owned()),
+            attribute: None,
+            message: message.into(),
+        })
+    })
 }
 
 /// Plans the way back for one worker; `false` where there is nothing to be taken back.
@@ -269,7 +275,9 @@ fn take_back(
         }
     }
     let is_wanted_otherwise = |effect: &Effect| {
-        let mut wanted = planned.change.effects.iter();
+        // What the limits hold of it is wanted no less.
+        let held = subject.held.iter().map(|held| &held.effect);
+        let mut wanted = planned.change.effects.iter().chain(held);
         effect.attribute().is_some() && wanted.any(|one| one.attribute() == effect.attribute())
     };
     reversal.effects.retain(|effect| {

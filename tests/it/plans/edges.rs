@@ -1,7 +1,9 @@
-//! What happens to plans at the edges: parts of them, limits of a first plan, makers that are killed, gateways that stop.
+//! What happens to plans at the edges: parts of them, limits of a first plan, makers that are killed, gateways that stop, and
+//! changes that cannot be taken back now.
 
 use std::time::Duration;
 
+use muster::lab::faults::{Action, Fault};
 use muster::store::{Location, Store, links, plans};
 use uuid::Uuid;
 
@@ -144,4 +146,50 @@ async fn a_gateway_that_stops_finishes_the_plan_in_hand_though_nobody_waits_for_
     desk.gateway.stop().await;
     let head: Option<Json> = store.read(move |conn| plans::find(conn, JOB, &id)).await.unwrap();
     assert_eq!(head.unwrap()["state"], "applied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b28_what_hr_wants_otherwise_is_left_alone_though_a_limit_holds_it() {
+    let directory = lab::directory();
+    let setup = Setup::with_target(&ldap(&directory)).app("start = true\nguard = { overwrites = 0 }");
+    let gateway = setup.start().await;
+    let desk = Desk { directory, gateway };
+    let caller = &desk.gateway.caller;
+    caller.upload(&[titled("1", "Ada Novak", "Clerk")]).await;
+    caller.settled().await;
+    desk.post("pause", json!({})).await;
+    caller.upload(&[titled("1", "Ada Novak", "Judge")]).await;
+    let person = json!({"parameters": [{"subjects": [{"objectId": "1"}]}]});
+    assert_eq!(desk.post("provisionOnDemand", person).await.0, 200);
+    assert_eq!(desk.title("1").unwrap(), "Judge");
+    caller.upload(&[titled("1", "Ada Novak", "Warden")]).await;
+    let (status, undone) = desk.post("undo", json!({"id": "1"})).await;
+    assert_eq!((status, &undone["done"]), (StatusCode::OK, &json!(0)), "{undone}");
+    let title = undone["changed"].as_array().unwrap();
+    let title = title.iter().find(|one| one["attribute"] == "title");
+    let message = title.unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("HR says something else by now"), "{undone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b28_an_undo_of_which_nobody_knows_what_came_is_no_success() {
+    let desk = Desk::of(&[titled("1", "Ada Novak", "Clerk")]).await;
+    let caller = &desk.gateway.caller;
+    caller.upload(&[titled("1", "Ada Novak", "Judge")]).await;
+    let plan = desk.plan(json!({})).await;
+    assert_eq!(desk.apply(&plan).await.0, 200);
+    desk.directory.directory.controls.faults.replace(vec![Fault {
+        on: "modify".into(),
+        about: Some("CN=Ada".into()),
+        skip: 0,
+        times: None,
+        action: Action::CutAfter,
+    }]);
+    let cycle = plan["plan"]["id"].as_str().unwrap();
+    let undone = desk.muster(&["undo", cycle, "--json"]);
+    let said = String::from_utf8_lossy(&undone.stderr).into_owned();
+    assert_eq!(undone.status.code(), Some(1), "{said}");
+    let undone: Json = serde_json::from_slice(&undone.stdout).unwrap();
+    let message = undone["changed"][0]["message"].as_str().unwrap();
+    assert!(message.contains("nobody answered"), "{undone}");
 }
