@@ -174,9 +174,11 @@ pub(super) fn reason(text: &str) -> Result<String> {
 pub(super) fn until(text: &str, now: Timestamp) -> Result<Timestamp> {
     let text = text.trim();
     let wrong = |what: &str| Error::invalid(format!("until: '{text}' {what}")).at("until");
-    let until = match (text.parse::<Timestamp>(), text.parse::<Date>()) {
+    // A time of day without a zone is no instant, and would be dropped silently.
+    let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text);
+    let until = match (text.parse::<Timestamp>(), day) {
         (Ok(at), _) => at,
-        (_, Ok(day)) => end_of_day(day)?,
+        (_, Some(day)) => end_of_day(day)?,
         _ => {
             return Err(wrong(
                 "is neither a day such as 2026-12-01 nor an instant such as 2026-12-01T18:00:00Z",
@@ -220,6 +222,7 @@ mod tests {
             ("2026-11-21", "a merger", 1, "'2026-11-21' is over"),
             ("2026-11-22T09:59:59Z", "a merger", 1, "is over"),
             ("tomorrow", "a merger", 1, "is neither a day"),
+            ("2026-12-01T08:00", "a merger", 1, "is neither a day"),
             ("2026-12-01", "  ", 1, "reason: say why"),
             ("2026-12-01", "a merger", 0, "one at least"),
         ] {
