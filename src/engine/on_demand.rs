@@ -35,8 +35,7 @@ impl Desk {
     async fn provision(&mut self, named: &str, by: &str) -> Result<Json> {
         self.whole_source().await?;
         hearing::hear_out(&self.cx).await?;
-        let anchor = anchor(&self.cx.store, &self.cx.runner, named).await?;
-        self.ask(&anchor).await?;
+        let anchor = self.asked(named).await?;
         let began = self.cx.clock.now();
         self.release(&anchor, by).await?;
         let moment = reconcile::moment(began);
@@ -66,6 +65,21 @@ impl Desk {
         });
         let told = told.ok_or_else(|| Error::internal("the worker was not planned"))?;
         from_json(&told.body)
+    }
+
+    /// The worker somebody means, as HR has them now.
+    async fn asked(&self, named: &str) -> Result<String> {
+        let (store, runner) = (&self.cx.store, &self.cx.runner);
+        match anchor(store, runner, named).await {
+            Ok(anchor) => self.ask(&anchor).await.map(|()| anchor),
+            // HR may have somebody of whom nothing was read yet.
+            Err(error) if error.kind == Kind::NotFound => match self.ask(named).await {
+                Ok(()) => anchor(store, runner, named).await,
+                Err(refused) if refused.kind == Kind::Invalid => Err(error),
+                Err(outage) => Err(outage),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Hears what HR says of the worker now, where it can be asked.

@@ -510,3 +510,23 @@ async fn jobs_share_what_one_of_them_reads() {
     let asked = tenant.requests().await;
     assert_eq!(asked.iter().filter(everybody).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_of_whom_nothing_was_read_yet_is_provisioned_on_demand() {
+    let tenant = Tenant::new(0);
+    settled(&tenant, "1", json!({}));
+    let company = Company::of(tenant, "", "").await;
+    let new = settled(&company.workday, "2", json!({}));
+    let caller = &company.gateway.caller;
+    let path = format!("{}/provisionOnDemand", caller.job_path());
+    let asked = |id: &str| json!({"parameters": [{"subjects": [{"objectId": id}]}]});
+    let (status, answer) = caller.send("POST", &path, Some(asked(&new))).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(company.is_enabled("2"));
+    let (status, answer) = caller.send("POST", &path, Some(asked("404"))).await;
+    assert_eq!(
+        (status.as_u16(), &answer["error"]["code"]),
+        (404, &json!("WorkerNotFound")),
+        "{answer}"
+    );
+}
