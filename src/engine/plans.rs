@@ -3,7 +3,7 @@
 
 mod make;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -294,6 +294,9 @@ impl Desk {
             runner.app.plan_lifetime,
             self.cx.clock.now(),
         )?;
+        if let Some(only) = only {
+            self.check_part(engine, head, only).await?;
+        }
         self.whole_source().await?;
         hearing::hear_out(&self.cx).await?;
         let moment = Moment {
@@ -331,6 +334,29 @@ impl Desk {
             engine.keep(head).await?;
         }
         Ok(applied)
+    }
+
+    /// Error `WorkerNotFound`: somebody is named for whom the plan does nothing.
+    async fn check_part(&self, engine: &Engine, head: &Head, only: &[String]) -> Result<()> {
+        let mut unknown: BTreeSet<&str> = only.iter().map(String::as_str).collect();
+        let mut after = String::new();
+        loop {
+            let proposals = engine.proposals(head.id, &after).await?;
+            let Some(last) = proposals.last() else { break };
+            after.clone_from(&last.worker);
+            for proposal in proposals.iter().filter(|one| !one.effects.is_empty()) {
+                unknown.remove(proposal.worker.as_str());
+            }
+        }
+        match unknown.first() {
+            None => Ok(()),
+            Some(worker) => {
+                let message = format!(
+                    "the plan does nothing for a worker {worker}: name people by HR's own key, as the plan has them"
+                );
+                Err(Error::new(Kind::NotFound, message).code("WorkerNotFound"))
+            }
+        }
     }
 
     /// Holds all that is proposed against the world as it is. Nothing is written if any of it does not hold.

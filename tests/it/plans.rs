@@ -277,6 +277,12 @@ async fn plans_are_made_and_carried_out_on_the_command_line() {
         "{said}"
     );
     std::fs::write(&path, written).unwrap();
+    let mistyped = desk.muster(&["apply", "plan.json", "--worker", "l"]);
+    let said = String::from_utf8(mistyped.stderr).unwrap();
+    assert!(
+        !mistyped.status.success() && said.contains("does nothing for a worker l"),
+        "{said}"
+    );
     let applied = desk.muster(&["apply", "plan.json", "--json"]);
     let text = String::from_utf8(applied.stdout).unwrap();
     assert!(
