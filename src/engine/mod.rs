@@ -61,6 +61,7 @@ pub use clock::Clock;
 pub use setup::{compile, declared, invalid, take_in};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -133,11 +134,16 @@ struct Runner {
     connect: Connect,
     /// The same for whatever replaces this one.
     wake: Arc<Notify>,
+    /// How often refused credentials were tried again because somebody said so.
+    forgiven: AtomicU64,
 }
 
 impl Runner {
-    /// Somebody says that the credentials are right now.
-    async fn forgive(&self) {
+    /// Somebody said, in whichever replica, that the credentials are right now: each tries them once more.
+    async fn forgive(&self, said: u64) {
+        if self.forgiven.swap(said, Ordering::Relaxed) == said {
+            return;
+        }
         self.target.forgive().await;
         if let Some(puller) = &self.puller {
             puller.forgive().await;
@@ -314,7 +320,6 @@ impl Engine {
 
     /// Lets a job run. A start ends a quarantine.
     pub async fn start_job(&self, job: &str) -> Result<()> {
-        self.runner(job)?.forgive().await;
         self.set_state(job, State::Active).await
     }
 
@@ -325,9 +330,6 @@ impl Engine {
 
     /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6). `by` is who says so.
     pub async fn restart_job(&self, job: &str, restart: Restart, by: &str) -> Result<()> {
-        if restart.quarantine {
-            self.runner(job)?.forgive().await;
-        }
         let source = self.runner(job)?.app.source.clone();
         let (id, by, now) = (job.to_string(), by.to_string(), self.clock().now());
         self.store()

@@ -109,7 +109,10 @@ fn message(conn: &mut Conn, job: &str, reason: Reason, refused: u64) -> Result<S
 /// Ends a quarantine of whatever kind because somebody says so.
 pub fn lift(conn: &mut Conn, job: &str, now: Timestamp) -> Result<()> {
     let mut before = None;
-    jobs::update_status(conn, job, |status| before = status.quarantine.take())?;
+    jobs::update_status(conn, job, |status| {
+        before = status.quarantine.take();
+        status.forgiven += 1;
+    })?;
     match before.and_then(|before| before.next) {
         Some(put_off_to) => wakes::bring_forward(conn, job, put_off_to, now),
         None => Ok(()),

@@ -124,7 +124,11 @@ impl Engine {
         let runner = self.runner(job)?;
         let id = job.to_string();
         let found = self.store().read(move |conn| jobs::find(conn, &id)).await?;
-        if found.is_none_or(|job| job.schema_version == runner.policy.version) {
+        let (version, forgiven) = found.map_or((runner.policy.version, 0), |job| {
+            (job.schema_version, job.status.forgiven)
+        });
+        if version == runner.policy.version {
+            runner.forgive(forgiven).await;
             return Ok(runner);
         }
         let lasting = setup::Lasting {

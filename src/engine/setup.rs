@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use jiff::tz::TimeZone;
 use tokio::sync::Notify;
@@ -141,6 +142,7 @@ pub(super) async fn runner(config: &Config, store: &Store, app: &App, lasting: L
         puller: lasting.puller,
         connect: lasting.connect,
         wake: lasting.wake,
+        forgiven: AtomicU64::new(0),
     })
 }
 

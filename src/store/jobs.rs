@@ -52,6 +52,8 @@ pub struct Status {
     pub released: Option<Timestamp>,
     /// Its last cycle only planned (`mode = "plan"`).
     pub only_planned: bool,
+    /// How often a person had credentials tried again that were refused (B25).
+    pub forgiven: u64,
 }
 
 /// How far the review of a job's first cycle is (B9).
@@ -405,7 +407,12 @@ pub fn extend(conn: &mut Conn, id: &str, token: i64, until: Timestamp) -> Result
 pub fn release(conn: &mut Conn, id: &str, token: i64) -> Result<()> {
     diesel::update(jobs::table.find(id))
         .filter(jobs::token.eq(token))
-        .set((jobs::until.eq(0i64), jobs::holder.eq(None::<String>)))
+        .set((
+            jobs::until.eq(0i64),
+            jobs::holder.eq(None::<String>),
+            // Whatever comes late, such as a heartbeat under way, finds the lease gone.
+            jobs::token.eq(token + 1),
+        ))
         .execute(conn)?;
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use crate::directory;
 use crate::gateway::{JOB, Setup, eventually, person};
 use crate::guard::target;
-use crate::support::{openldap, postgres};
+use crate::support::{openldap, postgres, samba};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_do_the_work_of_one() {
@@ -92,4 +93,45 @@ async fn a_killed_replica_is_succeeded_by_the_other() {
     );
     let entries = two.caller.logs(&format!("jobid eq '{JOB}'")).await;
     assert_eq!(entries.len(), 900, "one outcome for each operation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b25_credentials_that_were_put_right_are_tried_again_by_every_replica() {
+    let (domain, user, password) = tokio::task::block_in_place(|| {
+        let domain = samba::controller();
+        let (user, password) = domain.service_account(&["OU=Staff,DC=example,DC=test"]);
+        (domain, user, password)
+    });
+    let log_on = |control: u32| {
+        tokio::task::block_in_place(|| {
+            let dn = &domain.search(&format!("(userPrincipalName={user})"), &["cn"])[0].dn;
+            let change = format!("replace: userAccountControl\nuserAccountControl: {control}");
+            domain.modify(&format!("dn: {dn}\nchangetype: modify\n{change}\n"));
+        });
+    };
+    let database = postgres::database();
+    let replica = || {
+        Setup::with_target(&directory::target(&domain, &user, &password))
+            .store(&format!("url = \"{database}\"\nkey = \"the same for both\""))
+            .app("start = true")
+            .start()
+    };
+    log_on(514);
+    let one = replica().await;
+    one.caller.upload(&[person("1", "Ada Byron")]).await;
+    eventually("its credentials are refused", async || {
+        one.caller.job().await["status"]["quarantine"].is_object()
+    })
+    .await;
+    let two = replica().await;
+    log_on(512);
+    let start = format!("{}/start", two.caller.job_path());
+    assert_eq!(two.caller.send("POST", &start, None).await.0, 204);
+    two.caller.settled().await;
+    // The one that remembers the refusal is left alone with the work.
+    drop(two.stop().await);
+    one.caller.upload(&[person("2", "Late Comer")]).await;
+    one.caller.settled().await;
+    let found = tokio::task::block_in_place(|| domain.search("(employeeID=*)", &["cn"]));
+    assert_eq!(found.len(), 2);
 }

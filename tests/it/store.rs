@@ -437,6 +437,9 @@ async fn a_lease_has_one_holder_and_the_former_one_writes_nothing() {
             None
         );
         write(&store, move |conn| jobs::release(conn, JOB, second)).await;
+        // A heartbeat that was under way does not bring it back.
+        let late = store.write(move |conn| jobs::extend(conn, JOB, second, at(160)));
+        assert_eq!(late.await.unwrap_err().code, "LeaseLost");
         assert!(
             write(&store, |conn| jobs::lease(conn, JOB, "one", at(101), at(160)))
                 .await

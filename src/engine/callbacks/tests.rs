@@ -426,6 +426,7 @@ impl Company {
             call_timeout: Duration::from_secs(1),
             connect: Arc::new(crate::connector::System::target),
             wake: Arc::new(Notify::new()),
+            forgiven: Default::default(),
             app: app.clone(),
         };
         let engine = Engine {
