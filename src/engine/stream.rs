@@ -199,12 +199,6 @@ fn write_out(to: &mut impl Write, lines: &str) -> io::Result<()> {
 fn line(entry: &Json) -> Json {
     let text = |name: &str| entry[name].to_string();
     let information = &entry["provisioningStatusInfo"]["errorInformation"];
-    let status = entry["provisioningStatusInfo"]["status"]
-        .as_str()
-        .unwrap_or_default();
-    let mut letters = status.chars();
-    let first = letters.next().map(|one| one.to_ascii_uppercase());
-    let result: String = first.into_iter().chain(letters).collect();
     json!({
         "TimeGenerated": entry["activityDateTime"],
         "OperationName": "Provisioning activity",
@@ -218,7 +212,9 @@ fn line(entry: &Json) -> Json {
         "CorrelationId": entry["cycleId"],
         "DurationMs": entry["durationInMilliseconds"],
         "ProvisioningAction": entry["provisioningAction"],
-        "ResultType": result,
+        // Queries ask for `Action == "Create"`, and `==` heeds case there.
+        "Action": capitalized(&entry["provisioningAction"]),
+        "ResultType": capitalized(&entry["provisioningStatusInfo"]["status"]),
         "ResultSignature": information["errorCode"].as_str().unwrap_or_default(),
         "ResultDescription": information["reason"].as_str().unwrap_or_default(),
         "InitiatedBy": text("initiatedBy"),
@@ -232,6 +228,13 @@ fn line(entry: &Json) -> Json {
         "ModifiedProperties": text("modifiedProperties"),
         "Type": "AADProvisioningLogs",
     })
+}
+
+/// Graph's word as Azure Monitor writes it.
+fn capitalized(word: &Json) -> String {
+    let mut letters = word.as_str().unwrap_or_default().chars();
+    let first = letters.next().map(|one| one.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 #[cfg(test)]
@@ -255,11 +258,16 @@ mod tests {
     #[test]
     fn an_entry_is_a_row_of_azure_monitors_table() {
         let row = line(&json!({
-            "id": "1", "activityDateTime": "2026-01-01T00:00:00Z", "provisioningAction": "create",
+            "id": "1", "activityDateTime": "2026-01-01T00:00:00Z", "provisioningAction": "stagedDelete",
             "provisioningStatusInfo": { "status": "failure", "errorInformation": { "errorCode": "X", "reason": "because" } },
             "sourceIdentity": { "id": "7", "displayName": "Zoë" }, "durationInMilliseconds": 12,
         }));
         assert_eq!(row["ResultType"], "Failure");
+        assert_eq!(
+            (&row["Action"], &row["ProvisioningAction"]),
+            (&json!("StagedDelete"), &json!("stagedDelete")),
+            "as published queries have it, and as Graph has it"
+        );
         assert_eq!(
             (&row["ResultSignature"], &row["ResultDescription"]),
             (&json!("X"), &json!("because"))

@@ -56,8 +56,8 @@ async fn every_entry_is_a_line_through_rotation_restart_and_a_place_that_cannot_
     assert_eq!(written.len(), 900, "none twice while it runs");
     let row = &written[0];
     assert_eq!(
-        (&row["ProvisioningAction"], &row["ResultType"]),
-        (&"create".into(), &"Success".into())
+        (&row["Action"], &row["ProvisioningAction"], &row["ResultType"]),
+        (&"Create".into(), &"create".into(), &"Success".into())
     );
     assert_eq!(row["JobId"], JOB);
     assert_eq!(row["Type"], "AADProvisioningLogs");
