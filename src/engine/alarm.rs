@@ -55,6 +55,8 @@ const FIRST_INTERVALS: i32 = 12;
 
 /// What the alarm about a review that is over is told apart by.
 const LEFT: &str = "LeftOver";
+/// An outage is one, however often its error becomes another.
+const CYCLES_FAIL: &str = "cycles";
 
 /// Held changes are counted once the cycle that held them is over, or after so long; who is left of a review, after so long.
 const COUNTED: SignedDuration = SignedDuration::from_mins(1);
@@ -308,7 +310,7 @@ fn outage(job: &Job) -> Option<Alarm> {
     let healthy = job.status.last_steady;
     Some(alarm(
         "outage",
-        code,
+        CYCLES_FAIL,
         format!("cycle after cycle fails: {reason}"),
         healthy.unwrap_or(job.created),
         json!({ "code": code, "lastSuccess": healthy }),

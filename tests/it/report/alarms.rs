@@ -231,6 +231,44 @@ async fn b9_whoever_is_left_over_of_a_review_is_not_forgotten() {
     alone.until(&[]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_one_however_often_its_error_becomes_another() {
+    let mut receiver = Receiver::start().await;
+    let text = Setup::nowhere().clients(&receiver.table()).text("127.0.0.1:0");
+    let fails = |code: &'static str| {
+        move |conn: &mut muster::store::Conn| {
+            jobs::update_status(conn, JOB, |status| {
+                status.failures_in_a_row = 10;
+                status.last = Some(jobs::Execution {
+                    failed: Some(code.into()),
+                    message: Some(format!("it says {code}")),
+                    ..jobs::Execution::default()
+                });
+            })
+        }
+    };
+    let alone = Alone::start(&text, async |store| store.write(fails("Unavailable")).await.unwrap()).await;
+    let raised = receiver.next().await;
+    assert_eq!(raised["type"], "outage.raised", "{raised}");
+    assert_eq!(raised["data"]["details"]["code"], "Unavailable", "{raised}");
+    alone.store.write(fails("TimedOut")).await.unwrap();
+    eventually("the alarm is reworded", async || {
+        let alarms = alone.store.read(|conn| alarms::of(conn, JOB)).await.unwrap();
+        alarms.len() == 1 && alarms[0].message.contains("it says TimedOut")
+    })
+    .await;
+    let told = alone.store.read(|conn| alarms::of(conn, JOB)).await.unwrap();
+    assert!(told[0].details.contains("TimedOut"), "{}", told[0].details);
+    let over = |conn: &mut muster::store::Conn| {
+        jobs::update_status(conn, JOB, |status| status.failures_in_a_row = 0)
+    };
+    alone.store.write(over).await.unwrap();
+    let next = receiver.next().await;
+    assert_eq!(next["type"], "outage.resolved", "nothing else was told in between");
+    alone.until(&[]).await;
+    assert!(receiver.notices.try_recv().is_err(), "each is told once");
+}
+
 #[test]
 fn settings_are_checked() {
     for (app, tables, problem) in [
