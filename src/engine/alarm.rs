@@ -470,13 +470,19 @@ pub fn leavers_late(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Vec<(T
     Ok(enabled)
 }
 
+/// From when on HR is to be heard: of a job that stood still nobody expected anything.
+fn expected_since(job: &Job, last: Option<Timestamp>) -> Timestamp {
+    last.unwrap_or(job.created)
+        .max(job.status.started.unwrap_or(job.created))
+}
+
 /// HR's script has not spoken for longer than it should.
 fn uploads_missing(conn: &mut Conn, app: &App, job: &Job, now: Timestamp) -> Result<Option<Alarm>> {
     let Some(every) = app.expect_upload_every else {
         return Ok(None);
     };
     let (last, _) = report::last_heard(conn, &app.source)?;
-    let since = last.unwrap_or(job.created);
+    let since = expected_since(job, last);
     if now.duration_since(since) <= every {
         return Ok(None);
     }
@@ -500,7 +506,7 @@ fn pull_missing(conn: &mut Conn, app: &App, job: &Job, now: Timestamp) -> Result
         Some(_) => app.interval * INTERVALS,
         None => app.interval * FIRST_INTERVALS,
     };
-    let since = standing.completed.unwrap_or(job.created);
+    let since = expected_since(job, standing.completed);
     if now.duration_since(since) <= patience {
         return Ok(None);
     }

@@ -320,12 +320,27 @@ impl Engine {
 
     /// Lets a job run. A start ends a quarantine.
     pub async fn start_job(&self, job: &str) -> Result<()> {
-        self.set_state(job, State::Active).await
+        let (id, source) = (job.to_string(), self.runner(job)?.app.source.clone());
+        let now = self.clock().now();
+        self.store()
+            .write(move |conn| {
+                pulls::hurry(conn, &source, false)?;
+                quarantine::lift(conn, &id, now)?;
+                jobs::start(conn, &id, now)
+            })
+            .await?;
+        self.wake(job);
+        Ok(())
     }
 
     /// Stops a job after the page of changes in hand; what it knows is kept.
     pub async fn pause_job(&self, job: &str) -> Result<()> {
-        self.set_state(job, State::Paused).await
+        let id = self.runner(job)?.app.job.clone();
+        self.store()
+            .write(move |conn| jobs::set_state(conn, &id, State::Paused))
+            .await?;
+        self.wake(job);
+        Ok(())
     }
 
     /// Forgets what the restart names and lets the job run. Acknowledged uploads are never purged (B6). `by` is who says so.
@@ -358,23 +373,7 @@ impl Engine {
                 if restart.quarantine {
                     quarantine::lift(conn, &id, now)?;
                 }
-                jobs::set_state(conn, &id, State::Active)
-            })
-            .await?;
-        self.wake(job);
-        Ok(())
-    }
-
-    async fn set_state(&self, job: &str, state: State) -> Result<()> {
-        let (id, source) = (job.to_string(), self.runner(job)?.app.source.clone());
-        let now = self.clock().now();
-        self.store()
-            .write(move |conn| {
-                if state == State::Active {
-                    pulls::hurry(conn, &source, false)?;
-                    quarantine::lift(conn, &id, now)?;
-                }
-                jobs::set_state(conn, &id, state)
+                jobs::start(conn, &id, now)
             })
             .await?;
         self.wake(job);

@@ -54,6 +54,8 @@ pub struct Status {
     pub only_planned: bool,
     /// How often a person had credentials tried again that were refused (B25).
     pub forgiven: u64,
+    /// When it was last let run after it had stood still.
+    pub started: Option<Timestamp>,
 }
 
 /// How far the review of a job's first cycle is (B9).
@@ -330,6 +332,14 @@ pub fn set_state(conn: &mut Conn, id: &str, state: State) -> Result<()> {
         .set(jobs::state.eq(state.name()))
         .execute(conn)?;
     Ok(())
+}
+
+/// Lets a job run; one that does already goes on, and is as old as it was.
+pub fn start(conn: &mut Conn, id: &str, now: Timestamp) -> Result<()> {
+    if find(conn, id)?.is_some_and(|job| job.state != State::Active) {
+        update_status(conn, id, |status| status.started = Some(now))?;
+    }
+    set_state(conn, id, State::Active)
 }
 
 /// Changes what a job remembers, read and written in one transaction.

@@ -165,6 +165,41 @@ async fn hr_that_does_not_upload_any_more_is_noticed() {
     assert!(receiver.notices.try_recv().is_err(), "each is told once");
 }
 
+/// Of a job that stands still nothing is expected, and none of that when it goes on.
+async fn expects_nothing_of_a_job_that_stood_still(setup: Setup, kind: &str) {
+    let alone = Alone::start(&setup.text("127.0.0.1:0"), async |_| {}).await;
+    let quiet = async || {
+        tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+        alone.kinds().await.is_empty()
+    };
+    alone.pass(SignedDuration::from_hours(5 * 24));
+    alone.engine.start_job(JOB).await.unwrap();
+    assert!(quiet().await, "it runs since now");
+    alone.pass(SignedDuration::from_hours(25));
+    alone.until(&[kind]).await;
+    alone.engine.start_job(JOB).await.unwrap();
+    assert!(!quiet().await, "it ran already");
+    alone.engine.pause_job(JOB).await.unwrap();
+    alone.until(&[]).await;
+    alone.pass(SignedDuration::from_hours(5 * 24));
+    alone.engine.start_job(JOB).await.unwrap();
+    assert!(quiet().await, "it goes on since now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_upload_is_missed_while_a_job_stands_still() {
+    let setup = Setup::nowhere().app("expect_upload_every = \"P1D\"");
+    expects_nothing_of_a_job_that_stood_still(setup, "uploads").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_is_missed_while_a_job_stands_still() {
+    let setup = Setup::nowhere()
+        .pulls(WORKDAY, "Workday2AD", Clock::system())
+        .app("interval = \"1h\"");
+    expects_nothing_of_a_job_that_stood_still(setup, "pulls").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_end_are_told_a_month_ahead() {
     // The clock begins in the morning of 2027-01-15.
