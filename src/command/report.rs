@@ -39,7 +39,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
     };
     let (day, now) = (arguments.day, Clock::system().now());
     let report = store
-        .read(move |conn| report::report(conn, &apps, day, now))
+        .read(move |conn| report::report(conn, &config, &apps, day, now))
         .await
         .map_err(|error| error.to_string())?;
     let printed = match arguments.json {

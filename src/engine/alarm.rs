@@ -1,6 +1,8 @@
 //! Alarms: what somebody has to look at, judged from what the database says, so that a gateway that hears nothing and does
 //! nothing says so all the same. Each is told once when it begins and once when it is over, whichever replica sees it first.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
@@ -11,6 +13,7 @@ use super::{Engine, log, notify};
 use crate::config::App;
 use crate::connector::System;
 use crate::domain::guard::Action;
+use crate::domain::mapping::Role;
 use crate::domain::review::{HELD, Standing};
 use crate::domain::turned::Turned;
 use crate::domain::worker::Worker;
@@ -82,6 +85,8 @@ struct Watched {
     app: App,
     /// Its source has to be asked.
     is_pulled: bool,
+    /// HR's word decides whether accounts are enabled.
+    maps_state: bool,
 }
 
 /// What has become of one alarm.
@@ -94,9 +99,11 @@ enum News {
 async fn look(engine: &Engine, app: &App) -> Result<()> {
     let (now, tells) = (engine.clock().now(), engine.shared.webhook.is_some());
     let source = engine.config().systems.get(&app.source);
+    let policy = Arc::clone(&engine.runner(&app.job)?.policy);
     let watched = Watched {
         app: app.clone(),
         is_pulled: source.is_some_and(System::is_pulled),
+        maps_state: policy.mapping(Role::State).is_some(),
     };
     let judged = watched.clone();
     let judge = move |conn: &mut Conn| news(conn, &judged, now);
@@ -204,7 +211,7 @@ fn alarms_of(
     found.extend(failures(conn, job, before)?);
     found.extend(protected(conn, job)?);
     if job.state != State::Disabled {
-        found.extend(late(conn, job, now)?);
+        found.extend(late(conn, job, watched.maps_state, now)?);
     }
     if job.state == State::Active {
         found.extend(match watched.is_pulled {
@@ -416,8 +423,8 @@ fn protected(conn: &mut Conn, job: &Job) -> Result<Vec<Alarm>> {
 }
 
 /// Somebody's last day was over minutes ago, and the account is enabled.
-fn late(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Option<Alarm>> {
-    let late = leavers_late(conn, job, now)?;
+fn late(conn: &mut Conn, job: &Job, maps_state: bool, now: Timestamp) -> Result<Option<Alarm>> {
+    let late = leavers_late(conn, job, maps_state, now)?;
     let Some((since, _)) = late.first() else {
         return Ok(None);
     };
@@ -447,10 +454,18 @@ fn late(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Option<Alarm>> {
 
 /// Who left by HR's dates more than a few minutes ago and may sign in all the same, though the job has to disable them: it has
 /// not looked yet, was refused, or is held. (When the last day was over, worker.)
-pub fn leavers_late(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Vec<(Timestamp, Worker)>> {
+///
+/// Of whom no word of HR's was ever carried out is among them where the job maps the state: somebody who had left before being
+/// matched, and whom the target refuses to disable.
+pub fn leavers_late(
+    conn: &mut Conn,
+    job: &Job,
+    maps_state: bool,
+    now: Timestamp,
+) -> Result<Vec<(Timestamp, Worker)>> {
     let ago = |wait| now.saturating_sub(wait).unwrap_or(now);
     let window = (ago(LATEST), ago(LATE));
-    let mut enabled = report::still_enabled(conn, &job.id, &job.source, window, LEAVERS)?;
+    let mut enabled = report::still_enabled(conn, &job.id, &job.source, window, maps_state, LEAVERS)?;
     enabled.retain(|(_, worker)| worker.is_active(now) == Some(false));
     if enabled.is_empty() {
         return Ok(enabled);

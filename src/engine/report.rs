@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::alarm;
-use crate::config::App;
+use super::{alarm, setup};
+use crate::config::{App, Config};
 use crate::domain::allowance::Allowance;
 use crate::domain::decision::Decision;
 use crate::domain::hold::Hold;
@@ -244,14 +244,20 @@ pub struct Coming {
 }
 
 /// The report of these apps' jobs, on a day (UTC) or, without one, on the last 24 hours.
-pub fn report(conn: &mut Conn, apps: &[App], day: Option<Date>, now: Timestamp) -> Result<Report> {
+pub fn report(
+    conn: &mut Conn,
+    config: &Config,
+    apps: &[App],
+    day: Option<Date>,
+    now: Timestamp,
+) -> Result<Report> {
     let (from, to) = match day {
         Some(day) => (begins(day)?, begins(day.tomorrow().map_err(|_| too_far(day))?)?),
         None => (later(now, -24), now),
     };
     let mut mornings = Vec::with_capacity(apps.len());
     for app in apps {
-        mornings.push(morning(conn, app, (from, to), now)?);
+        mornings.push(morning(conn, config, app, (from, to), now)?);
     }
     Ok(Report {
         at: now,
@@ -274,7 +280,13 @@ fn later(at: Timestamp, hours: i64) -> Timestamp {
     at.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(at)
 }
 
-fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timestamp) -> Result<Morning> {
+fn morning(
+    conn: &mut Conn,
+    config: &Config,
+    app: &App,
+    day: (Timestamp, Timestamp),
+    now: Timestamp,
+) -> Result<Morning> {
     let unknown = || {
         let message = format!(
             "the database knows no job {}: run `muster serve` with this config once",
@@ -289,6 +301,8 @@ fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timesta
     let (enabled_accounts, _) = links::population(conn, &app.job)?;
     let (forgotten, last_forgotten) = forgetting::count(conn, &app.source)?;
     let waiting = uploads::waiting(conn, &app.source)? + uploads::pending_count(conn, &app.job)?;
+    let maps_state = setup::maps_state(conn, config, app)?;
+    let late = alarm::leavers_late(conn, &job, maps_state, now)?;
     Ok(Morning {
         service_principal: Named {
             id: app.id.to_string(),
@@ -322,7 +336,7 @@ fn morning(conn: &mut Conn, app: &App, day: (Timestamp, Timestamp), now: Timesta
             (later(day.1, -24 * BEHIND), later(day.1, 24 * AHEAD)),
             now,
         )?,
-        leavers: people::leavers(conn, &job, day, later(day.1, 24 * AHEAD), now)?,
+        leavers: people::leavers(conn, &job, day, (now, later(day.1, 24 * AHEAD)), &late)?,
         held: held(conn, &job)?,
         allowances: allowances::live(conn, &job.id, now)?,
         holds: Holds {

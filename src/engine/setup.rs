@@ -14,12 +14,12 @@ use super::{Clock, Connect, Runner, given};
 use crate::config::{App, Config};
 use crate::connector::Target;
 use crate::domain::account::Model;
-use crate::domain::mapping::Mapping;
+use crate::domain::mapping::{Mapping, Role};
 use crate::domain::policy::Policy;
 use crate::domain::schema::{self, Document, Problem};
 use crate::error::{Detail, Error, Kind, Result};
 use crate::store::jobs::{self, Job, Reviewed, State, Status, Taken};
-use crate::store::{Store, findings, handovers, links, reviews, schemas, state_inputs, systems};
+use crate::store::{Conn, Store, findings, handovers, links, reviews, schemas, state_inputs, systems};
 
 /// Makes jobs and schemas of the config known to the store. What cannot run is not taken in.
 pub(super) async fn take_all_in(config: &Config, store: &Store, clock: &Clock) -> Result<()> {
@@ -176,6 +176,17 @@ pub(super) fn connector(config: &Config, app: &App, policy: &Policy) -> Result<B
 /// with its JSON path.
 pub fn compile(config: &Config, app: &App) -> Result<(Policy, Vec<Problem>)> {
     policy(config, app, &declared(app)?, 0)
+}
+
+/// Whether HR's word decides if an app's accounts are enabled, by the newest version of its schema; not where that cannot run.
+pub(super) fn maps_state(conn: &mut Conn, config: &Config, app: &App) -> Result<bool> {
+    let kept = schemas::latest(conn, &app.id.to_string())?;
+    let document = match &kept {
+        Some(newest) => Document::decode(newest.body.as_bytes()).map_err(|problems| invalid(&problems)),
+        None => declared(app),
+    };
+    let policy = document.and_then(|document| policy(config, app, &document, 0));
+    Ok(policy.is_ok_and(|(policy, _)| policy.mapping(Role::State).is_some()))
 }
 
 /// The schema compiled for this app, and what in it may not do what was meant.

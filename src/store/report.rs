@@ -79,14 +79,19 @@ pub fn count_by_day(
     })
 }
 
-/// Whose last day was over in a while, and whose account is enabled all the same: (last day, worker).
+/// Whose last day was over in a while, and whose account is enabled all the same, though HR's last word that was carried out is
+/// not that it be disabled: (last day, worker). Of some no word ever was: `unanswered` says whether they are among them.
 pub fn still_enabled(
     conn: &mut Conn,
     job: &str,
     system: &str,
     (from, to): (Timestamp, Timestamp),
+    unanswered: bool,
     limit: i64,
 ) -> Result<Vec<(Timestamp, Worker)>> {
+    let or_unanswered = links::wanted
+        .is_null()
+        .and(unanswered.into_sql::<diesel::sql_types::Bool>());
     let rows: Vec<(i64, String)> = workers::table
         .inner_join(links::table.on(links::worker.eq(workers::anchor).and(links::job.eq(job))))
         .filter(workers::system.eq(system))
@@ -95,7 +100,8 @@ pub fn still_enabled(
                 .ge(micros(from))
                 .and(workers::leaves.lt(micros(to))),
         )
-        .filter(links::enabled.eq(true).and(links::wanted.eq(true)))
+        .filter(links::enabled.eq(true))
+        .filter(links::wanted.eq(true).or(or_unanswered))
         .order((workers::leaves, workers::anchor))
         .select((workers::leaves.assume_not_null(), workers::record))
         .limit(limit)

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use diesel::connection::SimpleConnection;
 use jiff::{SignedDuration, Timestamp};
-use muster::config::{App, Config};
+use muster::config::Config;
 use muster::domain::employment::{Employment, Turn};
 use muster::domain::guard::Action;
 use muster::domain::plan::{Absence, Pending};
@@ -45,9 +45,9 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn app() -> App {
+fn config() -> Config {
     let text = Setup::nowhere().text("127.0.0.1:0");
-    Config::parse(&text, Path::new(".")).unwrap().apps.remove(0)
+    Config::parse(&text, Path::new(".")).unwrap()
 }
 
 /// Somebody with dates.
@@ -279,10 +279,7 @@ fn story(conn: &mut Conn) -> Result<()> {
 }
 
 async fn told(store: &Store) -> Report {
-    store
-        .read(|conn| report(conn, &[app()], None, now()))
-        .await
-        .unwrap()
+    store.read(|conn| report_on(conn, None)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -391,8 +388,54 @@ async fn the_report_says_who_starts_who_leaves_and_what_is_in_the_way() {
     .await;
 }
 
+/// Whoever left before being matched has an account of which HR's word was never carried out.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_left_before_being_matched_is_late_where_hrs_word_decides() {
+    on_both(async |store| {
+        write(&store, story).await;
+        write(&store, |conn| {
+            let left = |anchor| {
+                let ends = Some("2026-11-02T06:30:00Z");
+                worker(anchor, "Hannah Arendt", Some("2020-01-01T00:00:00Z"), ends)
+            };
+            let stored = [Stored::new(left("11"))?, Stored::new(left("12"))?];
+            workers::hear(conn, "hr", &stored, &[], &[], now())?;
+            links::insert(conn, JOB, &[link("11", "account 11"), link("12", "account 12")])?;
+            let refused = Escrow {
+                worker: "11".into(),
+                code: "InsufficientRights".into(),
+                reason: "the directory refuses it".into(),
+                attempts: 1,
+                next: None,
+            };
+            escrows::keep(conn, JOB, &refused, now())
+        })
+        .await;
+        let late = async |config: Config| -> Vec<String> {
+            let report = store
+                .read(move |conn| report(conn, &config, &config.apps, None, now()))
+                .await
+                .unwrap();
+            let people = report.jobs[0].leavers.late.people.iter();
+            people.map(|one| one.id.clone()).collect()
+        };
+        assert_eq!(
+            late(config()).await,
+            ["11", "6"],
+            "nothing is to be done about the account of 12"
+        );
+        let text = Setup::nowhere()
+            .app("omit = [\"accountDisabled\"]")
+            .text("127.0.0.1:0");
+        let without = Config::parse(&text, Path::new(".")).unwrap();
+        assert_eq!(late(without).await, ["6"], "here HR's word decides nothing");
+    })
+    .await;
+}
+
 fn report_on(conn: &mut Conn, day: Option<jiff::civil::Date>) -> Result<Report> {
-    report(conn, &[app()], day, now())
+    let config = config();
+    report(conn, &config, &config.apps, day, now())
 }
 
 #[tokio::test(flavor = "multi_thread")]

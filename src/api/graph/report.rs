@@ -35,10 +35,11 @@ pub async fn find_report(
         day.parse::<Date>().map_err(wrong)
     });
     let (day, now) = (day.transpose()?, gateway.engine.clock().now());
+    let config = gateway.engine.config().clone();
     let made = gateway
         .engine
         .store()
-        .read(move |conn| report::report(conn, &[app], day, now))
+        .read(move |conn| report::report(conn, &config, &[app], day, now))
         .await?;
     let gone = || Error::new(Kind::NotFound, "this app has no such synchronization job");
     let job = made.jobs.into_iter().next().ok_or_else(gone)?;

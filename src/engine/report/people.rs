@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{LISTED, Listing};
 use crate::domain::worker::Worker;
-use crate::engine::{alarm, texts};
+use crate::engine::texts;
 use crate::error::Result;
 use crate::store::findings::{self, Finding, Weight};
 use crate::store::jobs::Job;
@@ -194,17 +194,17 @@ fn standing(
     Ok(people)
 }
 
+/// `late`: whose last day is over, and who may sign in all the same.
 pub fn leavers(
     conn: &mut Conn,
     job: &Job,
     (from, to): (Timestamp, Timestamp),
-    until: Timestamp,
-    now: Timestamp,
+    (now, until): (Timestamp, Timestamp),
+    late: &[(Timestamp, Worker)],
 ) -> Result<Leavers> {
     let some = i64::try_from(LISTED).unwrap_or(i64::MAX);
     let coming = (now.max(from), until.max(now));
     let due = report::by_day(conn, &job.source, Day::Last, coming, None, some)?;
-    let late = alarm::leavers_late(conn, job, now)?;
     let slowest = departures::slowest(conn, &job.id, from, to, some)?;
     let total = departures::total(conn, &job.id, from, to)?;
     let names = names(

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster::config::Config;
 use muster::domain::review::Standing;
 use muster::engine::{Clock, Engine};
+use muster::store::escrows::{self, Escrow};
 use muster::store::reviews::{self, Review};
 use muster::store::wakes::{self, Cause};
 use muster::store::workers::Stored;
@@ -282,7 +283,10 @@ async fn an_outage_is_one_however_often_its_error_becomes_another() {
             })
         }
     };
-    let alone = Alone::start(&text, async |store| store.write(fails("Unavailable")).await.unwrap()).await;
+    let alone = Alone::start(&text, async |store| {
+        store.write(fails("Unavailable")).await.unwrap()
+    })
+    .await;
     let raised = receiver.next().await;
     assert_eq!(raised["type"], "outage.raised", "{raised}");
     assert_eq!(raised["data"]["details"]["code"], "Unavailable", "{raised}");
@@ -299,7 +303,10 @@ async fn an_outage_is_one_however_often_its_error_becomes_another() {
     };
     alone.store.write(over).await.unwrap();
     let next = receiver.next().await;
-    assert_eq!(next["type"], "outage.resolved", "nothing else was told in between");
+    assert_eq!(
+        next["type"], "outage.resolved",
+        "nothing else was told in between"
+    );
     alone.until(&[]).await;
     assert!(receiver.notices.try_recv().is_err(), "each is told once");
 }
@@ -420,6 +427,42 @@ async fn a_source_that_is_not_read_and_a_leaver_who_is_not_out_are_noticed() {
         .await
         .unwrap();
     alone.until(&[]).await;
+}
+
+/// A: whoever left before being matched, and whom the target refuses to disable. B: the same, matched anew after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaver_is_late_of_whom_no_word_was_ever_carried_out() {
+    let text = Setup::nowhere().text("127.0.0.1:0");
+    let alone = Alone::start(&text, async |store| {
+        let began = Timestamp::from_second(BEGAN).unwrap();
+        let write = move |conn: &mut muster::store::Conn| {
+            let mut left = super::worker("7", "Max Born", Some("2020-01-01T00:00:00Z"), None);
+            let employment = left.employment.as_mut().unwrap();
+            employment.turns.push(muster::domain::employment::Turn {
+                at: began - SignedDuration::from_hours(24),
+                active: false,
+            });
+            workers::hear(conn, "hr", &[Stored::new(left)?], &[], &[], began)?;
+            links::insert(conn, JOB, &[link("7", "account 7")])?;
+            let refused = Escrow {
+                worker: "7".into(),
+                code: "InsufficientRights".into(),
+                reason: "the directory refuses it".into(),
+                attempts: 1,
+                next: None,
+            };
+            escrows::keep(conn, JOB, &refused, began)?;
+            jobs::set_state(conn, JOB, jobs::State::Paused)
+        };
+        store.write(write).await.unwrap();
+    })
+    .await;
+    alone.until(&["leave"]).await;
+    alone.store.write(|conn| links::clear(conn, JOB)).await.unwrap();
+    alone.until(&[]).await;
+    let matched = |conn: &mut muster::store::Conn| links::insert(conn, JOB, &[link("7", "account 7")]);
+    alone.store.write(matched).await.unwrap();
+    alone.until(&["leave"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
