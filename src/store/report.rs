@@ -158,9 +158,14 @@ pub fn blocked_undated(conn: &mut Conn, job: &str, system: &str, limit: i64) -> 
 }
 
 /// People without an account and without a known first day of whom HR said something that has no outcome yet: their number, and some of them.
+/// Whom something keeps from an account is blocked, and whom the job leaves out waits for none.
 pub fn waiting_undated(conn: &mut Conn, job: &str, system: &str, limit: i64) -> Result<(i64, Vec<String>)> {
     macro_rules! waiting {
-        () => {
+        () => {{
+            let stands = findings::table
+                .filter(findings::job.eq(job))
+                .filter(findings::worker.eq(operations::anchor))
+                .filter(findings::weight.eq_any(["failure", "held", "skip"]));
             operations::table
                 .inner_join(
                     workers::table.on(workers::anchor
@@ -172,7 +177,8 @@ pub fn waiting_undated(conn: &mut Conn, job: &str, system: &str, limit: i64) -> 
                 .filter(not(exists(links::table.filter(
                     links::job.eq(job).and(links::worker.eq(operations::anchor)),
                 ))))
-        };
+                .filter(not(exists(stands)))
+        }};
     }
     let count = waiting!()
         .select(count(operations::anchor).aggregate_distinct())

@@ -388,6 +388,53 @@ async fn the_report_says_who_starts_who_leaves_and_what_is_in_the_way() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_is_neither_blocked_nor_left_out() {
+    on_both(async |store| {
+        write(&store, story).await;
+        write(&store, |conn| {
+            let undated = |anchor| Stored::new(worker(anchor, "Somebody", None, None));
+            workers::hear(conn, "hr", &[undated("11")?, undated("12")?], &[], &[], now())?;
+            let stands = [
+                finding("11", Weight::Skip, "EntrySynchronizationSkipped", "no scope"),
+                finding("12", Weight::Held, "TooManyCreates", "create: people"),
+            ];
+            findings::replace(conn, JOB, &["11", "12"], &stands, now())?;
+            // HR says something more of who is blocked (2 by date, 8, 12), and of who is out of the scope (10 by date, 11).
+            let place = |(at, anchor): (i32, &str)| Place {
+                sequence: 2,
+                position: at,
+                anchor: anchor.into(),
+                received: 0,
+            };
+            let said: Vec<Place> = (0..).zip(["2", "8", "10", "11", "12"]).map(place).collect();
+            uploads::expect(conn, JOB, &said)
+        })
+        .await;
+        let report = told(&store).await;
+        let starters = &report.jobs[0].starters;
+        assert_eq!((starters.ready, starters.waiting, starters.blocked), (1, 2, 3));
+        let people = starters.people.iter();
+        let mut shown: Vec<_> = people
+            .map(|one| (one.standing.unwrap(), one.id.as_str()))
+            .collect();
+        shown.sort();
+        let (blocked, waiting) = (Standing::Blocked, Standing::Waiting);
+        assert_eq!(
+            shown,
+            [
+                (blocked, "12"),
+                (blocked, "2"),
+                (blocked, "8"),
+                (waiting, "3"),
+                (waiting, "9"),
+                (Standing::Ready, "1")
+            ]
+        );
+    })
+    .await;
+}
+
 /// Whoever left before being matched has an account of which HR's word was never carried out.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_left_before_being_matched_is_late_where_hrs_word_decides() {

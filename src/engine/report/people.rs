@@ -168,13 +168,13 @@ fn standing(
             ),
             (None, Some(code), _) => (Standing::Blocked, Some((*code).to_string()), None),
             (None, None, true) => (Standing::Ready, None, None),
+            // The job has no account for them.
+            _ if skipped.is_some() || worker.gone.is_some() => continue,
             _ if pending.contains(anchor) => (
                 Standing::Waiting,
                 None,
                 Some("HR's word is waiting its turn".into()),
             ),
-            // The job has no account for them.
-            _ if skipped.is_some() || worker.gone.is_some() => continue,
             _ => match looks.get(anchor) {
                 Some(due) if *due > now => {
                     (Standing::Waiting, None, Some(format!("looked at again at {due}")))
