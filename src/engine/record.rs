@@ -446,7 +446,7 @@ fn settle(
         escrow,
         ends: subject.places.clone(),
         findings: standing::findings(&cx.runner.policy, subject, planned, &worked.ending),
-        departure: standing::departure(subject, record.receipt.as_ref()),
+        departure: standing::departure(subject, planned, record.receipt.as_ref()),
         state: standing::state(
             &cx.runner.policy,
             subject,

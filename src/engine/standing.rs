@@ -98,12 +98,9 @@ fn finding(worker: &str, weight: Weight, code: &str, cause: String, reason: &str
     }
 }
 
-/// Whose account this look disabled or deleted, and since when HR wanted that.
-pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departure> {
-    let receipt = receipt?;
-    if !receipt.has(|effect| matches!(effect, Effect::Disable | Effect::Delete)) {
-        return None;
-    }
+/// Whose account this look disabled or deleted because the person left, and since when HR wanted that.
+pub fn departure(subject: &Subject, planned: &Planned, receipt: Option<&Receipt>) -> Option<Departure> {
+    let receipt = receipt.filter(|receipt| locks_out(&subject.worker, planned, receipt))?;
     let first = subject.places.first();
     let turns = subject
         .worker
@@ -125,6 +122,22 @@ pub fn departure(subject: &Subject, receipt: Option<&Receipt>) -> Option<Departu
         },
         done: receipt.at,
     })
+}
+
+/// Whether somebody who left cannot sign in any more from this receipt on. A disable that takes back what we did is nobody's
+/// departure, and what is deleted after its time was counted when it was disabled.
+fn locks_out(worker: &Worker, planned: &Planned, receipt: &Receipt) -> bool {
+    let left = planned.wanted == Some(false) || worker.gone.is_some() || planned.scope.is_err();
+    let was_enabled = planned
+        .situation
+        .account()
+        .is_some_and(|account| account.enabled == Some(true));
+    let ends = |effect: &Effect| match effect {
+        Effect::Disable => true,
+        Effect::Delete => was_enabled,
+        _ => false,
+    };
+    left && receipt.has(ends)
 }
 
 /// What HR says where it decides whether the account is enabled, as far as that is news: while HR wants it, and where a limit holds
@@ -258,6 +271,70 @@ fn cut(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::{Account, Anchor, Values};
+    use crate::domain::link::Situation;
+    use crate::domain::plan::Change;
+
+    /// The plan for an account that is found in this state.
+    fn planned(enabled: bool, wanted: Option<bool>, scope: Result<(), String>) -> Planned {
+        let anchor = Anchor("account 7".into());
+        let account = Account {
+            anchor: anchor.clone(),
+            address: String::new(),
+            enabled: Some(enabled),
+            values: Values::new(),
+            protected: None,
+            deleted: false,
+        };
+        Planned {
+            change: Change {
+                id: uuid::Uuid::nil(),
+                worker: "7".into(),
+                account: Some(anchor),
+                effects: Vec::new(),
+            },
+            situation: Situation::Linked(Box::new(account)),
+            scope,
+            findings: Vec::new(),
+            pending: Vec::new(),
+            agreed: Vec::new(),
+            wanted,
+            revisit: None,
+        }
+    }
+
+    #[test]
+    fn a_departure_is_of_somebody_who_left_and_is_counted_once() {
+        let out = || Err("Department EQUALS Sales".to_string());
+        let here = Worker::new("7");
+        let gone = Worker {
+            gone: Some(jiff::Timestamp::UNIX_EPOCH),
+            ..here.clone()
+        };
+        for (worker, planned, done, expected) in [
+            (&here, planned(true, Some(false), Ok(())), Effect::Disable, true),
+            (&here, planned(true, Some(true), out()), Effect::Disable, true),
+            (&gone, planned(true, None, Ok(())), Effect::Disable, true),
+            // What was done is taken back: nobody left.
+            (&here, planned(true, None, Ok(())), Effect::Disable, false),
+            (&here, planned(true, None, Ok(())), Effect::Delete, false),
+            (&gone, planned(true, None, Ok(())), Effect::Delete, true),
+            // Disabled a month ago, and told of then.
+            (&gone, planned(false, Some(false), Ok(())), Effect::Delete, false),
+        ] {
+            let receipt = Receipt {
+                change: planned.change.id,
+                account: Anchor("account 7".into()),
+                address: String::new(),
+                endpoint: String::new(),
+                done: vec![done],
+                at: jiff::Timestamp::UNIX_EPOCH,
+                event: None,
+            };
+            let told = format!("{:?} {planned:?} {:?}", worker.gone, receipt.done);
+            assert_eq!(locks_out(worker, &planned, &receipt), expected, "{told}");
+        }
+    }
 
     #[test]
     fn a_cause_is_the_reason_without_the_person() {
