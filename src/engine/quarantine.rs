@@ -24,6 +24,9 @@ pub const LOCKED_OUT: &str = "EncounteredQuarantineException";
 /// An attempt whose cycle leaves somebody due goes on in the next cycle for so long.
 const LONGEST_ATTEMPT: SignedDuration = SignedDuration::from_hours(1);
 
+/// An attempt that failed is made again after this, as the ladder of outages ends (B25).
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
 /// The quarantine that is in force after a cycle, and says whether it is. Whoever was put off is due when it is over.
 pub fn judge(
     conn: &mut Conn,
@@ -33,7 +36,10 @@ pub fn judge(
     was_slow: bool,
     now: Timestamp,
 ) -> Result<Option<Quarantine>> {
-    let before = jobs::find(conn, job)?.and_then(|job| job.status.quarantine);
+    let mut before = jobs::find(conn, job)?.and_then(|job| job.status.quarantine);
+    if execution.failed.is_some() && !was_slow {
+        before = before.map(|before| put_off_attempt(before, now));
+    }
     if let Some(refused) = refused {
         return Ok(Some(locked_out(before, refused, now)));
     }
@@ -80,6 +86,15 @@ fn locked_out(before: Option<Quarantine>, refused: &Failure, now: Timestamp) -> 
             count: 1,
             next: before.and_then(|before| before.next),
         },
+    }
+}
+
+/// After an attempt that failed: while the source is silent a cycle ends as usual, and the next would begin at once.
+fn put_off_attempt(quarantine: Quarantine, now: Timestamp) -> Quarantine {
+    let again = now.saturating_add(AGAIN).unwrap_or(now);
+    Quarantine {
+        next: quarantine.next.map(|_| again),
+        ..quarantine
     }
 }
 
@@ -201,4 +216,99 @@ fn is_leaver(subject: &Subject) -> bool {
     let planned = subject.planned.iter().flat_map(|planned| &planned.change.effects);
     let mut held = subject.held.iter().map(|held| &held.action);
     planned.into_iter().any(ends) || held.any(|action| matches!(action, Action::Disable | Action::Delete))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::jobs::{Job, State, Status};
+    use crate::store::{Location, Store};
+
+    const JOB: &str = "job";
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+    }
+
+    /// A job of which too much was refused, and which tries again at minute 60.
+    fn job() -> Job {
+        let quarantine = Quarantine {
+            reason: "EncounteredBaseEscrowThreshold".into(),
+            since: at(0),
+            message: "too much is refused".into(),
+            imposed: Some(at(0)),
+            count: 1,
+            next: Some(at(60)),
+        };
+        Job {
+            id: JOB.into(),
+            app: "app".into(),
+            template: "API2AD".into(),
+            source: "hr".into(),
+            target: "corp".into(),
+            state: State::Active,
+            created: at(0),
+            schema_version: 1,
+            status: Status {
+                quarantine: Some(quarantine),
+                ..Status::default()
+            },
+        }
+    }
+
+    /// How often a cycle ran in an hour in which there is something to do at every second, and the source is silent.
+    #[tokio::test]
+    async fn b25_an_attempt_that_fails_is_made_again_after_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("muster.db").display());
+        let store = Store::open(Location::parse(&url.into()).unwrap()).await.unwrap();
+        let attempts = store.write(|conn| {
+            jobs::take_in(conn, &job())?;
+            let refused = Failure {
+                code: "Unauthorized".into(),
+                message: "who are you".into(),
+                locked_out: true,
+            };
+            let mut attempts = Vec::new();
+            for (from, refused) in [(60, None), (120, Some(&refused))] {
+                let mut count = 0;
+                for second in 0..3_600 {
+                    let now = at(from) + SignedDuration::from_secs(second);
+                    let known = jobs::find(conn, JOB)?.map(|job| job.status).unwrap_or_default();
+                    if !known.owes_attempt(now) {
+                        continue;
+                    }
+                    count += 1;
+                    let silent = Execution {
+                        began: now,
+                        ended: now,
+                        failed: Some("Unavailable".into()),
+                        ..Execution::default()
+                    };
+                    let judged = judge(conn, JOB, &silent, refused, known.is_slow(now), now)?;
+                    jobs::update_status(conn, JOB, |status| status.after(&silent, judged.clone()))?;
+                }
+                attempts.push(count);
+            }
+            Ok(attempts)
+        });
+        assert_eq!(attempts.await.unwrap(), [60, 60]);
+    }
+
+    #[tokio::test]
+    async fn b25_between_attempts_nothing_that_fails_puts_the_next_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("muster.db").display());
+        let store = Store::open(Location::parse(&url.into()).unwrap()).await.unwrap();
+        let judged = store.write(|conn| {
+            jobs::take_in(conn, &job())?;
+            let silent = Execution {
+                failed: Some("Unavailable".into()),
+                ..Execution::default()
+            };
+            judge(conn, JOB, &silent, None, true, at(30))
+        });
+        let next = judged.await.unwrap().and_then(|quarantine| quarantine.next);
+        assert_eq!(next, Some(at(60)));
+    }
 }
