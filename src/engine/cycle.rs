@@ -37,7 +37,7 @@ const PAGE: usize = 500;
 const FULL_PAGE: usize = 1_000;
 
 /// Accounts without a worker that are named; the others are counted.
-const STRAYS: i64 = 20;
+const STRAYS: usize = 20;
 
 const QUIET: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -525,13 +525,14 @@ impl<'c> Cycle<'c> {
             self.cx.token,
             self.listed == Some(true),
         );
+        let is_whole = listed && error.is_none();
         let finished = self
             .cx
             .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
-                let strays = match listed {
-                    true => Some(strays(conn, &id, now)?),
+                let strays = match is_whole {
+                    true => strays(conn, &id, now)?,
                     false => None,
                 };
                 if listed {
@@ -560,14 +561,17 @@ pub(super) fn failure(error: &Error) -> Failure {
     }
 }
 
-/// The accounts of the list that nobody is linked to. Only a cycle that looked at everybody has a list.
-fn strays(conn: &mut Conn, job: &str, now: Timestamp) -> Result<Strays> {
+/// The accounts of the list that are nobody's; `None` as long as somebody has yet to be looked at, whose one of them may be.
+fn strays(conn: &mut Conn, job: &str, now: Timestamp) -> Result<Option<Strays>> {
+    if wakes::due_count(conn, job, now, Cause::Full)? > 0 {
+        return Ok(None);
+    }
     let (count, some) = listed::without_worker(conn, job, STRAYS)?;
-    Ok(Strays {
+    Ok(Some(Strays {
         count,
         at: now,
         examples: some.into_iter().map(|account| account.address).collect(),
-    })
+    }))
 }
 
 /// Notes which allowances are over.
@@ -649,4 +653,39 @@ fn outage(worked: &[Worked]) -> Option<Error> {
         .find(silent)
         .filter(|_| !worked.iter().any(|one| answered(&one)))?;
     hit.ending.error.as_ref().map(Error::shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::{Account, Anchor, Values};
+    use crate::store::{Location, Store};
+
+    #[tokio::test]
+    async fn whose_an_account_is_shows_once_everybody_was_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("muster.db").display());
+        let store = Store::open(Location::parse(&url.into()).unwrap()).await.unwrap();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let counted = store.write(move |conn| {
+            let account = Account {
+                anchor: Anchor("A".into()),
+                address: "CN=A".into(),
+                enabled: Some(true),
+                values: Values::new(),
+                protected: None,
+                deleted: false,
+            };
+            listed::keep(conn, "job", &[account], &[])?;
+            wakes::wake(conn, "job", &["1"], now, Cause::Full)?;
+            let too_early = strays(conn, "job", now)?;
+            let left = wakes::due(conn, "job", now, &HashSet::new(), PAGE, FULL_PAGE)?;
+            wakes::end(conn, "job", &left.iter().collect::<Vec<_>>())?;
+            Ok((too_early, strays(conn, "job", now)?))
+        });
+        let (too_early, counted) = counted.await.unwrap();
+        assert_eq!(too_early, None);
+        let counted = counted.map(|strays| (strays.count, strays.examples));
+        assert_eq!(counted, Some((1, vec!["CN=A".to_string()])));
+    }
 }

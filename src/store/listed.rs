@@ -5,10 +5,13 @@ use diesel::dsl::{exists, max, min, not};
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-use super::schema::{jobs, links, listed, listed_keys};
+use super::schema::{jobs, links, listed, listed_keys, reviews};
 use super::{Conn, from_json, micros, native, to_json};
 use crate::domain::account::Account;
 use crate::error::Result;
+
+/// Accounts that are counted together.
+const PAGE: i64 = 1_000;
 
 /// Forgets what a job listed.
 pub fn clear(conn: &mut Conn, job: &str) -> Result<()> {
@@ -83,32 +86,48 @@ pub fn keep(conn: &mut Conn, job: &str, accounts: &[Account], matching: &[String
 }
 
 /// Accounts of the list that are nobody's, in any job that writes the same target, after everybody has been looked at: their
-/// number, and some of them.
-pub fn without_worker(conn: &mut Conn, job: &str, limit: i64) -> Result<(i64, Vec<Account>)> {
+/// number, and some of them. What a review found for somebody is not nobody's, and of what is protected nobody is asked whose it is.
+pub fn without_worker(conn: &mut Conn, job: &str, limit: usize) -> Result<(i64, Vec<Account>)> {
     let target = jobs::table.filter(jobs::id.eq(job)).select(jobs::target);
     let target: Option<String> = target.first(conn).optional()?;
     let beside = jobs::table.filter(jobs::target.eq(target.unwrap_or_default()));
     let mut writers: Vec<String> = beside.select(jobs::id).load(conn)?;
     writers.push(job.to_string());
-    macro_rules! nobodys {
-        () => {
-            listed::table.filter(listed::job.eq(job)).filter(not(exists(
-                links::table.filter(
-                    links::job
-                        .eq_any(&writers)
-                        .and(links::account.eq(listed::anchor)),
-                ),
-            )))
-        };
+    let (mut count, mut some, mut after) = (0, Vec::new(), String::new());
+    loop {
+        let page = nobodys(conn, job, &writers, &after)?;
+        let Some((last, _)) = page.last() else { break };
+        after.clone_from(last);
+        for (_, body) in &page {
+            let account: Account = from_json(body)?;
+            if account.protected.is_some() {
+                continue;
+            }
+            count += 1;
+            if some.len() < limit {
+                some.push(account);
+            }
+        }
     }
-    let count = nobodys!().count().get_result(conn)?;
-    let some: Vec<String> = nobodys!()
-        .order(listed::anchor)
-        .select(listed::body)
-        .limit(limit)
-        .load(conn)?;
-    let some = some.iter().map(|body| from_json(body)).collect::<Result<_>>()?;
     Ok((count, some))
+}
+
+/// The next of those to which no link of these jobs leads and which no review of theirs names, in the order of their anchors.
+fn nobodys(conn: &mut Conn, job: &str, writers: &[String], after: &str) -> Result<Vec<(String, String)>> {
+    let linked = links::table
+        .filter(links::job.eq_any(writers))
+        .filter(links::account.eq(listed::anchor));
+    let reviewed = reviews::table
+        .filter(reviews::job.eq_any(writers))
+        .filter(reviews::account.eq(listed::anchor.nullable()));
+    Ok(listed::table
+        .filter(listed::job.eq(job).and(listed::anchor.gt(after)))
+        .filter(not(exists(linked)))
+        .filter(not(exists(reviewed)))
+        .order(listed::anchor)
+        .select((listed::anchor, listed::body))
+        .limit(PAGE)
+        .load(conn)?)
 }
 
 pub fn by_anchors(conn: &mut Conn, job: &str, anchors: &[&str]) -> Result<Vec<Account>> {

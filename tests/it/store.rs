@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
-use muster::domain::account::{Account, Anchor};
+use muster::domain::account::{Account, Anchor, Protection};
 use muster::domain::allowance::Allowance;
 use muster::domain::callback::{Call, Member, Who};
 use muster::domain::decision::Decision;
@@ -12,6 +12,7 @@ use muster::domain::hold::{HeldAccount, Hold, Until};
 use muster::domain::link::Link;
 use muster::domain::plan::{Absence, Change, Effect, Pending};
 use muster::domain::quarantine::Volume;
+use muster::domain::review::Standing;
 use muster::domain::turned::{Inputs, Turn};
 use muster::domain::worker::{Move, Worker};
 use muster::error::{Kind, Result};
@@ -20,6 +21,7 @@ use muster::store::escrows::Escrow;
 use muster::store::jobs::{Job, State, Status, Taken};
 use muster::store::logs::{Column, Condition, Entry, Query};
 use muster::store::owners::{Claim, Key};
+use muster::store::reviews::{self, Review};
 use muster::store::state_inputs::News;
 use muster::store::uploads::{Fold, Place};
 use muster::store::wakes::{Again, Cause};
@@ -676,6 +678,37 @@ async fn small_things_are_kept() {
             });
             left.await.unwrap()
         };
+        // B is found for somebody under review, of C nobody is asked whose it is.
+        let fenced = Account {
+            protected: Some(Protection::AdminCount),
+            ..account("C", "three")
+        };
+        let more = [fenced, account("D", "four")];
+        let nobodys = write(&store, move |conn| {
+            listed::keep(conn, JOB, &more, &["employeeID".into()])?;
+            jobs::take_in(conn, &job("hr", "corp"))?;
+            let mut beside = job("hr", "corp");
+            beside.id = "beside".into();
+            jobs::take_in(conn, &beside)?;
+            links::insert(conn, "beside", &[link("1", "A")])?;
+            let case = serde_json::json!({
+                "worker": "2", "name": null, "account": "B", "situation": "unlinked", "effects": [], "inScope": true
+            });
+            let review = Review {
+                worker: "2".into(),
+                standing: Standing::Withheld,
+                apart: false,
+                case: muster::store::from_json(&case.to_string())?,
+            };
+            reviews::keep(conn, JOB, &[&review])?;
+            let one = listed::without_worker(conn, JOB, 1)?;
+            reviews::end(conn, JOB, &["2"])?;
+            Ok((one, listed::without_worker(conn, JOB, 1)?))
+        })
+        .await;
+        let anchors = |(count, some): (i64, Vec<Account>)| (count, some[0].anchor.0.clone());
+        assert_eq!(anchors(nobodys.0), (1, "D".to_string()));
+        assert_eq!(anchors(nobodys.1), (2, "B".to_string()));
         // Whether somebody else has listed something or not.
         write(&store, |conn| listed::clear(conn, JOB)).await;
         assert_eq!((left(JOB).await, left("another").await), ((0, 0), (1, 1)));
