@@ -139,3 +139,27 @@ pub fn query(conn: &mut Conn, query: &Query) -> Result<Vec<(String, String)>> {
     };
     Ok(rows.limit(query.limit).load(conn)?)
 }
+
+/// The numbers of the entries behind one, oldest first.
+pub fn ids(conn: &mut Conn, after: &str, limit: usize) -> Result<Vec<String>> {
+    Ok(logs::table
+        .filter(logs::id.gt(after))
+        .order(logs::id)
+        .select(logs::id)
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(conn)?)
+}
+
+/// The bodies of these entries, oldest first.
+pub fn bodies(conn: &mut Conn, ids: &[String]) -> Result<Vec<String>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for page in ids.chunks(super::ROWS) {
+        let bodies: Vec<String> = logs::table
+            .filter(logs::id.eq_any(page))
+            .order(logs::id)
+            .select(logs::body)
+            .load(conn)?;
+        found.extend(bodies);
+    }
+    Ok(found)
+}
