@@ -342,17 +342,19 @@ fn existing(
     wanted: Option<bool>,
 ) {
     let linked = matches!(situation, Situation::Linked(_));
+    // Of nobody else anything is written, whatever account the matching value finds.
+    let is_ours = linked || scope.is_ok();
     let leaves = wanted == Some(false) && account.enabled == Some(true);
-    if let Err(reason) = may_write(draft.policy, account) {
+    if let (true, Err(reason)) = (is_ours, may_write(draft.policy, account)) {
         draft.finding(fenced(reason, leaves));
     } else if let Some(gone) = draft
         .worker
         .gone
-        .filter(|_| draft.policy.schema.flow_types.delete && (linked || scope.is_ok()))
+        .filter(|_| draft.policy.schema.flow_types.delete && is_ours)
     {
         draft.gone(account, gone);
     } else if !draft.policy.schema.flow_types.update {
-        if leaves && (linked || scope.is_ok()) {
+        if leaves && is_ours {
             draft.disable(account);
         }
         draft.skip("this job may not change accounts: Update is not among its flowTypes");

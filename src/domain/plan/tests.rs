@@ -383,3 +383,52 @@ fn b33_no_account_is_made_without_what_it_needs_and_that_is_a_failure() {
         one("InputNotKept", Weight::Warning)
     );
 }
+
+#[test]
+fn b21_a_fence_is_met_by_who_is_in_scope_or_linked_and_by_nobody_else() {
+    let mut policy = policy();
+    policy.model.container = Some("parentDistinguishedName");
+    policy.settings.managed = vec![dn::Dn::parse("OU=Staff,DC=example,DC=test").unwrap()];
+    let outside = |mut facts: Facts| {
+        facts.found.accounts[0].address = "CN=Ada,OU=Contractors,DC=example,DC=test".into();
+        facts
+    };
+    let protected = |mut facts: Facts| {
+        facts.found.accounts[0].protected = Some(Protection::AdminCount);
+        facts
+    };
+    let fences: [(fn(Facts) -> Facts, &str); 2] = [
+        (outside, "OutsideManagedContainers"),
+        (protected, "ProtectedAccount"),
+    ];
+    for (fence, code) in fences {
+        for (unit, active, weight) in [
+            ("Staff", "True", Weight::Warning),
+            ("Staff", "False", Weight::Failure),
+            ("Contractors", "True", Weight::Warning),
+            ("Contractors", "False", Weight::Failure),
+        ] {
+            policy.schema.scope = filter("unit", "EQUALS", unit, false);
+            for delete in [false, true] {
+                policy.schema.flow_types.delete = delete;
+                let mut worker = worker(&policy, active);
+                let is_in = unit == "Staff";
+                let found = match is_in {
+                    true => one(code, weight),
+                    false => one("EntrySynchronizationSkipped", Weight::Skip),
+                };
+                assert_eq!(findings(&policy, &worker, &fence(unlinked(true))), found);
+                assert_eq!(
+                    findings(&policy, &worker, &fence(linked(true))),
+                    one(code, weight),
+                    "a linked account is looked after, whatever the scope"
+                );
+                worker.gone = Some(days(1));
+                worker.hidden = Some(days(1));
+                for facts in [fence(unlinked(true)), fence(linked(true))] {
+                    assert!(effects(&policy, &worker, &facts).is_empty());
+                }
+            }
+        }
+    }
+}
