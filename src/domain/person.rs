@@ -54,11 +54,7 @@ pub fn speaks<'r>(
 }
 
 fn claim<'r>(policy: &Policy, worker: &'r Worker, link: Option<&Link>, now: Timestamp) -> Claim<'r> {
-    let scope = &policy.schema.scope;
-    let is_ours = worker.hidden.is_none()
-        && worker.gone.is_none()
-        && scope.reads(worker).is_ok()
-        && scope.admits(worker).is_ok();
+    let is_ours = worker.hidden.is_none() && worker.gone.is_none() && policy.schema.scope.lets_in(worker);
     let standing = match (worker.is_active(now), is_ours, link.is_some()) {
         (Some(true), true, _) => Standing::Active,
         (Some(true) | None, _, true) => Standing::MayBeActive,

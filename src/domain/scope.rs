@@ -172,6 +172,11 @@ impl Scope {
         any(&self.groups, worker, Nothing::PassesNone)
     }
 
+    /// Both let the worker in.
+    pub fn lets_in(&self, worker: &Worker) -> bool {
+        self.reads(worker).is_ok() && self.admits(worker).is_ok()
+    }
+
     /// The attributes that were said and not kept (B33) for lack of which nobody can say whether the worker is let in: then
     /// neither [`Scope::reads`] nor [`Scope::admits`] says that the worker is, and neither knows that he or she is not.
     pub fn undecided(&self, worker: &Worker) -> Vec<&str> {

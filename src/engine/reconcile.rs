@@ -315,7 +315,7 @@ pub async fn find(
     unanswered::find(cx, accounts, subjects).await?;
     owners(cx, subjects, recent).await?;
     beside::look(cx, subjects, &keys, moment.now).await?;
-    rivals(subjects, &keys);
+    rivals(policy, subjects, &keys);
     Ok(())
 }
 
@@ -523,21 +523,29 @@ async fn owners(cx: &Context, subjects: &mut [Subject], recent: &Recent) -> Resu
 }
 
 /// Two workers of one page who would both take the same account, or both make one by the same value: the first
-/// goes on, the other is told whose it is.
-fn rivals(subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
+/// goes on, the other is told whose it is. Who is gone, out of sight or forgotten makes none, and comes after whoever would
+/// keep the account; who is out of scope takes nothing from anybody.
+fn rivals(policy: &Policy, subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
     let mut takers: HashMap<(String, String), String> = HashMap::new();
-    for (subject, keys) in subjects.iter_mut().zip(keys) {
-        if subject.link.is_some() || subject.found.owner.is_some() || subject.speaker.is_some() {
-            continue;
-        }
-        let place = match (subject.found.accounts.as_slice(), keys.first()) {
-            ([account], _) => (String::new(), account.anchor.0.clone()),
-            ([], Some((attribute, value))) => (attribute.clone(), value.to_lowercase()),
-            _ => continue,
-        };
-        match takers.entry(place) {
-            Entry::Vacant(free) => drop(free.insert(subject.worker.anchor.clone())),
-            Entry::Occupied(taken) => subject.found.owner = Some(taken.get().clone()),
+    for past in [false, true] {
+        for (subject, keys) in subjects.iter_mut().zip(keys) {
+            if subject.link.is_some() || subject.found.owner.is_some() || subject.speaker.is_some() {
+                continue;
+            }
+            let worker = &subject.worker;
+            let is_past = worker.gone.is_some() || worker.hidden.is_some() || worker.shrunk.is_some();
+            if is_past != past || !policy.schema.scope.lets_in(worker) {
+                continue;
+            }
+            let place = match (subject.found.accounts.as_slice(), keys.first()) {
+                ([account], _) => (String::new(), account.anchor.0.clone()),
+                ([], Some((attribute, value))) if !is_past => (attribute.clone(), value.to_lowercase()),
+                _ => continue,
+            };
+            match takers.entry(place) {
+                Entry::Vacant(free) => drop(free.insert(subject.worker.anchor.clone())),
+                Entry::Occupied(taken) => subject.found.owner = Some(taken.get().clone()),
+            }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{ENTERPRISE, JOB, Setup, person};
+use crate::gateway::{ENTERPRISE, JOB, Setup, outcome, person, with};
 use crate::guard;
-use crate::support::openldap;
+use crate::jobs::{account, is_enabled, only};
+use crate::pull::ldap;
+use crate::support::{lab, openldap};
 
 /// More than go on one page, so that the first and the last of them are on neighbouring ones.
 const PEOPLE: usize = 700;
@@ -67,4 +69,47 @@ async fn the_next_page_knows_what_the_last_one_did() {
         "jobid eq '{JOB}' and provisioningAction eq 'create' and provisioningStatusInfo/status eq 'success'"
     );
     assert_eq!(gateway.caller.logs(&created).await.len(), PEOPLE);
+}
+
+/// Somebody who is hired again under another number of HR's, and no key that says so: the old record has the same matching value,
+/// comes first, and would not take the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn b7_a_record_that_takes_no_account_keeps_it_from_nobody() {
+    let lab = tokio::task::block_in_place(lab::directory);
+    let mut schema = schema();
+    let object = &mut schema["synchronizationRules"][0]["objectMappings"][0];
+    only(object, "userType", "EQUALS", "Employee");
+    let setup = Setup::with_target(&ldap(&lab)).app("start = true\nschema = \"schema.json\"");
+    std::fs::write(setup.dir.path().join("schema.json"), schema.to_string()).unwrap();
+    let by_hand = "dn: CN=Bea Novak,OU=Staff,DC=example,DC=test\nobjectClass: user\nsAMAccountName: bea.novak\nemployeeID: 8\nuserAccountControl: 544\n";
+    lab.admin().add(by_hand).unwrap();
+    let gateway = setup.start().await;
+    let record = |id: &str, name: &str, kind: &str, number: &str| {
+        with(
+            person(id, name),
+            json!({ "userType": kind, ENTERPRISE: { "employeeNumber": number } }),
+        )
+    };
+    let people = [
+        record("1001", "Ada Byron", "Former", "7"),
+        record("1001-2", "Ada Byron", "Employee", "7"),
+        record("2001", "Bea Novak", "Former", "8"),
+        record("2001-2", "Bea Novak", "Employee", "8"),
+    ];
+    gateway.caller.upload(&people).await;
+    gateway.caller.settled().await;
+    for (old, new, number) in [("1001", "1001-2", "7"), ("2001", "2001-2", "8")] {
+        let (action, status, code) = gateway.caller.outcome(new).await;
+        assert_eq!(
+            (status.as_str(), code.as_str()),
+            ("success", ""),
+            "{action} {new}"
+        );
+        assert_eq!(
+            gateway.caller.outcome(old).await,
+            outcome("other", "skipped", "EntrySynchronizationSkipped")
+        );
+        let held = account(&lab, number);
+        assert!(is_enabled(&held) && held.value("displayName").is_some(), "{new}");
+    }
 }

@@ -188,13 +188,11 @@ pub fn wants_account(policy: &Policy, worker: &Worker, moment: &Moment) -> bool 
 
 /// Whether an account is made for whoever has none.
 fn is_made(policy: &Policy, worker: &Worker) -> bool {
-    let scope = &policy.schema.scope;
     policy.schema.flow_types.add
         && worker.gone.is_none()
         && worker.hidden.is_none()
         && worker.shrunk.is_none()
-        && scope.reads(worker).is_ok()
-        && scope.admits(worker).is_ok()
+        && policy.schema.scope.lets_in(worker)
 }
 
 /// What has to be unique were an account made for this worker: each such mapping with its candidates, best first. Nothing
