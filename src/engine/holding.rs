@@ -2,6 +2,7 @@
 //! a row that is read when a page is planned, so giving one waits for nobody.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -71,16 +72,20 @@ impl Engine {
             }
             Whose::Account(named) => hold.account = Some(self.account(&runner, named).await?),
         }
-        let (id, kept) = (job.to_string(), hold.clone());
+        let jobs = self.meeting(&runner).jobs(&hold);
+        let (id, kept, woken) = (job.to_string(), hold.clone(), jobs.clone());
         self.store()
             .write(move |conn| {
                 holds::keep(conn, &id, std::slice::from_ref(&kept))?;
                 decisions::keep(conn, &id, &[Decision::held(&kept)])?;
-                let whose = whose(conn, &id, &kept)?;
-                wakes::wake(conn, &id, &super::texts(&whose), now, Cause::Retry)
+                for job in &woken {
+                    let whose = whose(conn, job, &kept)?;
+                    wakes::wake(conn, job, &super::texts(&whose), now, Cause::Retry)?;
+                }
+                Ok(())
             })
             .await?;
-        self.wake(job);
+        jobs.iter().for_each(|job| self.wake(job));
         Ok(hold)
     }
 
@@ -94,7 +99,8 @@ impl Engine {
 
     /// Lifts a hold, and has everybody looked at whom it kept from something. Error: there is none of this id, or not any more.
     pub async fn lift(&self, job: &str, hold: &str, by: &str) -> Result<()> {
-        self.runner(job)?;
+        let runner = self.runner(job)?;
+        let meeting = self.meeting(&runner);
         let (id, wanted, by, now) = (
             job.to_string(),
             hold.to_string(),
@@ -105,23 +111,36 @@ impl Engine {
             .store()
             .write(move |conn| {
                 let Some(hold) = holds::find(conn, &id, &wanted)? else {
-                    return Ok(false);
+                    return Ok(None);
                 };
                 holds::end(conn, &[&hold.id])?;
                 decisions::keep(conn, &id, &[Decision::hold_ended(&hold, &by, now)])?;
-                let mut woken = whose(conn, &id, &hold)?;
-                // Others whom it may have kept from the account: records of the same person, and whoever would have been given it.
-                woken.extend(findings::whom(conn, &id, ON_HOLD)?);
-                wakes::wake(conn, &id, &unique(&woken), now, Cause::Retry)?;
-                Ok(true)
+                let jobs = meeting.jobs(&hold);
+                for job in &jobs {
+                    let mut woken = whose(conn, job, &hold)?;
+                    // Others whom it may have kept from the account: records of the same person, and whoever would have been given it.
+                    woken.extend(findings::whom(conn, job, ON_HOLD)?);
+                    wakes::wake(conn, job, &unique(&woken), now, Cause::Retry)?;
+                }
+                Ok(Some(jobs))
             })
             .await?;
-        if !lifted {
+        let Some(jobs) = lifted else {
             let message = format!("there is no hold {hold} of this job, or not any more");
             return Err(Error::new(Kind::NotFound, message));
-        }
-        self.wake(job);
+        };
+        jobs.iter().for_each(|job| self.wake(job));
         Ok(())
+    }
+
+    /// The jobs that write what a job writes.
+    fn meeting(&self, runner: &Runner) -> Meeting {
+        let runners = self.runners();
+        let meeting = runners
+            .values()
+            .filter(|other| other.app.target == runner.app.target);
+        let job = |other: &Runner| (other.app.job.clone(), other.app.source == runner.app.source);
+        Meeting(meeting.map(|other| job(other)).collect())
     }
 
     /// The one account that somebody means, as the target shows it.
@@ -158,6 +177,18 @@ impl Engine {
                 )))
             }
         }
+    }
+}
+
+/// Jobs that may meet what is held in one of them, this one too, and whether they read the same system.
+struct Meeting(Vec<(String, bool)>);
+
+impl Meeting {
+    /// An account is held whichever job writes it, a worker's wherever the same HR speaks of the worker.
+    fn jobs(&self, hold: &Hold) -> Vec<String> {
+        let meeting = self.0.iter();
+        let these = meeting.filter(|(_, has_worker)| hold.account.is_some() || *has_worker);
+        these.map(|(job, _)| job.clone()).collect()
     }
 }
 
@@ -229,32 +260,45 @@ fn unique(workers: &[String]) -> Vec<&str> {
 }
 
 /// Gathers what people decided of everybody on the page: of the worker, of other records of the same person, and of the account
-/// that was found. What ended by itself is set aside.
+/// that was found, in whichever job that can write it. What ended by itself is set aside.
 pub(super) async fn gather(cx: &Context, subjects: &mut [Subject], moment: &Moment) -> Result<()> {
     let workers: BTreeSet<String> = subjects.iter().flat_map(records).map(String::from).collect();
     let accounts: BTreeSet<String> = subjects.iter().flat_map(accounts_of).map(String::from).collect();
-    let job = cx.origin.job.clone();
+    let known = cx
+        .beside
+        .iter()
+        .filter(|other| other.app.source == cx.origin.source);
+    let job_of = |other: &Arc<Runner>| other.app.job.clone();
+    let own = || std::iter::once(cx.origin.job.clone());
+    let knowing: Vec<String> = own().chain(known.map(job_of)).collect();
+    let writing: Vec<String> = own().chain(cx.beside.iter().map(job_of)).collect();
     let (of_workers, of_accounts) = cx
         .store
         .read(move |conn| {
-            if holds::count(conn, &job)? == 0 {
+            let (knowing, writing) = (super::texts(&knowing), super::texts(&writing));
+            if !holds::any(conn, &writing)? {
                 return Ok((Vec::new(), Vec::new()));
             }
             let workers: Vec<&str> = workers.iter().map(String::as_str).collect();
             let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
-            let of_workers = holds::of(conn, &job, &workers)?;
-            Ok((of_workers, holds::of_accounts(conn, &job, &accounts)?))
+            let of_workers = holds::of(conn, &knowing, &workers)?;
+            Ok((of_workers, holds::of_accounts(conn, &writing, &accounts)?))
         })
         .await?;
-    let mut by_key: HashMap<String, Vec<Hold>> = HashMap::new();
-    for hold in of_workers.into_iter().chain(of_accounts) {
+    let mut by_key: HashMap<String, Vec<Met>> = HashMap::new();
+    for (job, mut hold) in of_workers.into_iter().chain(of_accounts) {
+        let is_ours = job == cx.origin.job;
+        if !is_ours {
+            // Whoever reads why nothing is done has to know where it is lifted.
+            hold.by = format!("{} in the job {job}", hold.by);
+        }
         let account = hold.account.as_ref().map(|account| account.anchor.0.clone());
         if let Some(key) = account.or(hold.worker.clone()) {
-            by_key.entry(key).or_default().push(hold);
+            by_key.entry(key).or_default().push(Met { hold, is_ours });
         }
     }
     for subject in subjects {
-        let found: Vec<&Hold> = match by_key.is_empty() {
+        let found: Vec<&Met> = match by_key.is_empty() {
             true => Vec::new(),
             false => records(subject)
                 .chain(accounts_of(subject))
@@ -268,16 +312,30 @@ pub(super) async fn gather(cx: &Context, subjects: &mut [Subject], moment: &Mome
     Ok(())
 }
 
-/// What holds, and what ended by itself. What an undo took back is one record's alone, and known by what HR says of it.
-fn sorted(found: &[&Hold], subject: &Subject, version: i64, moment: &Moment) -> (Vec<Hold>, Vec<Hold>) {
+/// A hold that somebody on the page meets.
+struct Met {
+    hold: Hold,
+    /// It was given in this job, which ends it when its time has come.
+    is_ours: bool,
+}
+
+/// What holds, and what of this job's ended by itself. What an undo took back is one record's of one job alone, and known by what
+/// HR says of it.
+fn sorted(found: &[&Met], subject: &Subject, version: i64, moment: &Moment) -> (Vec<Hold>, Vec<Hold>) {
     let own = subject.worker.anchor.as_str();
+    let is_undone = |met: &Met| met.is_ours && met.hold.worker.as_deref() == Some(own);
     let about = found
         .iter()
-        .filter(|hold| hold.is_given() || (hold.worker.as_deref() == Some(own) && !subject.said.is_empty()));
-    let (over, holds): (Vec<&&Hold>, Vec<&&Hold>) =
-        about.partition(|hold| hold.is_over(&subject.said, &subject.worker, version, moment.now));
-    let owned = |some: Vec<&&Hold>| some.into_iter().map(|hold| Hold::clone(hold)).collect();
-    (owned(holds), owned(over))
+        .filter(|met| met.hold.is_given() || (is_undone(met) && !subject.said.is_empty()));
+    let (over, holds): (Vec<&&Met>, Vec<&&Met>) = about.partition(|met| {
+        met.hold
+            .is_over(&subject.said, &subject.worker, version, moment.now)
+    });
+    let over = over.into_iter().filter(|met| met.is_ours);
+    (
+        holds.into_iter().map(|met| met.hold.clone()).collect(),
+        over.map(|met| met.hold.clone()).collect(),
+    )
 }
 
 /// The worker's anchor, and those of other records of the same person.

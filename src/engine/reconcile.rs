@@ -231,7 +231,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
     let mut given = memory.load(conn, &anchors, &linked)?;
     let mut handovers: HashMap<String, Handover> = handovers::of(conn, job, &anchors)?.into_iter().collect();
     let mut held_by_people: HashSet<String> = HashSet::new();
-    for hold in holds::of(conn, job, &anchors)? {
+    for (_, hold) in holds::of(conn, &[job], &anchors)? {
         held_by_people.extend(hold.worker);
     }
     let reviews = reviews::of(conn, job, &anchors)?.into_iter();

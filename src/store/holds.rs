@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::schema::holds;
-use super::{Conn, ROWS, from_json, has_any, native, to_json};
+use super::{Conn, ROWS, from_json, native, to_json};
 use crate::domain::hold::Hold;
 use crate::error::Result;
 
@@ -26,37 +26,38 @@ pub fn keep(conn: &mut Conn, job: &str, kept: &[Hold]) -> Result<()> {
     Ok(())
 }
 
-pub fn of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Hold>> {
-    pages(conn, job, workers, |conn, page| {
-        let of_them = holds::job.eq(job).and(holds::worker.eq_any(page));
+/// Those of workers, with the job that has each.
+pub fn of(conn: &mut Conn, jobs: &[&str], workers: &[&str]) -> Result<Vec<(String, Hold)>> {
+    pages(conn, jobs, workers, |conn, page| {
+        let of_them = holds::job.eq_any(jobs).and(holds::worker.eq_any(page));
         let rows = holds::table.filter(of_them).order(holds::id);
-        Ok(rows.select(holds::body).load(conn)?)
+        Ok(rows.select((holds::job, holds::body)).load(conn)?)
     })
 }
 
 /// Those of accounts, whoever they belong to.
-pub fn of_accounts(conn: &mut Conn, job: &str, accounts: &[&str]) -> Result<Vec<Hold>> {
-    pages(conn, job, accounts, |conn, page| {
-        let of_them = holds::job.eq(job).and(holds::account.eq_any(page));
+pub fn of_accounts(conn: &mut Conn, jobs: &[&str], accounts: &[&str]) -> Result<Vec<(String, Hold)>> {
+    pages(conn, jobs, accounts, |conn, page| {
+        let of_them = holds::job.eq_any(jobs).and(holds::account.eq_any(page));
         let rows = holds::table.filter(of_them).order(holds::id);
-        Ok(rows.select(holds::body).load(conn)?)
+        Ok(rows.select((holds::job, holds::body)).load(conn)?)
     })
 }
 
 /// What is found of many, as many at a time as one statement takes.
 fn pages(
     conn: &mut Conn,
-    job: &str,
+    jobs: &[&str],
     of: &[&str],
-    load: impl Fn(&mut Conn, &[&str]) -> Result<Vec<String>>,
-) -> Result<Vec<Hold>> {
+    load: impl Fn(&mut Conn, &[&str]) -> Result<Vec<(String, String)>>,
+) -> Result<Vec<(String, Hold)>> {
     let mut found = Vec::new();
-    if !has_any!(conn, holds, job) {
+    if !any(conn, jobs)? {
         return Ok(found);
     }
     for page in of.chunks(ROWS) {
-        for row in load(conn, page)? {
-            found.push(from_json(&row)?);
+        for (job, body) in load(conn, page)? {
+            found.push((job, from_json(&body)?));
         }
     }
     Ok(found)
@@ -71,6 +72,12 @@ pub fn after(conn: &mut Conn, job: &str, after: &str, limit: i64) -> Result<Vec<
         .limit(limit)
         .load(conn)?;
     rows.iter().map(|row| from_json(row)).collect()
+}
+
+/// Whether any of these jobs has one.
+pub fn any(conn: &mut Conn, jobs: &[&str]) -> Result<bool> {
+    let of_them = holds::table.filter(holds::job.eq_any(jobs));
+    Ok(diesel::select(diesel::dsl::exists(of_them)).get_result(conn)?)
 }
 
 pub fn count(conn: &mut Conn, job: &str) -> Result<i64> {

@@ -1283,12 +1283,25 @@ async fn b12_holds_are_found_by_worker_and_by_account() {
         ];
         let all = kept.to_vec();
         write(&store, move |conn| holds::keep(conn, JOB, &all)).await;
+        let theirs = hold("4", Some("a"), None);
+        let also = theirs.clone();
+        write(&store, move |conn| holds::keep(conn, "beside", &[also.clone()])).await;
         let read = async |unit: fn(&mut Conn) -> Result<Vec<Hold>>| store.read(unit).await.unwrap();
-        assert_eq!(read(|conn| holds::of(conn, JOB, &["a", "c"])).await, kept[..1]);
+        let met = async |unit: fn(&mut Conn) -> Result<Vec<(String, Hold)>>| store.read(unit).await.unwrap();
+        let ours = |at: usize| (JOB.to_string(), kept[at].clone());
+        assert_eq!(met(|conn| holds::of(conn, &[JOB], &["a", "c"])).await, [ours(0)]);
         assert_eq!(
-            read(|conn| holds::of_accounts(conn, JOB, &["guid", "a"])).await,
-            kept[1..2]
+            met(|conn| holds::of(conn, &[JOB, "beside"], &["a", "c"])).await,
+            [ours(0), ("beside".to_string(), theirs)]
         );
+        assert_eq!(
+            met(|conn| holds::of_accounts(conn, &["beside", JOB], &["guid", "a"])).await,
+            [ours(1)]
+        );
+        for (jobs, is_any) in [(vec!["other"], false), (vec!["other", "beside"], true)] {
+            let any = store.read(move |conn| holds::any(conn, &jobs)).await.unwrap();
+            assert_eq!(any, is_any);
+        }
         assert_eq!(read(|conn| holds::after(conn, JOB, "1", 1)).await, kept[1..2]);
         assert_eq!(read(|conn| holds::after(conn, JOB, "", 10)).await, kept);
         assert_eq!(store.read(|conn| holds::count(conn, JOB)).await.unwrap(), 3);
