@@ -162,6 +162,8 @@ struct Record {
     /// The one that is to take this worker's.
     speaker: Option<String>,
     receipt: Option<Receipt>,
+    /// The account that was enabled, disabled, deleted or restored, and whether it is enabled now.
+    turned: Option<(Anchor, Option<bool>)>,
     /// What became of the first password.
     handover: Option<handover::Step>,
     settled: Vec<String>,
@@ -350,6 +352,7 @@ fn settle(
         record.receipt.as_ref(),
         now,
     );
+    record.turned = receipt.and_then(|receipt| turned(planned, receipt));
     if withheld.is_none() {
         record.heir_of.clone_from(&subject.heir_of);
     }
@@ -459,6 +462,19 @@ fn settle(
     record
 }
 
+/// Whether an account is enabled now, where this changed it; nothing of one that is deleted.
+fn turned(planned: &Planned, receipt: &Receipt) -> Option<(Anchor, Option<bool>)> {
+    let before = planned.situation.account().and_then(|account| account.enabled);
+    let mut states = receipt.done.iter().filter_map(|effect| match effect {
+        Effect::Enable => Some(Some(true)),
+        Effect::Disable => Some(Some(false)),
+        Effect::Delete => Some(None),
+        Effect::Restore => Some(before),
+        _ => None,
+    });
+    Some((receipt.account.clone(), states.next_back()?))
+}
+
 /// Whether the log is to tell again of a reference that waits: once a day.
 fn reminds(subject: &Subject, planned: &Planned, now: Timestamp) -> bool {
     let is_old = |told: Timestamp| now.duration_since(told) >= retry::REMIND;
@@ -542,6 +558,9 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
             wakes::put_off(conn, job, wake, again)?;
         }
     }
+    let turned = records.iter().filter_map(|record| record.turned.as_ref());
+    let turned: Vec<_> = turned.map(|(account, enabled)| (account, *enabled)).collect();
+    links::tell_others(conn, &recording.target, job, &turned)?;
     let answered_for: Vec<Place> = outcomes()
         .flat_map(|(_, settled)| settled.ends.iter().cloned())
         .collect();

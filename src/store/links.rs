@@ -174,6 +174,38 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
     }
 }
 
+/// Tells the other jobs that write a system which accounts one of them enabled, disabled, deleted or restored: (account, whether
+/// it is enabled). Nobody has to wake them for that. What they once did to such an account was not the last that was done to it, and
+/// says nothing any more (B11).
+pub fn tell_others(
+    conn: &mut Conn,
+    target: &str,
+    job: &str,
+    states: &[(&Anchor, Option<bool>)],
+) -> Result<()> {
+    if states.is_empty() {
+        return Ok(());
+    }
+    let others: Vec<String> = jobs::table
+        .filter(jobs::target.eq(target).and(jobs::id.ne(job)))
+        .select(jobs::id)
+        .load(conn)?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    for enabled in [Some(true), Some(false), None] {
+        let accounts = states.iter().filter(|(_, state)| *state == enabled);
+        let accounts: Vec<&str> = accounts.map(|(account, _)| account.0.as_str()).collect();
+        for page in accounts.chunks(super::ROWS) {
+            let theirs = links::table.filter(links::job.eq_any(&others).and(links::account.eq_any(page)));
+            diesel::update(theirs)
+                .set((links::enabled.eq(enabled), links::disabled_by_us.eq(false)))
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes a link from its worker, as it was when the plan was made.
 pub fn take_over(conn: &mut Conn, job: &str, from: &str, generation: i64) -> Result<()> {
     let taken = diesel::delete(links::table.find((job, from)))

@@ -1834,6 +1834,57 @@ async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_what_one_job_does_to_an_account_the_others_know() {
+    on_both(async |store| {
+        write(&store, |conn| {
+            for (id, target) in [(JOB, "corp"), (OTHER, "corp"), ("elsewhere", "domain")] {
+                let job = Job {
+                    id: id.into(),
+                    ..job("hr", target)
+                };
+                jobs::take_in(conn, &job)?;
+            }
+            for job in [JOB, OTHER, "elsewhere"] {
+                let mut all = Vec::new();
+                for account in ["A", "B", "C", "D"] {
+                    all.push(Link {
+                        disabled_by_us: job == OTHER,
+                        ..link(account, account)
+                    });
+                }
+                links::insert(conn, job, &all)?;
+            }
+            let told = [("A", Some(false)), ("B", None), ("C", Some(true))];
+            let told = told.map(|(account, enabled)| (Anchor(account.into()), enabled));
+            let told: Vec<_> = told.iter().map(|(account, enabled)| (account, *enabled)).collect();
+            links::tell_others(conn, "corp", JOB, &told)
+        })
+        .await;
+        let known = async |job: &'static str| {
+            let links = store.read(move |conn| links::by_workers(conn, job, &["A", "B", "C", "D"]));
+            let mut links = links.await.unwrap();
+            links.sort_by(|one, other| one.worker.cmp(&other.worker));
+            let known = links.iter().map(|link| (link.enabled, link.disabled_by_us));
+            known.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            known(OTHER).await,
+            [
+                (Some(false), false),
+                (None, false),
+                (Some(true), false),
+                (Some(true), true)
+            ],
+            "B11: of what others did this one says nothing"
+        );
+        for untouched in [JOB, "elsewhere"] {
+            assert_eq!(known(untouched).await, [(Some(true), false); 4], "{untouched}");
+        }
+    })
+    .await;
+}
+
 /// Two jobs that want the same hundred accounts at once: each is one's.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_jobs_at_once_each_account_has_one_owner() {

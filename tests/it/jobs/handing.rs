@@ -57,7 +57,11 @@ async fn b12_a_hold_goes_along_to_another_job() {
     for id in ["1", "2"] {
         assert_eq!(title(id).as_deref(), Some("Clerk"), "{id}");
         let (_, status, code, reason) = told(caller, "contractors", id).await.remove(0);
-        assert_eq!((status.as_str(), code.as_str()), ("skipped", "OnHold"), "{reason}");
+        assert_eq!(
+            (status.as_str(), code.as_str()),
+            ("skipped", "OnHold"),
+            "{reason}"
+        );
         assert!(reason.contains(&format!("in the job {JOB}")), "{reason}");
     }
     // Who leaves is out all the same (B13), and stays out.
@@ -71,8 +75,62 @@ async fn b12_a_hold_goes_along_to_another_job() {
         send(caller, "DELETE", &path, None).await;
     }
     eventually("what HR says is done at once, by the other job", async || {
-        ["1", "2"].iter().all(|id| title(id).as_deref() == Some("Adviser")) && is_enabled(&account(&lab, "1"))
+        ["1", "2"]
+            .iter()
+            .all(|id| title(id).as_deref() == Some("Adviser"))
+            && is_enabled(&account(&lab, "1"))
     })
     .await;
     assert!(send(caller, "GET", "holds", None).await["value"] == json!([]));
+}
+
+/// The owner disables a leaver whom another app, which reads the account and does no more, looked at before.
+#[tokio::test(flavor = "multi_thread")]
+async fn b16_b33_what_the_owner_disables_is_open_for_nobody() {
+    let lab = tokio::task::block_in_place(directory);
+    let setup = Setup::with_target(&ldap(&lab));
+    let managers = schema(|object| {
+        object["flowTypes"] = json!("Update");
+        keep(object, &["employeeID", "manager"]);
+    });
+    let beside = [Beside::new(1, "beside").schema(&setup, &managers)];
+    let gateway = start(setup, &beside).await;
+    let caller = &gateway.caller;
+    let enabled = async |app: &str, job: &str| {
+        let path = format!("{}/report", path_of(app, job));
+        caller.send("GET", &path, None).await.1["enabledAccounts"].clone()
+    };
+    let (app, other) = (beside[0].app(), "beside");
+    caller.upload(&[person("1", "Ada Byron")]).await;
+    settled(caller, &beside).await;
+    eventually("both know the account", async || {
+        enabled(APP, JOB).await == 1 && enabled(&app, other).await == 1
+    })
+    .await;
+    // The owner comes second.
+    send(caller, "POST", "pause", None).await;
+    caller
+        .upload(&[json!({ "externalId": "1", "active": false })])
+        .await;
+    let path = path_of(&app, other);
+    eventually("the other has looked", async || {
+        let (_, job) = caller.send("GET", &path, None).await;
+        job["status"]["progress"][0]["totalUnits"] == 0
+    })
+    .await;
+    assert_eq!(enabled(&app, other).await, 1);
+    send(caller, "POST", "start", None).await;
+    settled(caller, &beside).await;
+    assert!(!is_enabled(&account(&lab, "1")));
+    assert_eq!(enabled(APP, JOB).await, 0);
+    assert_eq!(enabled(&app, other).await, 0, "nobody has to look again for that");
+    // And back.
+    caller
+        .upload(&[json!({ "externalId": "1", "active": true })])
+        .await;
+    settled(caller, &beside).await;
+    eventually("it is open for both", async || {
+        enabled(APP, JOB).await == 1 && enabled(&app, other).await == 1
+    })
+    .await;
 }
