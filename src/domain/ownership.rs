@@ -114,6 +114,11 @@ impl Others {
     }
 }
 
+/// Whether only the owner does any of this.
+pub fn is_owners(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| deed(effect).is_some())
+}
+
 /// What only the owner does, in a word; empty for what goes along with it.
 fn deed(effect: &Effect) -> Option<&'static str> {
     match effect {

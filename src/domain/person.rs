@@ -53,9 +53,25 @@ pub fn speaks<'r>(
     })
 }
 
+/// Whether a record takes the account that another job has for another record of the same person, as in a conversion: it is active,
+/// in sight and in the scope of its own job, and that other record does not work any more.
+pub fn succeeds(policy: &Policy, worker: &Worker, before: &Worker, now: Timestamp) -> bool {
+    is_ours(policy, worker) && worker.is_active(now) == Some(true) && !before.works(now)
+}
+
+/// Whether a record has nothing to say about the account that another job has for another record of the same person: that one is
+/// active, and this one is not.
+pub fn gives_way(worker: &Worker, owner: &Worker, now: Timestamp) -> bool {
+    let is_at_work = |one: &Worker| one.gone.is_none() && one.is_active(now) == Some(true);
+    is_at_work(owner) && !is_at_work(worker)
+}
+
+fn is_ours(policy: &Policy, worker: &Worker) -> bool {
+    worker.hidden.is_none() && worker.gone.is_none() && policy.schema.scope.lets_in(worker)
+}
+
 fn claim<'r>(policy: &Policy, worker: &'r Worker, link: Option<&Link>, now: Timestamp) -> Claim<'r> {
-    let is_ours = worker.hidden.is_none() && worker.gone.is_none() && policy.schema.scope.lets_in(worker);
-    let standing = match (worker.is_active(now), is_ours, link.is_some()) {
+    let standing = match (worker.is_active(now), is_ours(policy, worker), link.is_some()) {
         (Some(true), true, _) => Standing::Active,
         (Some(true) | None, _, true) => Standing::MayBeActive,
         (_, false, false) => Standing::Stranger,

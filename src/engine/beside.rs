@@ -10,6 +10,7 @@ use super::reconcile::Subject;
 use super::{Context, Engine, Runner};
 use crate::domain::link::Link;
 use crate::domain::ownership::{self, Others};
+use crate::domain::person;
 use crate::domain::plan::{Absence, ChangeId, Effect, Planned};
 use crate::domain::worker::Worker;
 use crate::error::{Error, Kind, Result};
@@ -28,6 +29,15 @@ pub struct Share {
     is_ours: bool,
     /// The job that had it and does not keep it.
     instead_of: Option<String>,
+    /// It had it for another record of the person, which has ended (B20): it may be disabling the account just now.
+    is_inherited: bool,
+}
+
+impl Share {
+    /// It is another job's until this look is recorded.
+    pub fn takes_over(&self) -> bool {
+        self.instead_of.is_some() && self.others.owner.is_none()
+    }
 }
 
 impl Engine {
@@ -117,14 +127,28 @@ fn known(conn: &mut Conn, target: &str, job: &str, jobs: &[String], asked: &[Key
 fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, searched: Timestamp) {
     let mut share = Share::default();
     let mut owner = None;
-    for row in asked.iter().filter_map(|key| known.owners.get(key)) {
+    let mut rows: Vec<&Owner> = asked.iter().filter_map(|key| known.owners.get(key)).collect();
+    // Of a job that lets the account go, what it made the account by says nothing more.
+    if let [account, values @ ..] = rows.as_slice()
+        && account.key.attribute.is_empty()
+        && keeps(cx, subject, account, searched).is_none()
+        && values.iter().any(|row| row.job == account.job)
+    {
+        let left = account.job.clone();
+        rows.retain(|row| row.key.attribute.is_empty() || row.job != left);
+    }
+    for row in rows {
         if row.job == cx.origin.job {
             share.is_ours |= row.key.attribute.is_empty();
             continue;
         }
         match keeps(cx, subject, row, searched) {
             Some(runner) => owner = owner.or(Some((row, runner))),
-            None => share.instead_of = Some(row.job.clone()),
+            None => {
+                share.instead_of = Some(row.job.clone());
+                let runs = cx.beside.iter().any(|other| other.app.job == row.job);
+                share.is_inherited = runs && row.worker != subject.worker.anchor;
+            }
         }
     }
     if let Some((row, runner)) = owner {
@@ -139,23 +163,49 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
                 row.worker, runner.app.source, row.job
             ));
         } else if is_there {
+            give_way(subject, row, searched);
             share.others.owner = Some(told);
         } else {
             share.others.maker = Some(told);
         }
     }
     let links = asked.iter().filter_map(|key| known.sharing.get(&key.value));
-    let mut left = links
-        .flatten()
-        .filter(|(job, _)| share.instead_of.as_ref() == Some(job));
-    share.others.turned = left.any(|(_, link)| link.disabled_by_us || link.wanted == Some(false));
+    // Whoever took an account over, and could not enable it yet, still has to know what the one before did to it.
+    share.others.turned = links.flatten().any(|(job, link)| {
+        let is_before = share.instead_of.as_ref() == Some(job);
+        let is_left = || share.is_ours && is_same_person(cx, subject, job, link);
+        (is_before && link.wanted == Some(false)) || (link.disabled_by_us && (is_before || is_left()))
+    });
     if !share.is_ours && (share.others.owner.is_some() || !ownership::may_own(&cx.runner.policy)) {
         share.others.written = written(cx, subject, asked, known);
     }
     subject.share = share;
 }
 
-/// The job behind a row, if it still owns what the row says: it is configured, may own, stands by it, and has not let the worker
+/// Another job's link is that of this worker, or of another record of the same person.
+fn is_same_person(cx: &Context, subject: &Subject, job: &str, link: &Link) -> bool {
+    let other = cx.beside.iter().find(|other| other.app.job == job);
+    let is_kin = || {
+        let mut kin = subject.kin.iter();
+        kin.any(|kin| kin.worker.anchor == link.worker)
+    };
+    other.is_some_and(|other| other.app.source == cx.origin.source)
+        && (link.worker == subject.worker.anchor || is_kin())
+}
+
+/// B20: while the record for which another job has the account is at work, this one has nothing to say.
+fn give_way(subject: &mut Subject, row: &Owner, now: Timestamp) {
+    // A link that goes from one record to the next goes first.
+    if subject.speaker.is_some() || subject.heir_of.is_some() {
+        return;
+    }
+    let owner = subject.kin.iter().find(|kin| kin.worker.anchor == row.worker);
+    if owner.is_some_and(|owner| person::gives_way(&subject.worker, &owner.worker, now)) {
+        subject.speaker = Some(row.worker.clone());
+    }
+}
+
+/// The job behind a row, if it still owns what the row says: it is configured, may own, stands by it, and has not let the person
 /// go to this one by its scope.
 fn keeps<'c>(cx: &'c Context, subject: &Subject, row: &Owner, searched: Timestamp) -> Option<&'c Runner> {
     let runner = cx.beside.iter().find(|other| other.app.job == row.job)?;
@@ -169,9 +219,17 @@ fn keeps<'c>(cx: &'c Context, subject: &Subject, row: &Owner, searched: Timestam
     let is_let_go = ownership::may_own(&cx.runner.policy)
         && admits(&cx.runner, &subject.worker)
         && runner.app.source == cx.origin.source
-        && row.worker == subject.worker.anchor
+        && (row.worker == subject.worker.anchor || succeeds(cx, subject, row, searched))
         && runner.policy.schema.scope.refuses(&subject.worker);
     (row.stands && ownership::may_own(policy) && !is_let_go).then_some(runner)
+}
+
+/// B20: the account goes along to the next record of the person, once the one for which the other job has it has ended and that
+/// job is writing nothing.
+fn succeeds(cx: &Context, subject: &Subject, row: &Owner, now: Timestamp) -> bool {
+    let before = subject.kin.iter().find(|kin| kin.worker.anchor == row.worker);
+    let policy = &cx.runner.policy;
+    !row.writes && before.is_some_and(|kin| person::succeeds(policy, &subject.worker, &kin.worker, now))
 }
 
 fn admits(runner: &Runner, worker: &Worker) -> bool {
@@ -296,7 +354,6 @@ pub fn overtaken() -> Error {
 }
 
 fn claims(cx: &Context, subject: &Subject, planned: &Planned) -> Vec<Claim> {
-    let worker = &subject.worker.anchor;
     let created = planned.change.effects.iter().find_map(|effect| match effect {
         Effect::Create { values, .. } => Some(values),
         _ => None,
@@ -305,11 +362,7 @@ fn claims(cx: &Context, subject: &Subject, planned: &Planned) -> Vec<Claim> {
         let matching = cx.runner.policy.matching();
         let values =
             matching.filter_map(|mapping| Some((&mapping.target, values.get(&mapping.target)?.first()?)));
-        let claim = |(attribute, value): (&String, &String)| Claim {
-            key: Key::value(attribute, value),
-            worker: worker.clone(),
-            instead_of: subject.share.instead_of.clone(),
-        };
+        let claim = |(attribute, value): (&String, &String)| claimed(subject, Key::value(attribute, value));
         return values.map(claim).collect();
     }
     let account = planned
@@ -322,18 +375,25 @@ fn claims(cx: &Context, subject: &Subject, planned: &Planned) -> Vec<Claim> {
         .collect()
 }
 
-/// The claim to an account that is found and nobody else's, unless it is this job's already.
+/// The claim to an account that is found and nobody else's. One that is this job's already is claimed again where only its owner
+/// may do what is to be done: another may have taken it over meanwhile.
 fn claim(cx: &Context, subject: &Subject, planned: &Planned, key: &Key) -> Option<Claim> {
-    let is_wanted = !cx.beside.is_empty()
-        && ownership::may_own(&cx.runner.policy)
-        && !subject.share.is_ours
-        && subject.share.others.owner.is_none()
-        && planned.scope.is_ok();
-    is_wanted.then(|| Claim {
-        key: key.clone(),
+    let share = &subject.share;
+    let is_due = match share.is_ours {
+        true => ownership::is_owners(&planned.change.effects),
+        false => share.others.owner.is_none() && planned.scope.is_ok(),
+    };
+    let is_wanted = is_due && !cx.beside.is_empty() && ownership::may_own(&cx.runner.policy);
+    is_wanted.then(|| claimed(subject, key.clone()))
+}
+
+fn claimed(subject: &Subject, key: Key) -> Claim {
+    Claim {
+        key,
         worker: subject.worker.anchor.clone(),
         instead_of: subject.share.instead_of.clone(),
-    })
+        waits: subject.share.is_inherited,
+    }
 }
 
 /// What becomes of ownership when a look at a worker is recorded.
@@ -374,6 +434,7 @@ impl Settlement {
         };
         if was_sent {
             self.finished.push(worker.clone());
+            self.woken.extend(heirs(cx, subject));
         }
         let is_new = subject.link.is_none() || subject.heir_of.is_some();
         let is_made = link.made && subject.link.is_none();
@@ -381,11 +442,7 @@ impl Settlement {
         if !is_new {
             self.found.extend(claim(cx, subject, planned, &key));
         } else if ownership::may_own(&cx.runner.policy) && (is_made || subject.share.others.owner.is_none()) {
-            let claim = Claim {
-                key,
-                worker: worker.clone(),
-                instead_of: subject.share.instead_of.clone(),
-            };
+            let claim = claimed(subject, key);
             match is_made {
                 true => self.made.push(claim),
                 false => self.found.push(claim),
@@ -405,6 +462,21 @@ fn others_who_wait(cx: &Context, worker: &Worker) -> Vec<(String, String)> {
     others
         .map(|other| (other.app.job.clone(), worker.anchor.clone()))
         .collect()
+}
+
+/// Other jobs' records of the same person, to which the account of one that has ended goes (B20): until what was sent had an outcome
+/// they left it alone, and it may be disabled by now.
+fn heirs(cx: &Context, subject: &Subject) -> Vec<(String, String)> {
+    let now = cx.clock.now();
+    let same =
+        |other: &&Arc<Runner>| other.app.source == cx.origin.source && ownership::may_own(&other.policy);
+    let mut heirs = Vec::new();
+    for other in cx.beside.iter().filter(same) {
+        let kin = subject.kin.iter().map(|kin| &kin.worker);
+        let next = kin.filter(|kin| person::succeeds(&other.policy, kin, &subject.worker, now));
+        heirs.extend(next.map(|kin| (other.app.job.clone(), kin.anchor.clone())));
+    }
+    heirs
 }
 
 /// Wakes workers of other jobs: a reason to look is nobody's data, and needs no lease of theirs.

@@ -352,7 +352,11 @@ fn settle(
         record.receipt.as_ref(),
         now,
     );
-    record.turned = receipt.and_then(|receipt| turned(planned, receipt));
+    // Nobody who had it before has anything to do with what becomes of an account that is taken over open (B11).
+    let found = planned.situation.account().filter(|_| subject.share.takes_over());
+    let open = found.filter(|account| account.enabled == Some(true));
+    let open = open.map(|account| (account.anchor.clone(), Some(true)));
+    record.turned = receipt.and_then(|receipt| turned(planned, receipt)).or(open);
     if withheld.is_none() {
         record.heir_of.clone_from(&subject.heir_of);
     }

@@ -44,6 +44,8 @@ pub struct Owner {
     pub worker: String,
     /// The job is linked to the account, or is about to make or write it. Nobody minds a row that is left over.
     pub stands: bool,
+    /// A change that it sent has no outcome.
+    pub writes: bool,
     /// Since when it is so; of a value, when the account was made that is found by it.
     pub since: Timestamp,
 }
@@ -55,6 +57,8 @@ pub struct Claim {
     pub worker: String,
     /// The job that owned it and does not any more.
     pub instead_of: Option<String>,
+    /// Not while that one is writing the account.
+    pub waits: bool,
 }
 
 type Row = (String, String, String, String, i64);
@@ -92,50 +96,65 @@ pub fn of(conn: &mut Conn, target: &str, asks: &str, keys: &[Key]) -> Result<Vec
     for row in rows.iter().filter(|row| row.2 != asks) {
         by_job.entry(&row.2).or_default().push(row);
     }
-    let mut standing: HashSet<(&str, String)> = HashSet::new();
+    let (mut standing, mut writing) = (HashSet::new(), HashSet::new());
     for (job, rows) in by_job {
-        let found = standing_of(conn, job, &rows)?;
-        standing.extend(found.into_iter().map(|worker| (job, worker)));
+        let workers: Vec<&str> = rows.iter().map(|(_, _, _, worker, _)| worker.as_str()).collect();
+        let linked = linked_of(conn, job, &rows)?;
+        let sent = writing_of(conn, job, &workers)?;
+        standing.extend(linked.into_iter().map(|worker| (job, worker)));
+        writing.extend(sent.into_iter().map(|worker| (job, worker)));
     }
-    let owner = |(attribute, value, job, worker, since): &Row| Owner {
-        key: Key {
-            attribute: attribute.clone(),
-            value: value.clone(),
-        },
-        job: job.clone(),
-        worker: worker.clone(),
-        stands: job == asks || standing.contains(&(job.as_str(), worker.clone())),
-        since: instant(*since),
+    let owner = |(attribute, value, job, worker, since): &Row| {
+        let who = (job.as_str(), worker.clone());
+        let writes = writing.contains(&who);
+        Owner {
+            key: Key {
+                attribute: attribute.clone(),
+                value: value.clone(),
+            },
+            job: job.clone(),
+            worker: worker.clone(),
+            stands: job == asks || writes || standing.contains(&who),
+            writes,
+            since: instant(*since),
+        }
     };
     Ok(rows.iter().map(owner).collect())
 }
 
-/// The workers of a job behind whose rows there is a link to the account, or a change that was sent and has no outcome.
-fn standing_of(conn: &mut Conn, job: &str, rows: &[&Row]) -> Result<HashSet<String>> {
-    let mut standing = HashSet::new();
+/// The workers of a job behind whose rows there is a link to the account.
+fn linked_of(conn: &mut Conn, job: &str, rows: &[&Row]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
     for page in rows.chunks(super::ROWS) {
         let accounts: Vec<&str> = page
             .iter()
             .filter(|(attribute, ..)| attribute.is_empty())
             .map(|(_, value, ..)| value.as_str())
             .collect();
-        let workers: Vec<&str> = page.iter().map(|(_, _, _, worker, _)| worker.as_str()).collect();
         let linked: Vec<String> = links::table
             .filter(links::job.eq(job).and(links::account.eq_any(accounts)))
             .select(links::account)
-            .load(conn)?;
-        let sent: Vec<String> = changes::table
-            .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
-            .select(changes::worker)
             .load(conn)?;
         let linked: HashSet<String> = linked.into_iter().collect();
         let owners = page
             .iter()
             .filter(|(attribute, value, ..)| attribute.is_empty() && linked.contains(value));
-        standing.extend(owners.map(|(_, _, _, worker, _)| worker.clone()));
-        standing.extend(sent);
+        found.extend(owners.map(|(_, _, _, worker, _)| worker.clone()));
     }
-    Ok(standing)
+    Ok(found)
+}
+
+/// The workers of a job of whom a change was sent that has no outcome.
+fn writing_of(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for page in workers.chunks(super::ROWS) {
+        let sent: Vec<String> = changes::table
+            .filter(changes::job.eq(job).and(changes::worker.eq_any(page)))
+            .select(changes::worker)
+            .load(conn)?;
+        found.extend(sent);
+    }
+    Ok(found)
 }
 
 /// Takes what is nobody's, or what the named job leaves; answers what is somebody else's. Whoever shares the target with
@@ -158,8 +177,12 @@ pub fn claim(
         match known.get(&claim.key) {
             None => new.push(claim),
             Some((owner, worker)) if owner == job && *worker == claim.worker => {}
-            Some((owner, _)) if owner == job || claim.instead_of.as_ref() == Some(owner) => {
-                give(conn, target, job, claim, now)?;
+            Some((owner, _)) if owner == job => give(conn, target, job, claim, now)?,
+            Some((owner, worker)) if claim.instead_of.as_ref() == Some(owner) => {
+                match claim.waits && !writing_of(conn, owner, &[worker])?.is_empty() {
+                    true => drop(lost.insert(claim.key.clone())),
+                    false => give(conn, target, job, claim, now)?,
+                }
             }
             Some(_) => drop(lost.insert(claim.key.clone())),
         }

@@ -1,6 +1,7 @@
 //! Several jobs over one target (B8): whose an account is, what each may do to it, and whom each finds in the others' accounts.
 
 mod actions;
+mod conversion;
 mod handing;
 mod references;
 mod topologies;

@@ -5,7 +5,7 @@ use muster::connector::active_directory;
 use muster::domain::account::Anchor;
 use muster::domain::employment::{Employment, Turn};
 use muster::domain::link::Link;
-use muster::domain::person::{Speaks, speaks};
+use muster::domain::person::{Speaks, gives_way, speaks, succeeds};
 use muster::domain::policy::{Policy, Settings};
 use muster::domain::schema;
 use muster::domain::value::Value;
@@ -168,5 +168,54 @@ fn of_three_records_one_gives_its_account() {
     assert_eq!(
         told(&[(&a, true), (&b, true), (&active, false)], AFTER),
         "c takes b"
+    );
+}
+
+/// Contractors in one job, employees in another.
+#[test]
+fn an_account_goes_to_another_jobs_record_once_its_own_has_ended() {
+    let contract = turning(worker("c1", "2024-01-01", Some(true)), false);
+    let employee = turning(worker("e1", "2026-02-01", Some(false)), true);
+    let policy = policy();
+    let told = |one: &Worker, other: &Worker, now: &str| {
+        (
+            succeeds(&policy, one, other, at(now)),
+            gives_way(one, other, at(now)),
+        )
+    };
+    assert_eq!(told(&employee, &contract, BEFORE), (false, true), "not hired yet");
+    assert_eq!(told(&contract, &employee, BEFORE), (true, false));
+    assert_eq!(told(&employee, &contract, AFTER), (true, false));
+    assert_eq!(told(&contract, &employee, AFTER), (false, true));
+    let still = worker("c1", "2024-01-01", Some(true));
+    assert_eq!(told(&employee, &still, AFTER), (false, false), "both work");
+    let gone = Worker {
+        gone: Some(at(BEFORE)),
+        ..still
+    };
+    assert_eq!(told(&employee, &gone, AFTER), (true, false));
+    let unknown = worker("c1", "2024-01-01", None);
+    assert_eq!(
+        told(&employee, &unknown, AFTER),
+        (false, false),
+        "B3: nobody says that it has ended"
+    );
+    let mut elsewhere = employee.clone();
+    elsewhere
+        .attributes
+        .insert("Company".into(), Value::text("Ferry"));
+    let mut hidden = employee.clone();
+    hidden.hidden = Some(at(BEFORE));
+    for not_ours in [elsewhere, hidden] {
+        assert!(
+            !succeeds(&policy, &not_ours, &contract, at(AFTER)),
+            "{not_ours:?}"
+        );
+    }
+    let ended = worker("e1", "2026-02-01", Some(false));
+    assert_eq!(
+        told(&contract, &ended, AFTER),
+        (false, false),
+        "who leaves leaves"
     );
 }

@@ -1713,6 +1713,7 @@ async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
             key: key.clone(),
             worker: worker.into(),
             instead_of: instead_of.map(String::from),
+            waits: false,
         };
         let (account, value) = (Key::account(&Anchor("A".into())), Key::value("employeeID", "Ä1"));
         let make = async |job: &'static str, claims: Vec<Claim>, now: i64| {
@@ -1743,6 +1744,7 @@ async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
                 key: Key::account(&Anchor("A".into())),
                 worker: "1".into(),
                 instead_of: None,
+                waits: false,
             };
             owners::claim(conn, "another domain", OTHER, &[claim], at(2))
         })
@@ -1834,6 +1836,59 @@ async fn what_one_job_owns_no_other_takes_until_that_lets_go() {
     .await;
 }
 
+/// Whoever is disabling an account for a record that has ended finishes that first.
+#[tokio::test(flavor = "multi_thread")]
+async fn b20_an_account_that_is_being_written_is_not_inherited() {
+    on_both(async |store| {
+        let key = Key::account(&Anchor("A".into()));
+        let claim = |worker: &str, waits: bool| Claim {
+            key: key.clone(),
+            worker: worker.into(),
+            instead_of: Some(JOB.into()),
+            waits,
+        };
+        let make = async |job: &'static str, claim: Claim| {
+            let made = write(&store, move |conn| {
+                owners::claim(conn, "corp", job, std::slice::from_ref(&claim), at(1))
+            });
+            made.await.is_empty()
+        };
+        assert!(make(JOB, claim("c1", false)).await);
+        let sent = changes::Sent {
+            change: Change {
+                id: uuid::Uuid::now_v7(),
+                worker: "c1".into(),
+                account: Some(Anchor("A".into())),
+                effects: vec![Effect::Disable],
+            },
+            endpoint: "dc1".into(),
+            plan: uuid::Uuid::nil(),
+            policy: 1,
+            allowed: BTreeMap::new(),
+        };
+        let id = sent.change.id.to_string();
+        write(&store, move |conn| {
+            changes::mark_sent(conn, JOB, "cycle", 1, &[&sent], at(1))
+        })
+        .await;
+        let writes = async || {
+            let key = Key::account(&Anchor("A".into()));
+            let read = store.read(move |conn| owners::of(conn, "corp", OTHER, std::slice::from_ref(&key)));
+            let owner = read.await.unwrap().remove(0);
+            (owner.job, owner.stands, owner.writes)
+        };
+        assert_eq!(writes().await, (JOB.to_string(), true, true));
+        assert!(!make(OTHER, claim("e1", true)).await);
+        write(&store, move |conn| {
+            changes::settle(conn, std::slice::from_ref(&id))
+        })
+        .await;
+        assert_eq!(writes().await, (JOB.to_string(), false, false));
+        assert!(make(OTHER, claim("e1", true)).await);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn b8_what_one_job_does_to_an_account_the_others_know() {
     on_both(async |store| {
@@ -1857,7 +1912,10 @@ async fn b8_what_one_job_does_to_an_account_the_others_know() {
             }
             let told = [("A", Some(false)), ("B", None), ("C", Some(true))];
             let told = told.map(|(account, enabled)| (Anchor(account.into()), enabled));
-            let told: Vec<_> = told.iter().map(|(account, enabled)| (account, *enabled)).collect();
+            let told: Vec<_> = told
+                .iter()
+                .map(|(account, enabled)| (account, *enabled))
+                .collect();
             links::tell_others(conn, "corp", JOB, &told)
         })
         .await;
@@ -1895,6 +1953,7 @@ async fn of_two_jobs_at_once_each_account_has_one_owner() {
                 key: Key::account(&Anchor(format!("{number}"))),
                 worker: "1".into(),
                 instead_of: None,
+                waits: false,
             });
             let mut claims: Vec<Claim> = claims.collect();
             if job == OTHER {

@@ -234,11 +234,14 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
         draft.finding(finding.clone());
     }
     if let Some(speaker) = &facts.speaker {
-        draft.finding(Finding::new(
-            Weight::Skip,
-            "AnotherRecordSpeaks",
-            format!("the record {speaker} of the same person speaks for the account"),
-        ));
+        let message = match &facts.others.owner {
+            None => format!("the record {speaker} of the same person speaks for the account"),
+            Some(owner) => format!(
+                "the record {speaker} of the same person speaks for the account, which belongs to the job {} ('{}')",
+                owner.job, owner.app
+            ),
+        };
+        draft.finding(Finding::new(Weight::Skip, "AnotherRecordSpeaks", message));
         return draft.finish(situation, scope, wanted);
     }
     if let Some(since) = worker.shrunk {
