@@ -276,9 +276,6 @@ pub(super) async fn gather(cx: &Context, subjects: &mut [Subject], moment: &Mome
         .store
         .read(move |conn| {
             let (knowing, writing) = (super::texts(&knowing), super::texts(&writing));
-            if !holds::any(conn, &writing)? {
-                return Ok((Vec::new(), Vec::new()));
-            }
             let workers: Vec<&str> = workers.iter().map(String::as_str).collect();
             let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
             let of_workers = holds::of(conn, &knowing, &workers)?;

@@ -74,7 +74,7 @@ pub fn after(conn: &mut Conn, job: &str, after: &str, limit: i64) -> Result<Vec<
     rows.iter().map(|row| from_json(row)).collect()
 }
 
-/// Whether any of these jobs has one.
+/// Whether any of these jobs has one: most have none, and to ask hundreds of keys costs many times as much.
 pub fn any(conn: &mut Conn, jobs: &[&str]) -> Result<bool> {
     let of_them = holds::table.filter(holds::job.eq_any(jobs));
     Ok(diesel::select(diesel::dsl::exists(of_them)).get_result(conn)?)
