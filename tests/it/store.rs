@@ -1285,9 +1285,13 @@ async fn b12_holds_are_found_by_worker_and_by_account() {
         write(&store, move |conn| holds::keep(conn, JOB, &all)).await;
         let theirs = hold("4", Some("a"), None);
         let also = theirs.clone();
-        write(&store, move |conn| holds::keep(conn, "beside", &[also.clone()])).await;
+        write(&store, move |conn| {
+            holds::keep(conn, "beside", std::slice::from_ref(&also))
+        })
+        .await;
         let read = async |unit: fn(&mut Conn) -> Result<Vec<Hold>>| store.read(unit).await.unwrap();
-        let met = async |unit: fn(&mut Conn) -> Result<Vec<(String, Hold)>>| store.read(unit).await.unwrap();
+        type Met = Vec<(String, Hold)>;
+        let met = async |unit: fn(&mut Conn) -> Result<Met>| store.read(unit).await.unwrap();
         let ours = |at: usize| (JOB.to_string(), kept[at].clone());
         assert_eq!(met(|conn| holds::of(conn, &[JOB], &["a", "c"])).await, [ours(0)]);
         assert_eq!(

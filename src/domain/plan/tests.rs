@@ -389,19 +389,16 @@ fn b21_a_fence_is_met_by_who_is_in_scope_or_linked_and_by_nobody_else() {
     let mut policy = policy();
     policy.model.container = Some("parentDistinguishedName");
     policy.settings.managed = vec![dn::Dn::parse("OU=Staff,DC=example,DC=test").unwrap()];
-    let outside = |mut facts: Facts| {
-        facts.found.accounts[0].address = "CN=Ada,OU=Contractors,DC=example,DC=test".into();
-        facts
-    };
-    let protected = |mut facts: Facts| {
-        facts.found.accounts[0].protected = Some(Protection::AdminCount);
-        facts
-    };
-    let fences: [(fn(Facts) -> Facts, &str); 2] = [
-        (outside, "OutsideManagedContainers"),
-        (protected, "ProtectedAccount"),
-    ];
-    for (fence, code) in fences {
+    for (code, protected) in [
+        ("OutsideManagedContainers", None),
+        ("ProtectedAccount", Some(Protection::AdminCount)),
+    ] {
+        let fence = |mut facts: Facts| {
+            let account = &mut facts.found.accounts[0];
+            account.protected = protected;
+            account.address = "CN=Ada,OU=Contractors,DC=example,DC=test".into();
+            facts
+        };
         for (unit, active, weight) in [
             ("Staff", "True", Weight::Warning),
             ("Staff", "False", Weight::Failure),
