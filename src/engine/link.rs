@@ -311,7 +311,7 @@ fn is_none(account: &str) -> bool {
 
 /// How the target is asked for what a person calls an account.
 fn lookups(account: &str, identifying: &[&str], own_name: Option<&str>) -> Vec<Lookup> {
-    if is_none(account) {
+    if account.is_empty() || is_none(account) {
         return Vec::new();
     }
     let by = |attribute: &str, value: &str| Lookup::Match {
