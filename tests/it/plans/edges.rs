@@ -165,8 +165,10 @@ async fn b28_what_hr_wants_otherwise_is_left_alone_though_a_limit_holds_it() {
         assert_eq!(desk.post("provisionOnDemand", person.clone()).await.0, 200);
         assert_eq!(desk.title("1").unwrap(), title);
     }
+    let updates = format!("jobid eq '{JOB}' and provisioningAction eq 'update'");
+    let cycle = caller.logs(&updates).await[0]["cycleId"].clone();
     caller.upload(&[titled("1", "Ada Novak", "Warden")]).await;
-    let (status, undone) = desk.post("undo", json!({"id": "1"})).await;
+    let (status, undone) = desk.post("undo", json!({"id": cycle})).await;
     assert_eq!((status, &undone["done"]), (StatusCode::OK, &json!(0)), "{undone}");
     let title = undone["changed"].as_array().unwrap();
     let title = title.iter().find(|one| one["attribute"] == "title");
