@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Engine;
 use super::apply::Fate;
 use super::desk::Desk;
+use super::hearing;
 use super::names::{Names, Promised};
 use super::plans::{Applied, Head};
 use super::reconcile::{self, Page, Subject};
@@ -75,6 +76,8 @@ impl Engine {
 
 impl Desk {
     async fn undo(&self, undo: &Undo) -> Result<Applied> {
+        // What was uploaded and not read yet is HR's word, too.
+        hearing::hear_out(&self.cx).await?;
         let moment = reconcile::moment(self.cx.clock.now());
         let policy = Arc::clone(&self.cx.runner.policy);
         let mut undone = Applied {
