@@ -1,12 +1,12 @@
 //! Limits that cannot be walked around (B16, B17): actions are counted over the plan *and* over what the job
 //! did before, and what exceeds a limit is held, action by action, while everything else goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::account::Model;
 use super::allowance::Allowance;
-use super::plan::{Effect, Planned};
+use super::plan::{Change, Effect, Planned};
 
 /// What the guard counts. Disables and deletes share one limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -268,6 +268,31 @@ impl Family {
     }
 }
 
+/// What counts as done of changes to one account that were sent and never answered for, oldest first, with the place of each: what
+/// a later one found done, and the last of each action, however often that was sent.
+pub fn presumed(sent: &[&Change], model: &Model) -> Vec<(usize, Action)> {
+    let mut presumed = Vec::new();
+    let mut again = BTreeSet::new();
+    for (place, change) in sent.iter().enumerate().rev() {
+        let later = |effect: &Effect| {
+            let mut later = sent[place + 1..].iter().flat_map(|change| &change.effects);
+            later.any(|later| effect.is_found_done_by(later))
+        };
+        let mut counts: BTreeMap<Action, bool> = BTreeMap::new();
+        for effect in &change.effects {
+            if let Some(action) = Action::of(effect, model) {
+                *counts.entry(action).or_default() |= later(effect);
+            }
+        }
+        for (action, is_found_done) in counts {
+            if again.insert(action.clone()) || is_found_done {
+                presumed.push((place, action));
+            }
+        }
+    }
+    presumed
+}
+
 impl Action {
     /// `None` for what no limit counts: filling an empty attribute, a first manager.
     pub fn of(effect: &Effect, model: &Model) -> Option<Action> {
@@ -344,6 +369,7 @@ impl fmt::Display for Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::plan::tests::policy;
 
     fn history(population: u64, disables: u64) -> History {
         History {
@@ -357,6 +383,40 @@ mod tests {
     fn left(limits: &Limits, history: History, action: Action) -> u64 {
         let mut spent = Spending { limits, history };
         (0..).take_while(|_| spent.spend(&action).is_ok()).count() as u64
+    }
+
+    #[test]
+    fn b17_what_was_seen_done_counts_each_time_and_what_is_sent_again_once() {
+        let title = |before: &str, after: &str| Effect::Set {
+            attribute: "title".into(),
+            before: vec![before.into()],
+            after: vec![after.into()],
+        };
+        let overwrite = || Action::Overwrite("title".into());
+        for (sent, expected) in [
+            (vec![Effect::Disable, Effect::Disable], vec![(1, Action::Disable)]),
+            (
+                vec![Effect::Disable, Effect::Enable, Effect::Disable],
+                vec![(0, Action::Disable), (1, Action::Enable), (2, Action::Disable)],
+            ),
+            (
+                vec![title("1", "2"), title("2", "3"), title("3", "4")],
+                vec![(0, overwrite()), (1, overwrite()), (2, overwrite())],
+            ),
+            // The second was planned upon what was there before the first.
+            (vec![title("1", "2"), title("1", "3")], vec![(1, overwrite())]),
+        ] {
+            let change = |effect: Effect| Change {
+                id: uuid::Uuid::nil(),
+                worker: "1".into(),
+                account: None,
+                effects: vec![effect],
+            };
+            let sent: Vec<Change> = sent.into_iter().map(change).collect();
+            let mut found = presumed(&sent.iter().collect::<Vec<_>>(), &policy().model);
+            found.sort();
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

@@ -24,7 +24,8 @@ use super::{Context, controller, log, planning, progress, quarantine, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::decision::{BY_ITSELF, Decision};
-use crate::domain::guard::{Action, Charge, Charges, History};
+use crate::domain::guard::{Action, Charge, Charges, History, presumed};
+use crate::domain::plan::Change;
 use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Execution, Reviewed, State, Status, Strays};
@@ -412,8 +413,8 @@ impl<'c> Cycle<'c> {
                 .take_back(&record::undone(&self.cx.runner.policy.model, &subject, &one));
             let anew = subject.anew(one.ending.done.clone());
             // Looking for it takes it off the count once more.
-            let unanswered = anew.unanswered(&self.cx.runner.policy.model);
-            retry.history.add(&reconcile::counted(unanswered.into_values()));
+            let unanswered = anew.unanswered(None, &self.cx.runner.policy.model);
+            retry.history.add(&unanswered);
             retry.subjects.push(anew);
             before.push((subject, one));
         }
@@ -616,8 +617,8 @@ pub(super) fn history(conn: &mut Conn, job: &str, model: &Model, now: Timestamp)
     Ok(history)
 }
 
-/// What was sent and never answered for counts as done until that is known, for each worker once: answers that are lost would
-/// be a way around every limit.
+/// What was sent and never answered for counts as done until that is known: answers that are lost would be a way around every
+/// limit.
 fn unanswered(conn: &mut Conn, job: &str, model: &Model) -> Result<Charges> {
     let sent = changes::unanswered(conn, job)?;
     let workers: Vec<&str> = sent.iter().map(|(change, _)| change.worker.as_str()).collect();
@@ -626,21 +627,20 @@ fn unanswered(conn: &mut Conn, job: &str, model: &Model) -> Result<Charges> {
         let mut held = held.iter();
         held.any(|(held, which, released)| *released && held == worker && which == action)
     };
-    let mut once = BTreeMap::new();
-    for (change, allowed) in &sent {
-        let actions = change
-            .effects
-            .iter()
-            .filter_map(|effect| Action::of(effect, model));
-        for action in actions.filter(|action| !is_released(&change.worker, action)) {
-            let charge = match allowed.get(&action) {
-                Some(id) => Charge::Allowance(id.clone()),
-                None => Charge::Limit(action.clone()),
-            };
-            once.insert((&change.worker, action), charge);
-        }
+    let mut by_worker: BTreeMap<&str, Vec<&(Change, changes::Allowed)>> = BTreeMap::new();
+    for one in &sent {
+        by_worker.entry(&one.0.worker).or_default().push(one);
     }
-    Ok(reconcile::counted(once.into_values()))
+    let charges = by_worker.iter().flat_map(|(worker, sent)| {
+        let changes: Vec<&Change> = sent.iter().map(|(change, _)| change).collect();
+        let presumed = presumed(&changes, model).into_iter();
+        let counted = presumed.filter(|(_, action)| !is_released(worker, action));
+        counted.map(|(place, action)| match sent[place].1.get(&action) {
+            Some(id) => Charge::Allowance(id.clone()),
+            None => Charge::Limit(action),
+        })
+    });
+    Ok(reconcile::counted(charges))
 }
 
 /// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that

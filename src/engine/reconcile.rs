@@ -13,12 +13,12 @@ use super::review::{self, Withheld};
 use super::{Context, Runner, given, unanswered};
 use crate::connector::Lookup;
 use crate::domain::account::{Anchor, Model};
-use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History};
+use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History, presumed};
 use crate::domain::handover::Handover;
 use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
-use crate::domain::plan::{self, Absence, Effect, Facts, Moment, Planned, Receipt};
+use crate::domain::plan::{self, Absence, Change, Effect, Facts, Moment, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::domain::review::Gate;
 use crate::domain::worker::Worker;
@@ -128,19 +128,13 @@ impl Subject {
         }
     }
 
-    /// What was sent and never answered for, each once, however often it was sent: until it is known what came of it, it counts
-    /// as done.
-    pub fn unanswered(&self, model: &Model) -> BTreeMap<Action, Charge> {
-        let mut once = BTreeMap::new();
-        for sent in &self.unknown {
-            let effects = sent.change.effects.iter();
-            for action in effects.filter_map(|effect| Action::of(effect, model)) {
-                if let Some(charge) = self.charge_under(&sent.allowed, &action) {
-                    once.insert(action, charge);
-                }
-            }
-        }
-        once
+    /// What was sent and never answered for, and `more` that is as uncertain: until it is known what came of it, it counts as done.
+    pub fn unanswered(&self, more: Option<&Change>, model: &Model) -> Charges {
+        let known = self.unknown.iter().map(|sent| (&sent.change, &sent.allowed));
+        let sent: Vec<_> = known.chain(more.map(|change| (change, &self.allowed))).collect();
+        let changes: Vec<&Change> = sent.iter().map(|(change, _)| *change).collect();
+        let presumed = presumed(&changes, model).into_iter();
+        counted(presumed.filter_map(|(place, action)| self.charge_under(sent[place].1, &action)))
     }
 
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.

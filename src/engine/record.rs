@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Fate, Worked};
 use super::beside::{self, Settlement};
-use super::reconcile::{Page, Subject};
+use super::reconcile::{self, Page, Subject};
 use super::retry::{self, Refusal};
 use super::{Context, callbacks, given, handover, log, review, standing};
 use crate::domain::account::{Anchor, Model};
@@ -81,17 +81,15 @@ pub fn news(model: &Model, carried: &Carried) -> News {
     let mut news = News::default();
     for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
         let Some(planned) = &subject.planned else { continue };
-        let known = subject.unanswered(model);
+        let known = subject.unanswered(None, model);
         match worked.fate {
-            Fate::Over | Fate::Again => count(&mut news.answered, known.into_values()),
+            Fate::Over | Fate::Again => add(&mut news.answered, known),
             Fate::Unknown | Fate::GivenUp => {
-                let sent = planned.change.effects.iter();
-                let actions: BTreeSet<Action> = sent.filter_map(|effect| Action::of(effect, model)).collect();
-                let news_of = actions.iter().filter(|action| !known.contains_key(*action));
-                count(
-                    &mut news.unanswered,
-                    news_of.filter_map(|action| subject.charge(action)),
-                );
+                let mut by_now = subject.unanswered(Some(&planned.change), model);
+                for (charge, count) in &mut by_now {
+                    *count = count.saturating_sub(known.get(charge).copied().unwrap_or_default());
+                }
+                add(&mut news.unanswered, by_now);
                 continue;
             }
             Fate::Waits => continue,
@@ -106,17 +104,15 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         }
         let done = receipt.iter().flat_map(|receipt| &receipt.done);
         let actions = done.filter_map(|effect| Action::of(effect, model));
-        count(
-            &mut news.tallies,
-            actions.filter_map(|action| subject.charge(&action)),
-        );
+        let charges = actions.filter_map(|action| subject.charge(&action));
+        add(&mut news.tallies, reconcile::counted(charges));
     }
     news
 }
 
-fn count(counts: &mut Charges, charges: impl Iterator<Item = Charge>) {
-    for charge in charges {
-        *counts.entry(charge).or_default() += 1;
+fn add(counts: &mut Charges, more: Charges) {
+    for (charge, count) in more {
+        *counts.entry(charge).or_default() += count;
     }
 }
 
@@ -136,13 +132,8 @@ fn undone_actions(model: &Model, subject: &Subject, worked: &Worked) -> Vec<Acti
 
 /// The same, as far as the guard counted it when it judged the plan.
 pub fn undone(model: &Model, subject: &Subject, worked: &Worked) -> Charges {
-    let mut counts = Charges::new();
     let undone = undone_actions(model, subject, worked);
-    count(
-        &mut counts,
-        undone.iter().filter_map(|action| subject.charge(action)),
-    );
-    counts
+    reconcile::counted(undone.iter().filter_map(|action| subject.charge(action)))
 }
 
 /// Everything that one commit writes about one worker.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::accounts::Accounts;
-use super::reconcile::{Page, Subject, counted};
+use super::reconcile::{Page, Subject};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Values};
 use crate::domain::dn;
@@ -87,18 +87,16 @@ fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
 pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
     let mut resumed = Charges::new();
     for subject in &mut page.subjects {
-        let unanswered = subject.unanswered(&policy.model).into_values();
-        page.history.take_back(&counted(unanswered));
-        for sent in std::mem::take(&mut subject.unknown) {
+        page.history.take_back(&subject.unanswered(None, &policy.model));
+        let unknown = std::mem::take(&mut subject.unknown);
+        for (place, sent) in unknown.iter().enumerate() {
             let account = match subject.found.accounts.as_slice() {
                 [account] => Some(account),
                 _ => None,
             };
-            let happened = sent
-                .change
-                .effects
-                .iter()
-                .filter(|effect| happened(policy, &sent.change, effect, account));
+            let happened = sent.change.effects.iter().filter(|effect| {
+                happened(policy, &sent.change, effect, account) || was_seen(effect, &unknown[place + 1..])
+            });
             let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
             if !done.is_empty() {
                 let receipt = Receipt {
@@ -129,8 +127,8 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
                     None => Some(receipt),
                 };
             }
-            subject.unknown.push(sent);
         }
+        subject.unknown = unknown;
         if subject
             .earlier
             .as_ref()
@@ -140,6 +138,12 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         }
     }
     page.history.add(&resumed);
+}
+
+/// Whether a change that came after it was planned upon it, whatever the account shows by now.
+fn was_seen(effect: &Effect, later: &[Sent]) -> bool {
+    let mut later = later.iter().flat_map(|sent| &sent.change.effects);
+    later.any(|later| effect.is_found_done_by(later))
 }
 
 fn happened(policy: &Policy, change: &Change, effect: &Effect, account: Option<&Account>) -> bool {

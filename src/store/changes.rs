@@ -89,10 +89,11 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
         .collect()
 }
 
-/// Everything that was sent and has no outcome, with what of it counts against allowances.
+/// Everything that was sent and has no outcome, oldest first, with what of it counts against allowances.
 pub fn unanswered(conn: &mut Conn, job: &str) -> Result<Vec<(Change, Allowed)>> {
     let rows: Vec<(String, Option<String>)> = changes::table
         .filter(changes::job.eq(job))
+        .order((changes::sent, changes::id))
         .select((changes::body, changes::allowed))
         .load(conn)?;
     rows.iter()

@@ -153,6 +153,34 @@ impl Effect {
         matches!(self, Effect::Create { .. })
     }
 
+    /// Whether a later change of the account was planned upon what this one does: it found that done.
+    pub fn is_found_done_by(&self, later: &Effect) -> bool {
+        match (self, later) {
+            (
+                Effect::Set { attribute, after, .. },
+                Effect::Set {
+                    attribute: other,
+                    before,
+                    ..
+                },
+            ) => attribute == other && after == before,
+            (
+                Effect::Refer { attribute, after, .. },
+                Effect::Refer {
+                    attribute: other,
+                    before,
+                    ..
+                },
+            ) => attribute == other && after == before,
+            (Effect::Rename { after, .. }, Effect::Rename { before, .. })
+            | (Effect::Move { after, .. }, Effect::Move { before, .. }) => after == before,
+            (Effect::Disable, Effect::Enable)
+            | (Effect::Enable, Effect::Disable)
+            | (Effect::Delete, Effect::Restore) => true,
+            _ => false,
+        }
+    }
+
     /// What an account is made with, where this makes one.
     pub fn created(&self) -> Option<&Values> {
         match self {
