@@ -92,7 +92,10 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         for (place, sent) in unknown.iter().enumerate() {
             let account = match subject.found.accounts.as_slice() {
                 [account] => Some(account),
-                _ => None,
+                // Somebody else made one like it since.
+                several => several
+                    .iter()
+                    .find(|one| Some(&one.anchor) == sent.change.account.as_ref()),
             };
             let happened = sent.change.effects.iter().filter(|effect| {
                 happened(policy, &sent.change, effect, account) || was_seen(effect, &unknown[place + 1..])
