@@ -115,7 +115,7 @@ impl<'c> Cycle<'c> {
             recent: Recent::default(),
             counts: Counts::default(),
             listed: None,
-            hearing: Hearing::begin(cx).await?,
+            hearing: Hearing::begin(cx, began).await?,
             owes_full: false,
             gate: None,
             slow: status.is_slow(began),

@@ -2,6 +2,7 @@
 //! Beside that, single people are asked about: those whose accounts were just written, and those whom callbacks name.
 
 use futures::future;
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -37,9 +38,9 @@ enum Aside {
 }
 
 impl Hearing {
-    pub async fn begin(cx: &Context) -> Result<Hearing> {
+    pub async fn begin(cx: &Context, now: Timestamp) -> Result<Hearing> {
         let mut hearing = Hearing::default();
-        match Pull::begin(cx).await {
+        match Pull::begin(cx, now).await {
             Ok(pull) => hearing.pull = pull,
             Err(error) if error.code == "LeaseLost" => return Err(error),
             // What is due by the clock happens all the same (B19).

@@ -216,8 +216,8 @@ impl Pages {
 }
 
 impl Pull {
-    /// Begins to read, if the system is due and no other job reads it.
-    pub async fn begin(cx: &Context) -> Result<Option<Pull>> {
+    /// Begins to read, at the instant a cycle begins, if the system is due and no other job reads it.
+    pub async fn begin(cx: &Context, now: Timestamp) -> Result<Option<Pull>> {
         let Some(puller) = &cx.runner.puller else {
             return Ok(None);
         };
@@ -226,7 +226,7 @@ impl Pull {
             true => SignedDuration::ZERO,
             false => cx.runner.app.interval,
         };
-        let (system, now) = (puller.system.clone(), cx.clock.now());
+        let system = puller.system.clone();
         let (job, token) = (cx.origin.job.clone(), cx.token);
         let claimed = cx
             .store
