@@ -31,6 +31,8 @@ pub struct Share {
     instead_of: Option<String>,
     /// It had it for another record of the person, which has ended (B20): it may be disabling the account just now.
     is_inherited: bool,
+    /// The accounts were looked for from this instant on.
+    pub searched: Timestamp,
 }
 
 impl Share {
@@ -125,7 +127,10 @@ fn known(conn: &mut Conn, target: &str, job: &str, jobs: &[String], asked: &[Key
 }
 
 fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, searched: Timestamp) {
-    let mut share = Share::default();
+    let mut share = Share {
+        searched,
+        ..Share::default()
+    };
     let mut owner = None;
     let mut rows: Vec<&Owner> = asked.iter().filter_map(|key| known.owners.get(key)).collect();
     // Of a job that lets the account go, what it made the account by says nothing more.
@@ -170,10 +175,10 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
         }
     }
     let links = asked.iter().filter_map(|key| known.sharing.get(&key.value));
-    // Whoever took an account over, and could not enable it yet, still has to know what the one before did to it.
+    // Whoever took an account over, or finds it without an owner, still has to know what the one before did to it.
     share.others.turned = links.flatten().any(|(job, link)| {
         let is_before = share.instead_of.as_ref() == Some(job);
-        let is_left = || share.is_ours && is_same_person(cx, subject, job, link);
+        let is_left = || owner.is_none() && is_same_person(cx, subject, job, link);
         (is_before && link.wanted == Some(false)) || (link.disabled_by_us && (is_before || is_left()))
     });
     if !share.is_ours && (share.others.owner.is_some() || !ownership::may_own(&cx.runner.policy)) {

@@ -155,6 +155,8 @@ struct Record {
     receipt: Option<Receipt>,
     /// The account that was enabled, disabled, deleted or restored, and whether it is enabled now.
     turned: Option<(Anchor, Option<bool>)>,
+    /// The account that another job had and that is taken over open, and when it was looked for.
+    open: Option<(Anchor, Timestamp)>,
     /// What became of the first password.
     handover: Option<handover::Step>,
     settled: Vec<String>,
@@ -346,8 +348,8 @@ fn settle(
     // Nobody who had it before has anything to do with what becomes of an account that is taken over open (B11).
     let found = planned.situation.account().filter(|_| subject.share.takes_over());
     let open = found.filter(|account| account.enabled == Some(true));
-    let open = open.map(|account| (account.anchor.clone(), Some(true)));
-    record.turned = receipt.and_then(|receipt| turned(planned, receipt)).or(open);
+    record.open = open.map(|account| (account.anchor.clone(), subject.share.searched));
+    record.turned = receipt.and_then(|receipt| turned(planned, receipt));
     if withheld.is_none() {
         record.heir_of.clone_from(&subject.heir_of);
     }
@@ -579,6 +581,8 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     state_inputs::keep(conn, job, &states.collect::<Vec<_>>())?;
     uploads::end(conn, job, &answered_for)?;
     let ended = records.iter().filter(|record| record.again.is_none());
+    let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
+    links::tell_open(conn, &recording.target, job, &open)?;
     wakes::end(
         conn,
         job,

@@ -186,10 +186,7 @@ pub fn tell_others(
     if states.is_empty() {
         return Ok(());
     }
-    let others: Vec<String> = jobs::table
-        .filter(jobs::target.eq(target).and(jobs::id.ne(job)))
-        .select(jobs::id)
-        .load(conn)?;
+    let others = others(conn, target, job)?;
     if others.is_empty() {
         return Ok(());
     }
@@ -204,6 +201,32 @@ pub fn tell_others(
         }
     }
     Ok(())
+}
+
+/// The same of accounts that were found open: (account, since when it was looked for). What another job disabled since then was
+/// done to it afterwards.
+pub fn tell_open(conn: &mut Conn, target: &str, job: &str, found: &[&(Anchor, Timestamp)]) -> Result<()> {
+    let Some(searched) = found.iter().map(|(_, searched)| *searched).min() else {
+        return Ok(());
+    };
+    let others = others(conn, target, job)?;
+    let accounts: Vec<&str> = found.iter().map(|(account, _)| account.0.as_str()).collect();
+    for page in accounts.chunks(super::ROWS) {
+        let before = links::disabled_at
+            .is_null()
+            .or(links::disabled_at.lt(micros(searched)));
+        let theirs = links::table.filter(links::job.eq_any(&others).and(links::account.eq_any(page)));
+        diesel::update(theirs.filter(before))
+            .set((links::enabled.eq(true), links::disabled_by_us.eq(false)))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The other jobs that write a system.
+fn others(conn: &mut Conn, target: &str, job: &str) -> Result<Vec<String>> {
+    let others = jobs::table.filter(jobs::target.eq(target).and(jobs::id.ne(job)));
+    Ok(others.select(jobs::id).load(conn)?)
 }
 
 /// Takes a link from its worker, as it was when the plan was made.
