@@ -187,7 +187,8 @@ struct Settled {
 pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
     let (context, now) = (cx.clone(), cx.clock.now());
     let settle = move || settle_page(&context, &carried, now);
-    let recording = cx.store.blocking().run("recording", settle).await?;
+    let mut recording = cx.store.blocking().run("recording", settle).await?;
+    recording.left_behind = left_behind(cx, &recording.records).await?;
     let counts = recording.counts;
     let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
     cx.store
@@ -219,6 +220,28 @@ struct Recording {
     ownership: Settlement,
     /// Other jobs write the same target.
     is_shared: bool,
+    /// Who refers to somebody whose account was deleted, with the job of each.
+    left_behind: Vec<(String, String)>,
+}
+
+/// With an account go the references to it. That they wait for another one is seen when its owner is looked at.
+async fn left_behind(cx: &Context, records: &[Record]) -> Result<Vec<(String, String)>> {
+    let deleted = records
+        .iter()
+        .filter(|record| matches!(record.turned, Some((_, None))));
+    let deleted: Vec<String> = deleted.map(|record| record.worker.clone()).collect();
+    if deleted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (source, target) = (cx.origin.source.clone(), cx.origin.target.clone());
+    cx.store
+        .read(move |conn| {
+            let mut referrers = workers::referring(conn, &source, &deleted)?;
+            referrers.retain(|worker| !deleted.contains(worker));
+            let linked = links::of_workers(conn, &source, &target, &super::texts(&referrers))?;
+            Ok(linked.into_iter().map(|(job, link)| (job, link.worker)).collect())
+        })
+        .await
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -282,6 +305,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         given,
         source: cx.origin.source.clone(),
         target: cx.origin.target.clone(),
+        left_behind: Vec::new(),
     }
 }
 
@@ -557,6 +581,8 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     }
     let turned = records.iter().filter_map(|record| record.turned.as_ref());
     let turned: Vec<_> = turned.map(|(account, enabled)| (account, *enabled)).collect();
+    let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
+    links::tell_open(conn, &recording.target, job, &open)?;
     links::tell_others(conn, &recording.target, job, &turned)?;
     let answered_for: Vec<Place> = outcomes()
         .flat_map(|(_, settled)| settled.ends.iter().cloned())
@@ -581,8 +607,6 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     state_inputs::keep(conn, job, &states.collect::<Vec<_>>())?;
     uploads::end(conn, job, &answered_for)?;
     let ended = records.iter().filter(|record| record.again.is_none());
-    let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
-    links::tell_open(conn, &recording.target, job, &open)?;
     wakes::end(
         conn,
         job,
@@ -657,8 +681,8 @@ fn end_holds(conn: &mut Conn, job: &str, records: &[Record], now: Timestamp) -> 
     decisions::keep(conn, job, &ended)
 }
 
-/// Whoever refers to an account that is there now has a reason to be looked at again, whichever job made it and whichever
-/// waits.
+/// Whoever refers to an account that is there now, or is not any more, has a reason to be looked at again, whichever job made
+/// it and whichever waits.
 fn wake_referrers(
     conn: &mut Conn,
     job: &str,
@@ -679,6 +703,7 @@ fn wake_referrers(
     let there: BTreeSet<String> = found.map(|(worker, _)| worker).chain(linked).collect();
     let ready = pending.iter().filter(|one| there.contains(&one.pending.to));
     woken.extend(ready.map(|one| (job.to_string(), one.worker.to_string())));
+    woken.extend(recording.left_behind.iter().cloned());
     beside::wake(conn, &woken, now)
 }
 

@@ -4,16 +4,20 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
+use fancy_regex::Regex;
 use jiff::Timestamp;
 
 use super::schema::{links, workers};
 use super::wakes::{self, Cause};
 use super::{Conn, from_json, instant, micros, native, to_json};
 use crate::domain::worker::{Move, Worker};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// More records than one person has: then the key is a word such as "none".
 pub const MOST_RECORDS: usize = 10;
+
+/// Records in memory at a time, where everybody's are read.
+const RECORDS: i64 = 5_000;
 
 /// A worker on the way into the database, already in its stored form.
 #[derive(Clone, Debug)]
@@ -166,6 +170,36 @@ pub fn mentioning(conn: &mut Conn, system: &str, text: &str, limit: i64) -> Resu
         .limit(limit)
         .load(conn)?;
     rows.iter().map(|record| from_json(record)).collect()
+}
+
+/// Those in whose records one of these anchors stands by itself, as a reference does; the anchors' own records, too. It reads
+/// everybody's record.
+pub fn referring(conn: &mut Conn, system: &str, anchors: &[String]) -> Result<Vec<String>> {
+    let quoted: Vec<String> = anchors.iter().map(to_json).collect::<Result<_>>()?;
+    let quoted: Vec<_> = quoted.iter().map(|anchor| fancy_regex::escape(anchor)).collect();
+    let one_of_them = Regex::new(&quoted.join("|")).map_err(unsearchable)?;
+    let (mut found, mut last) = (Vec::new(), String::new());
+    loop {
+        let page: Vec<(String, String)> = workers::table
+            .filter(workers::system.eq(system).and(workers::anchor.gt(&last)))
+            .order(workers::anchor)
+            .select((workers::anchor, workers::record))
+            .limit(RECORDS)
+            .load(conn)?;
+        let Some((end, _)) = page.last() else {
+            return Ok(found);
+        };
+        last.clone_from(end);
+        for (anchor, record) in page {
+            if one_of_them.is_match(&record).map_err(unsearchable)? {
+                found.push(anchor);
+            }
+        }
+    }
+}
+
+fn unsearchable(error: fancy_regex::Error) -> Error {
+    Error::internal(format!("the records cannot be searched: {error}"))
 }
 
 pub fn count(conn: &mut Conn, system: &str) -> Result<i64> {

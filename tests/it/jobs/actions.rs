@@ -126,18 +126,48 @@ async fn what_is_gone_at_the_source_is_deleted_only_with_delete() {
             .await;
         gateway.caller.settled().await;
         assert_eq!(accounts(&lab, &format!("(employeeID={id})")).len(), 1);
-        let body = json!({
-            "schemas": [crate::gateway::BULK_REQUEST],
-            "Operations": [{ "method": "DELETE", "path": "/Users", "bulkId": id, "data": { "externalId": id } }],
-        });
-        let token = gateway.caller.token().await;
-        let answer = gateway.caller.post_bulk(&token, body.to_string()).await.unwrap();
-        assert_eq!(answer.status(), 202);
-        gateway.caller.settled().await;
+        remove(&gateway, &id).await;
         let is_there = !accounts(&lab, &format!("(employeeID={id})")).is_empty();
         assert_eq!(is_there, remains, "{actions}");
         gateway.stop().await;
     }
+}
+
+/// HR removes somebody.
+async fn remove(gateway: &Gateway, id: &str) {
+    let body = json!({
+        "schemas": [crate::gateway::BULK_REQUEST],
+        "Operations": [{ "method": "DELETE", "path": "/Users", "bulkId": id, "data": { "externalId": id } }],
+    });
+    let token = gateway.caller.token().await;
+    let answer = gateway.caller.post_bulk(&token, body.to_string()).await.unwrap();
+    assert_eq!(answer.status(), 202);
+    gateway.caller.settled().await;
+}
+
+/// The directory forgets a deleted manager by itself, and nobody would look at the people behind that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_a_manager_waits_for_the_next_account() {
+    let lab = tokio::task::block_in_place(directory);
+    let keys = "delete_after = \"0\"\nallow_unrecoverable = true";
+    let gateway = with_actions(&lab, "Add, Update, Delete", keys).await;
+    let (manager, managed) = (
+        person("1", "Ada Byron"),
+        json!({ ENTERPRISE: { "manager": { "value": "1" } } }),
+    );
+    let people = [manager.clone(), with(person("2", "Grace Hopper"), managed)];
+    gateway.caller.upload(&people).await;
+    gateway.caller.settled().await;
+    let refers = || account(&lab, "2").value("manager").map(String::from);
+    let first = account(&lab, "1").dn.clone();
+    assert_eq!(refers().as_ref(), Some(&first));
+    remove(&gateway, "1").await;
+    assert_eq!(refers(), None);
+    gateway.caller.upload(&[manager]).await;
+    eventually("the manager who is back is the manager", async || {
+        refers().as_ref() == Some(&first)
+    })
+    .await;
 }
 
 /// One app makes the accounts, another writes what is theirs, and neither does both.
