@@ -245,10 +245,13 @@ fn a_link_is_to_one_account(world: &World, ours: &[Ours]) -> Vec<String> {
         if let Some(before) = accounts.get(one.deed.worker.as_str())
             && before.deed.account != one.deed.account
         {
-            // What was in hand then may still have been written.
+            // What was in hand then may still have been written. The clock may have been put back since.
             let forgot = |(at, order): &(Timestamp, Order)| {
-                let since = before.deed.at - IN_HAND;
-                matches!(order, Order::ForgotLinks) && (since..=one.deed.at).contains(at)
+                let Order::ForgotLinks(deeds) = order else {
+                    return false;
+                };
+                let was_in_hand = before.deed.at.duration_since(*at) <= IN_HAND;
+                *deeds <= one.number && (before.number < *deeds || was_in_hand)
             };
             let was_linked = linked.contains(&(before.deed.worker.clone(), before.deed.account.0.clone()));
             if was_linked && !world.orders.iter().any(forgot) && *before.effect != Effect::Delete {
@@ -364,7 +367,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     let forgot = world
         .orders
         .iter()
-        .any(|(_, order)| matches!(order, Order::ForgotLinks));
+        .any(|(_, order)| matches!(order, Order::ForgotLinks(_)));
     // Renamed by hand before its making was known, an account of ours cannot be told from anybody else's.
     let made = ["create success", "create warning"];
     let is_known = world.eyes().audit().iter().any(

@@ -111,7 +111,8 @@ pub struct Statement {
 /// What somebody did to the job.
 #[derive(Clone, Debug)]
 pub enum Order {
-    ForgotLinks,
+    /// With the number of deeds before it.
+    ForgotLinks(usize),
     /// The workers whose disables were held then.
     Released(BTreeSet<String>),
 }
@@ -363,7 +364,8 @@ impl World {
             Step::Started => life.engine.start_job(JOB).await.unwrap(),
             Step::Forgot(memory) => {
                 if *memory == Memory::Links {
-                    self.orders.push((self.time.now(), Order::ForgotLinks));
+                    let deeds = self.deeds();
+                    self.orders.push((self.time.now(), Order::ForgotLinks(deeds)));
                 }
                 let restart = Restart {
                     links: *memory == Memory::Links,
@@ -461,7 +463,7 @@ impl World {
             self.violations
                 .push("12: it goes on writing for months after the last event".into());
         }
-        let (before, known) = (self.deeds(), self.eyes().memory());
+        let (before, known) = (self.deeds(), in_turns(self.eyes().memory()));
         self.look_at_everybody(life).await;
         if self.deeds() != before {
             let more = self.trace_of_deeds().split_off(before);
@@ -470,7 +472,7 @@ impl World {
                 more.join("\n")
             ));
         }
-        let now_known = self.eyes().memory();
+        let now_known = in_turns(self.eyes().memory());
         if now_known != known {
             self.violations.push(format!(
                 "1: one more look at everybody changes what is remembered:\n{known:#?}\n{now_known:#?}"
@@ -582,6 +584,16 @@ impl Folded {
             _ => STAFF,
         }
     }
+}
+
+/// Where several want a name that is taken, those up to the limit are refused it, and the others are held: the next time it may
+/// be others.
+fn in_turns(memory: Vec<(String, String, String)>) -> BTreeSet<(String, String, String)> {
+    let waits = |(what, worker, about): (String, String, String)| match (what.as_str(), about.as_str()) {
+        ("escrow", "EntryConflict") | ("held", "rename") => ("waits".into(), worker, "a name".into()),
+        _ => (what, worker, about),
+    };
+    memory.into_iter().map(waits).collect()
 }
 
 /// What is left of the template's mappings, and of what its directories define: the rest is more of the same.
