@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::{Head, Scope, State, hash_of, line, proposals};
-use crate::domain::guard::History;
 use crate::domain::plan::{Moment, Proposal};
 use crate::domain::policy::Policy;
 use crate::engine::desk::Desk;
@@ -18,6 +18,9 @@ use crate::store::{jobs, plans, wakes, workers};
 
 /// Workers planned together: so few that the pages in hand take little memory, and so many that a commit for each is cheap.
 const PAGE: i64 = 500;
+
+/// Pages that wait between two stations.
+const AHEAD: usize = 1;
 
 impl Desk {
     pub(super) async fn make(
@@ -52,8 +55,7 @@ impl Desk {
         self.keep(head).await
     }
 
-    /// Pages go through five stations side by side: while one is planned, the one before is packed, the one before that is kept,
-    /// the accounts of the one behind are found, and the one behind that is loaded. The hash of all that is proposed.
+    /// Pages go through five stations, each of which takes up the next one as soon as it can. The hash of all that is proposed.
     async fn pages(
         &self,
         head: &mut Head,
@@ -61,48 +63,106 @@ impl Desk {
         moment: &Moment,
         told: &mut impl FnMut(&Head),
     ) -> Result<String> {
-        let (promised, mut history) = (Promised::default(), self.history().await?);
-        let (mut hash, mut position) = (hash_of(head)?, 0);
-        let mut loaded = self.load_after(scope, "").await?;
-        let (mut found, mut planned, mut packed) = (None, None, None);
-        loop {
+        let (promised, hash) = (Promised::default(), hash_of(head)?);
+        let (load, loaded) = mpsc::channel(AHEAD);
+        let (find, found) = mpsc::channel(AHEAD);
+        let (judge, judged) = mpsc::channel(AHEAD);
+        let (pack, packed) = mpsc::channel(AHEAD);
+        let ((), (), population, hash, ()) = tokio::try_join!(
+            self.load_all(scope, load),
+            self.find_all(moment, loaded, find),
+            self.judge_all(moment, &promised, found, judge),
+            self.pack_all(hash, judged, pack),
+            self.keep_all(head, packed, told),
+        )?;
+        head.population = population;
+        Ok(format!("{:x}", hash.finalize()))
+    }
+
+    /// The first station: workers are loaded.
+    async fn load_all(&self, scope: &Scope, next: Sender<Page>) -> Result<()> {
+        let mut last = String::new();
+        while let Some((page, end)) = self.load_after(scope, &last).await? {
+            last = end;
+            if next.send(page).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The second: their accounts are found.
+    async fn find_all(&self, moment: &Moment, mut pages: Receiver<Page>, next: Sender<Page>) -> Result<()> {
+        while let Some(mut page) = pages.recv().await {
+            self.find(&mut page, moment).await?;
+            if next.send(page).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The third: what is to be done about them. Names and limits are given out in turn; the population behind the limits.
+    async fn judge_all(
+        &self,
+        moment: &Moment,
+        promised: &Promised,
+        mut pages: Receiver<Page>,
+        next: Sender<Page>,
+    ) -> Result<u64> {
+        let mut history = self.history().await?;
+        while let Some(page) = pages.recv().await {
+            let mut page = self.judge(page, moment, history, Names::Look(promised)).await?;
+            history = std::mem::take(&mut page.history);
+            if next.send(page).await.is_err() {
+                break;
+            }
+        }
+        Ok(history.population)
+    }
+
+    /// The fourth: it is written as it is kept, and hashed.
+    async fn pack_all(
+        &self,
+        mut hash: Sha256,
+        mut pages: Receiver<Page>,
+        next: Sender<Packed>,
+    ) -> Result<Sha256> {
+        while let Some(page) = pages.recv().await {
+            let policy = Arc::clone(&self.cx.runner.policy);
+            let pack = move || Packed::of(&policy, &page, &mut hash).map(|packed| (hash, packed));
+            let packed;
+            (hash, packed) = self.cx.store.blocking().run("keeping a plan", pack).await??;
+            if next.send(packed).await.is_err() {
+                break;
+            }
+        }
+        Ok(hash)
+    }
+
+    /// The fifth: it is kept.
+    async fn keep_all(
+        &self,
+        head: &mut Head,
+        mut pages: Receiver<Packed>,
+        told: &mut impl FnMut(&Head),
+    ) -> Result<()> {
+        let mut position = 0;
+        told(head);
+        while let Some(packed) = pages.recv().await {
             self.go_on()?;
+            head.looked_at += packed.looked_at;
+            for (word, count) in &packed.counts {
+                *head.counts.entry(word.clone()).or_default() += count;
+            }
+            self.add(head, position, packed).await?;
+            position += 1;
             told(head);
-            if loaded.is_none() && found.is_none() && planned.is_none() && packed.is_none() {
-                head.population = history.population;
-                return Ok(format!("{:x}", hash.finalize()));
-            }
-            let (page, last) = loaded.unzip();
-            let (ahead, matched, judged, written, kept) = tokio::join!(
-                self.load_ahead(scope, last),
-                self.find_accounts(page, moment),
-                self.judge_in_turn(found, moment, history, &promised),
-                self.pack(planned, hash),
-                self.add(head, position, packed.as_ref()),
-            );
-            kept?;
-            position += i32::from(packed.is_some());
-            loaded = ahead?;
-            found = matched?;
-            (history, planned) = judged?;
-            (hash, packed) = written?;
-            if let Some(packed) = &packed {
-                head.looked_at += packed.looked_at;
-                for (word, count) in &packed.counts {
-                    *head.counts.entry(word.clone()).or_default() += count;
-                }
-            }
         }
+        Ok(())
     }
 
-    async fn load_ahead(&self, scope: &Scope, after: Option<String>) -> Result<Option<(Page, String)>> {
-        match after {
-            Some(after) => self.load_after(scope, &after).await,
-            None => Ok(None),
-        }
-    }
-
-    /// The first station: the next page of workers, and the last of them.
+    /// The next page of workers, and the last of them.
     async fn load_after(&self, scope: &Scope, after: &str) -> Result<Option<(Page, String)>> {
         let anchors = self.next(scope, after).await?;
         let Some(last) = anchors.last().cloned() else {
@@ -119,39 +179,6 @@ impl Desk {
         Ok(Some((page, last)))
     }
 
-    /// The second: their accounts are found. Pages need not wait for each other here.
-    async fn find_accounts(&self, page: Option<Page>, moment: &Moment) -> Result<Option<Page>> {
-        let Some(mut page) = page else { return Ok(None) };
-        self.find(&mut page, moment).await?;
-        Ok(Some(page))
-    }
-
-    /// The third: what is to be done about them. Names and limits are given out in turn.
-    async fn judge_in_turn(
-        &self,
-        page: Option<Page>,
-        moment: &Moment,
-        history: History,
-        promised: &Promised,
-    ) -> Result<(History, Option<Page>)> {
-        let Some(page) = page else {
-            return Ok((history, None));
-        };
-        let names = Names::Look(promised);
-        let mut page = self.judge(page, moment, history, names).await?;
-        Ok((std::mem::take(&mut page.history), Some(page)))
-    }
-
-    /// The fourth: it is written as it is kept, and hashed.
-    async fn pack(&self, page: Option<Page>, mut hash: Sha256) -> Result<(Sha256, Option<Packed>)> {
-        let Some(page) = page else {
-            return Ok((hash, None));
-        };
-        let policy = Arc::clone(&self.cx.runner.policy);
-        let pack = move || Packed::of(&policy, &page, &mut hash).map(|packed| (hash, Some(packed)));
-        self.cx.store.blocking().run("keeping a plan", pack).await?
-    }
-
     async fn keep(&self, head: &Head) -> Result<()> {
         let (id, token, head) = (self.cx.origin.job.clone(), self.cx.token, head.clone());
         self.cx
@@ -163,18 +190,15 @@ impl Desk {
             .await
     }
 
-    /// The fifth: it is kept.
-    async fn add(&self, head: &Head, position: i32, packed: Option<&Packed>) -> Result<()> {
-        let Some(packed) = packed else { return Ok(()) };
+    async fn add(&self, head: &Head, position: i32, packed: Packed) -> Result<()> {
         let (id, token, head) = (self.cx.origin.job.clone(), self.cx.token, head.clone());
-        let page = packed.page.clone();
         self.cx
             .store
             .write(move |conn| {
                 jobs::fence(conn, &id, token)?;
                 let plan = head.id.to_string();
                 plans::update(conn, &plan, &head)?;
-                match &page {
+                match &packed.page {
                     Some((last, body)) => plans::add(conn, &plan, position, last, body),
                     None => Ok(()),
                 }
@@ -247,7 +271,7 @@ impl Desk {
 /// A page of a plan on the way into the database.
 struct Packed {
     /// The last worker of whom anything is proposed, and what is; `None` where nothing is.
-    page: Option<(String, Arc<[u8]>)>,
+    page: Option<(String, Vec<u8>)>,
     looked_at: u64,
     counts: BTreeMap<String, u64>,
 }
@@ -271,7 +295,7 @@ impl Packed {
             hash.update(&line);
             lines.push(line);
         }
-        packed.page = Some((last, plans::pack(&lines)?.into()));
+        packed.page = Some((last, plans::pack(&lines)?));
         Ok(packed)
     }
 }
