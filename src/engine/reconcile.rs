@@ -558,6 +558,8 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
     let policy = &*runner.policy;
     let recoverable = runner.target.capability().recoverable_delete;
     for subject in &mut page.subjects {
+        let earlier =
+            |did: fn(&Effect) -> bool| subject.earlier.as_ref().is_some_and(|earlier| earlier.has(did));
         let facts = Facts {
             link: subject.link.clone(),
             speaker: subject.speaker.clone(),
@@ -576,9 +578,8 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             handover: subject.handover,
             holds: subject.holds.clone(),
             recoverable,
-            resumed: subject.earlier.as_ref().is_some_and(|earlier| {
-                earlier.has(|effect| effect.is_create() || *effect == Effect::Disable)
-            }),
+            resumed: earlier(|effect| effect.is_create() || *effect == Effect::Disable),
+            made: subject.link.is_none() && earlier(Effect::is_create),
         };
         let mut planned = plan::plan(policy, &subject.worker, facts, moment);
         unanswered::keep_first_names(policy, subject, &mut planned, moment.now);

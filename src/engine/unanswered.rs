@@ -90,12 +90,11 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         page.history.take_back(&subject.unanswered(None, &policy.model));
         let unknown = std::mem::take(&mut subject.unknown);
         for (place, sent) in unknown.iter().enumerate() {
-            let account = match subject.found.accounts.as_slice() {
-                [account] => Some(account),
-                // Somebody else made one like it since.
-                several => several
-                    .iter()
-                    .find(|one| Some(&one.anchor) == sent.change.account.as_ref()),
+            // Somebody may have made one like it since, or have put one in its place.
+            let account = match (&sent.change.account, subject.found.accounts.as_slice()) {
+                (Some(anchor), found) => found.iter().find(|one| one.anchor == *anchor),
+                (None, [account]) => Some(account),
+                (None, _) => None,
             };
             let happened = sent.change.effects.iter().filter(|effect| {
                 happened(policy, &sent.change, effect, account) || was_seen(effect, &unknown[place + 1..])
@@ -125,10 +124,13 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
                         *resumed.entry(charge).or_default() += 1;
                     }
                 }
-                subject.earlier = match subject.earlier.take() {
-                    Some(earlier) => Some(earlier.then(receipt)),
-                    None => Some(receipt),
-                };
+                // What was done to an account that is not there any more counts, and is no part of what is done to the next one.
+                if account.is_some() || receipt.has(|effect| *effect == Effect::Delete) {
+                    subject.earlier = match subject.earlier.take() {
+                        Some(earlier) => Some(earlier.then(receipt)),
+                        None => Some(receipt),
+                    };
+                }
             }
         }
         subject.unknown = unknown;

@@ -304,6 +304,20 @@ fn b15_who_is_gone_is_deleted_however_little_is_kept() {
 }
 
 #[test]
+fn b13_b26_who_left_before_anybody_knew_of_the_account_is_disabled() {
+    let mut policy = policy();
+    policy.schema.scope = filter("unit", "EQUALS", "Staff", false);
+    let mut leaver = worker(&policy, "False");
+    says(&mut leaver, &[("unit", "Elsewhere")]);
+    assert_eq!(effects(&policy, &leaver, &unlinked(true)), [], "it is nobody's");
+    let made = Facts {
+        made: true,
+        ..unlinked(true)
+    };
+    assert_eq!(effects(&policy, &leaver, &made), [Effect::Disable]);
+}
+
+#[test]
 fn b33_who_returns_is_in_the_scope_that_was_left() {
     let mut policy = policy();
     policy.schema.scope = filter("unit", "EQUALS", "Staff", false);
