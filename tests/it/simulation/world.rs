@@ -587,13 +587,20 @@ impl Folded {
 }
 
 /// Where several want a name that is taken, those up to the limit are refused it, and the others are held: the next time it may
-/// be others.
+/// be others. Whoever is held may be refused something else meanwhile.
 fn in_turns(memory: Vec<(String, String, String)>) -> BTreeSet<(String, String, String)> {
-    let waits = |(what, worker, about): (String, String, String)| match (what.as_str(), about.as_str()) {
-        ("escrow", "EntryConflict") | ("held", "rename") => ("waits".into(), worker, "a name".into()),
-        _ => (what, worker, about),
+    let is_turn =
+        |what: &str, about: &str| matches!((what, about), ("escrow", "EntryConflict") | ("held", "rename"));
+    let waiting = memory.iter().filter(|(what, _, about)| is_turn(what, about));
+    let waiting: BTreeSet<String> = waiting.map(|(_, worker, _)| worker.clone()).collect();
+    let told = |(what, worker, about): (String, String, String)| {
+        let takes_turns = what == "escrow" || is_turn(&what, &about);
+        match takes_turns && waiting.contains(&worker) {
+            true => ("waits".into(), worker, "a name".into()),
+            false => (what, worker, about),
+        }
     };
-    memory.into_iter().map(waits).collect()
+    memory.into_iter().map(told).collect()
 }
 
 /// What is left of the template's mappings, and of what its directories define: the rest is more of the same.
