@@ -1,7 +1,7 @@
 //! Limits that cannot be walked around (B16, B17): actions are counted over the plan *and* over what the job
 //! did before, and what exceeds a limit is held, action by action, while everything else goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::account::Model;
@@ -268,27 +268,15 @@ impl Family {
     }
 }
 
-/// What counts as done of changes to one account that were sent and never answered for, oldest first, with the place of each: what
-/// a later one found done, and the last of each action, however often that was sent.
+/// What counts as done of changes to one worker's account that were sent and never answered for, oldest first, with the place of
+/// each: all but what a later one found not done. Whatever is sent again and again counts once.
 pub fn presumed(sent: &[&Change], model: &Model) -> Vec<(usize, Action)> {
     let mut presumed = Vec::new();
-    let mut again = BTreeSet::new();
-    for (place, change) in sent.iter().enumerate().rev() {
-        let later = |effect: &Effect| {
-            let mut later = sent[place + 1..].iter().flat_map(|change| &change.effects);
-            later.any(|later| effect.is_found_done_by(later))
-        };
-        let mut counts: BTreeMap<Action, bool> = BTreeMap::new();
-        for effect in &change.effects {
-            if let Some(action) = Action::of(effect, model) {
-                *counts.entry(action).or_default() |= later(effect);
-            }
-        }
-        for (action, is_found_done) in counts {
-            if again.insert(action.clone()) || is_found_done {
-                presumed.push((place, action));
-            }
-        }
+    for (place, change) in sent.iter().enumerate() {
+        let later = || sent[place + 1..].iter().copied();
+        let effects = change.effects.iter();
+        let done = effects.filter(|effect| change.shown_by(effect, later()) != Some(false));
+        presumed.extend(done.filter_map(|effect| Some((place, Action::of(effect, model)?))));
     }
     presumed
 }
@@ -369,6 +357,8 @@ impl fmt::Display for Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Values;
+    use crate::domain::plan::Recipe;
     use crate::domain::plan::tests::policy;
 
     fn history(population: u64, disables: u64) -> History {
@@ -387,34 +377,60 @@ mod tests {
 
     #[test]
     fn b17_what_was_seen_done_counts_each_time_and_what_is_sent_again_once() {
+        use Effect::{Delete, Disable, Enable};
         let title = |before: &str, after: &str| Effect::Set {
             attribute: "title".into(),
             before: vec![before.into()],
             after: vec![after.into()],
         };
         let overwrite = || Action::Overwrite("title".into());
+        let create = || Effect::Create {
+            values: Values::new(),
+            container: None,
+            enabled: true,
+            password: Recipe::default(),
+        };
         for (sent, expected) in [
-            (vec![Effect::Disable, Effect::Disable], vec![(1, Action::Disable)]),
+            (vec![vec![Disable], vec![Disable]], vec![(1, Action::Disable)]),
             (
-                vec![Effect::Disable, Effect::Enable, Effect::Disable],
+                vec![vec![Disable], vec![Disable], vec![Enable]],
+                vec![(1, Action::Disable), (2, Action::Enable)],
+            ),
+            (
+                vec![vec![Disable], vec![Enable], vec![Disable]],
                 vec![(0, Action::Disable), (1, Action::Enable), (2, Action::Disable)],
             ),
             (
-                vec![title("1", "2"), title("2", "3"), title("3", "4")],
-                vec![(0, overwrite()), (1, overwrite()), (2, overwrite())],
+                vec![
+                    vec![title("1", "2")],
+                    vec![title("1", "2")],
+                    vec![title("2", "3")],
+                ],
+                vec![(1, overwrite()), (2, overwrite())],
             ),
             // The second was planned upon what was there before the first.
-            (vec![title("1", "2"), title("1", "3")], vec![(1, overwrite())]),
+            (
+                vec![vec![title("1", "2")], vec![title("1", "3")]],
+                vec![(1, overwrite())],
+            ),
+            // Who is taken back out of the bin is enabled twice, as when it is judged.
+            (
+                vec![vec![Effect::Restore, Enable]],
+                vec![(0, Action::Enable), (0, Action::Enable)],
+            ),
+            (
+                vec![vec![create()], vec![create()], vec![Delete], vec![create()]],
+                vec![(1, Action::Create), (2, Action::Delete), (3, Action::Create)],
+            ),
         ] {
-            let change = |effect: Effect| Change {
+            let change = |effects: Vec<Effect>| Change {
                 id: uuid::Uuid::nil(),
                 worker: "1".into(),
                 account: None,
-                effects: vec![effect],
+                effects,
             };
             let sent: Vec<Change> = sent.into_iter().map(change).collect();
-            let mut found = presumed(&sent.iter().collect::<Vec<_>>(), &policy().model);
-            found.sort();
+            let found = presumed(&sent.iter().collect::<Vec<_>>(), &policy().model);
             assert_eq!(found, expected);
         }
     }

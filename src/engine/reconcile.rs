@@ -558,8 +558,9 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
     let policy = &*runner.policy;
     let recoverable = runner.target.capability().recoverable_delete;
     for subject in &mut page.subjects {
-        let earlier =
-            |did: fn(&Effect) -> bool| subject.earlier.as_ref().is_some_and(|earlier| earlier.has(did));
+        let earlier = || subject.earlier.iter().flat_map(|earlier| &earlier.done);
+        let turned =
+            |effect: &&Effect| effect.is_create() || matches!(effect, Effect::Disable | Effect::Enable);
         let facts = Facts {
             link: subject.link.clone(),
             speaker: subject.speaker.clone(),
@@ -578,8 +579,10 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             handover: subject.handover,
             holds: subject.holds.clone(),
             recoverable,
-            resumed: earlier(|effect| effect.is_create() || *effect == Effect::Disable),
-            made: subject.link.is_none() && earlier(Effect::is_create),
+            resumed: earlier()
+                .rfind(turned)
+                .is_some_and(|last| *last != Effect::Enable),
+            made: subject.link.is_none() && earlier().any(Effect::is_create),
         };
         let mut planned = plan::plan(policy, &subject.worker, facts, moment);
         unanswered::keep_first_names(policy, subject, &mut planned, moment.now);

@@ -88,6 +88,7 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
     let mut resumed = Charges::new();
     for subject in &mut page.subjects {
         page.history.take_back(&subject.unanswered(None, &policy.model));
+        keep_ours(policy, subject);
         let unknown = std::mem::take(&mut subject.unknown);
         for (place, sent) in unknown.iter().enumerate() {
             // Somebody may have made one like it since, or have put one in its place.
@@ -96,8 +97,15 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
                 (None, [account]) => Some(account),
                 (None, _) => None,
             };
+            let linked = subject.link.as_ref().map(|link| &link.account);
+            let is_gone = account.is_none() && linked == sent.change.account.as_ref();
             let happened = sent.change.effects.iter().filter(|effect| {
-                happened(policy, &sent.change, effect, account) || was_seen(effect, &unknown[place + 1..])
+                let later = unknown[place + 1..].iter().map(|sent| &sent.change);
+                let shown = sent.change.shown_by(effect, later);
+                shown.unwrap_or_else(|| match account {
+                    Some(account) => happened(policy, &sent.change, effect, account),
+                    None => is_gone && **effect == Effect::Delete,
+                })
             });
             let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
             if !done.is_empty() {
@@ -145,16 +153,23 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
     page.history.add(&resumed);
 }
 
-/// Whether a change that came after it was planned upon it, whatever the account shows by now.
-fn was_seen(effect: &Effect, later: &[Sent]) -> bool {
-    let mut later = later.iter().flat_map(|sent| &sent.change.effects);
-    later.any(|later| effect.is_found_done_by(later))
+/// Of several accounts that carry the worker's number, the one that a create made whose answer was lost is this worker's.
+fn keep_ours(policy: &Policy, subject: &mut Subject) {
+    if subject.link.is_some() || subject.found.accounts.len() < 2 {
+        return;
+    }
+    let mut accounts = subject.found.accounts.iter();
+    let ours = accounts.find(|account| {
+        let mut created = subject.unknown.iter().filter_map(created);
+        created.any(|values| is_made_by(policy, values, account))
+    });
+    if let Some(ours) = ours {
+        subject.found.accounts = vec![ours.clone()];
+    }
 }
 
-fn happened(policy: &Policy, change: &Change, effect: &Effect, account: Option<&Account>) -> bool {
-    let Some(account) = account else {
-        return *effect == Effect::Delete;
-    };
+/// What an account shows of a change that nothing came after.
+fn happened(policy: &Policy, change: &Change, effect: &Effect, account: &Account) -> bool {
     if account.deleted {
         return *effect == Effect::Delete;
     }
@@ -269,7 +284,7 @@ mod tests {
                 protected: None,
                 deleted: false,
             };
-            let happened = |effect: &&Effect| happened(&policy, &change, effect, Some(&account));
+            let happened = |effect: &&Effect| happened(&policy, &change, effect, &account);
             effects.iter().filter(happened).count()
         };
         let returns = [Effect::Enable, password.clone()];

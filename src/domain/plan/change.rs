@@ -22,6 +22,19 @@ pub struct Change {
     pub effects: Vec<Effect>,
 }
 
+impl Change {
+    /// What the changes that came after this one, first to last, show of one of its effects: whether it was done; `None` where
+    /// none says anything of it.
+    pub fn shown_by<'c>(&self, effect: &Effect, later: impl Iterator<Item = &'c Change>) -> Option<bool> {
+        let is_same = |other: &&Change| {
+            let (this, other) = (self.account.as_ref(), other.account.as_ref());
+            this.is_none() || other.is_none() || this == other
+        };
+        let mut later = later.filter(is_same).flat_map(|change| &change.effects);
+        later.find_map(|later| effect.shown_by(later))
+    }
+}
+
 /// One thing done to an account. `before` is a precondition (B27): where it no longer holds, nothing is
 /// written and the worker is planned anew.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,8 +142,11 @@ pub struct HrEvent {
 }
 
 impl Receipt {
-    /// One receipt for what two attempts at the same worker did.
+    /// One receipt for what two attempts at the same worker did. An account that was made is the one there is.
     pub fn then(mut self, later: Receipt) -> Receipt {
+        if later.has(Effect::is_create) {
+            self.account = later.account;
+        }
         self.done.extend(later.done);
         self.address = later.address;
         self.at = later.at;
@@ -140,7 +156,9 @@ impl Receipt {
 
     /// The account is gone for good: nothing is left to be linked to.
     pub fn ends_link(&self, model: &Model) -> bool {
-        !model.bin && self.has(|effect| *effect == Effect::Delete)
+        let mut ways = self.done.iter().rev();
+        let last = ways.find(|effect| effect.is_create() || **effect == Effect::Delete);
+        !model.bin && last == Some(&Effect::Delete)
     }
 
     pub fn has(&self, effect: impl Fn(&Effect) -> bool) -> bool {
@@ -153,31 +171,38 @@ impl Effect {
         matches!(self, Effect::Create { .. })
     }
 
-    /// Whether a later change of the account was planned upon what this one does: it found that done.
-    pub fn is_found_done_by(&self, later: &Effect) -> bool {
+    /// What a later effect on the account shows of this one: whether its plan found this done; `None` where it is about something
+    /// else.
+    fn shown_by(&self, later: &Effect) -> Option<bool> {
         match (self, later) {
             (
-                Effect::Set { attribute, after, .. },
+                Effect::Set {
+                    attribute, before, ..
+                },
                 Effect::Set {
                     attribute: other,
-                    before,
+                    before: found,
                     ..
                 },
-            ) => attribute == other && after == before,
+            ) if attribute == other => Some(before != found),
             (
-                Effect::Refer { attribute, after, .. },
+                Effect::Refer {
+                    attribute, before, ..
+                },
                 Effect::Refer {
                     attribute: other,
-                    before,
+                    before: found,
                     ..
                 },
-            ) => attribute == other && after == before,
-            (Effect::Rename { after, .. }, Effect::Rename { before, .. })
-            | (Effect::Move { after, .. }, Effect::Move { before, .. }) => after == before,
-            (Effect::Disable, Effect::Enable)
-            | (Effect::Enable, Effect::Disable)
-            | (Effect::Delete, Effect::Restore) => true,
-            _ => false,
+            ) if attribute == other => Some(before != found),
+            (Effect::Rename { before, .. }, Effect::Rename { before: found, .. })
+            | (Effect::Move { before, .. }, Effect::Move { before: found, .. }) => Some(before != found),
+            (Effect::Disable | Effect::Enable, Effect::Disable | Effect::Enable)
+            | (Effect::Delete | Effect::Restore, Effect::Delete | Effect::Restore) => Some(self != later),
+            // Only one that is there is changed, and only one that is not there is made.
+            (Effect::Create { .. }, later) => Some(!later.is_create()),
+            (Effect::Delete, Effect::Create { .. }) => Some(true),
+            _ => None,
         }
     }
 
