@@ -6,18 +6,20 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::apply::{Fate, Worked};
 use super::beside::{self, Settlement};
 use super::reconcile::{self, Page, Subject};
 use super::retry::{self, Refusal};
-use super::{Context, callbacks, given, handover, log, review, standing};
+use super::{Context, Runner, callbacks, given, handover, log, review, standing};
 use crate::domain::account::{Anchor, Model};
 use crate::domain::decision::{BY_ITSELF, Decision};
 use crate::domain::guard::{Action, Charge, Charges};
 use crate::domain::hold::Hold;
 use crate::domain::link::Link;
-use crate::domain::plan::{Effect, Pending, Planned, Receipt};
+use crate::domain::mapping::Role;
+use crate::domain::plan::{self, Effect, Moment, Pending, Planned, Receipt};
 use crate::domain::review::Gate;
 use crate::error::{Error, Result};
 use crate::store::departures::{self, Departure};
@@ -187,9 +189,9 @@ struct Settled {
 pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
     let (context, now) = (cx.clone(), cx.clock.now());
     let settle = move || settle_page(&context, &carried, now);
-    let mut recording = cx.store.blocking().run("recording", settle).await?;
-    recording.left_behind = left_behind(cx, &recording.records).await?;
+    let recording = cx.store.blocking().run("recording", settle).await?;
     let counts = recording.counts;
+    let deleted = deleted(&recording.records);
     let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
     cx.store
         .write(move |conn| {
@@ -197,7 +199,51 @@ pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
             write(conn, &job, &cycle, &recording, now)
         })
         .await?;
+    // What is lost of this is found at the next look at everybody.
+    if let Err(error) = wake_left_behind(cx, deleted, now).await {
+        tracing::warn!(job = %cx.origin.job, %error, "whoever refers to a deleted account could not be found");
+    }
     Ok(counts)
+}
+
+fn deleted(records: &[Record]) -> BTreeSet<String> {
+    let deleted = records
+        .iter()
+        .filter(|record| matches!(record.turned, Some((_, None))));
+    deleted.map(|record| record.worker.clone()).collect()
+}
+
+/// With an account go the references to it. That they wait for another one is seen when whoever refers is looked at.
+async fn wake_left_behind(cx: &Context, deleted: BTreeSet<String>, now: Timestamp) -> Result<()> {
+    let runners = || cx.beside.iter().chain([&cx.runner]);
+    let refers = |runner: &Arc<Runner>| runner.policy.mapping(Role::Reference).is_some();
+    if deleted.is_empty() || !runners().any(refers) {
+        return Ok(());
+    }
+    let policies: Vec<_> = runners().map(|runner| Arc::clone(&runner.policy)).collect();
+    let (source, target) = (cx.origin.source.clone(), cx.origin.target.clone());
+    let moment = Moment {
+        now,
+        plan: Uuid::nil(),
+    };
+    let woken = cx
+        .store
+        .read(move |conn| {
+            let anchors: Vec<&str> = deleted.iter().map(String::as_str).collect();
+            let mut mentioning = workers::mentioning_any(conn, &source, &anchors)?;
+            mentioning.retain(|worker| {
+                let mut wanted = policies
+                    .iter()
+                    .flat_map(|policy| plan::references(policy, worker, &moment));
+                wanted.any(|to| deleted.contains(&to))
+            });
+            let referrers: Vec<&str> = mentioning.iter().map(|worker| worker.anchor.as_str()).collect();
+            let linked = links::of_workers(conn, &source, &target, &referrers)?;
+            let woken = linked.into_iter().map(|(job, link)| (job, link.worker));
+            Ok(woken.collect::<Vec<_>>())
+        })
+        .await?;
+    cx.store.write(move |conn| beside::wake(conn, &woken, now)).await
 }
 
 /// Everything that one commit writes about one page.
@@ -220,28 +266,6 @@ struct Recording {
     ownership: Settlement,
     /// Other jobs write the same target.
     is_shared: bool,
-    /// Who refers to somebody whose account was deleted, with the job of each.
-    left_behind: Vec<(String, String)>,
-}
-
-/// With an account go the references to it. That they wait for another one is seen when its owner is looked at.
-async fn left_behind(cx: &Context, records: &[Record]) -> Result<Vec<(String, String)>> {
-    let deleted = records
-        .iter()
-        .filter(|record| matches!(record.turned, Some((_, None))));
-    let deleted: Vec<String> = deleted.map(|record| record.worker.clone()).collect();
-    if deleted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (source, target) = (cx.origin.source.clone(), cx.origin.target.clone());
-    cx.store
-        .read(move |conn| {
-            let mut referrers = workers::referring(conn, &source, &deleted)?;
-            referrers.retain(|worker| !deleted.contains(worker));
-            let linked = links::of_workers(conn, &source, &target, &super::texts(&referrers))?;
-            Ok(linked.into_iter().map(|(job, link)| (job, link.worker)).collect())
-        })
-        .await
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -305,7 +329,6 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         given,
         source: cx.origin.source.clone(),
         target: cx.origin.target.clone(),
-        left_behind: Vec::new(),
     }
 }
 
@@ -370,7 +393,8 @@ fn settle(
         now,
     );
     // Nobody who had it before has anything to do with what becomes of an account that is taken over open (B11).
-    let found = planned.situation.account().filter(|_| subject.share.takes_over());
+    let was_theirs = subject.share.takes_over() || subject.share.others.turned;
+    let found = planned.situation.account().filter(|_| was_theirs);
     let open = found.filter(|account| account.enabled == Some(true));
     record.open = open.map(|account| (account.anchor.clone(), subject.share.searched));
     record.turned = receipt.and_then(|receipt| turned(planned, receipt));
@@ -681,8 +705,8 @@ fn end_holds(conn: &mut Conn, job: &str, records: &[Record], now: Timestamp) -> 
     decisions::keep(conn, job, &ended)
 }
 
-/// Whoever refers to an account that is there now, or is not any more, has a reason to be looked at again, whichever job made
-/// it and whichever waits.
+/// Whoever refers to an account that is there now has a reason to be looked at again, whichever job made it and whichever
+/// waits.
 fn wake_referrers(
     conn: &mut Conn,
     job: &str,
@@ -703,7 +727,6 @@ fn wake_referrers(
     let there: BTreeSet<String> = found.map(|(worker, _)| worker).chain(linked).collect();
     let ready = pending.iter().filter(|one| there.contains(&one.pending.to));
     woken.extend(ready.map(|one| (job.to_string(), one.worker.to_string())));
-    woken.extend(recording.left_behind.iter().cloned());
     beside::wake(conn, &woken, now)
 }
 

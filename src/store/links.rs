@@ -203,8 +203,8 @@ pub fn tell_others(
     Ok(())
 }
 
-/// The same of accounts that were found open: (account, since when it was looked for). What another job disabled since then was
-/// done to it afterwards.
+/// Tells the other jobs which accounts were found open: (account, since when it was looked for). What they did to one before says
+/// nothing any more; what they disabled or deleted since was done to it afterwards.
 pub fn tell_open(conn: &mut Conn, target: &str, job: &str, found: &[&(Anchor, Timestamp)]) -> Result<()> {
     let Some(searched) = found.iter().map(|(_, searched)| *searched).min() else {
         return Ok(());
@@ -216,7 +216,7 @@ pub fn tell_open(conn: &mut Conn, target: &str, job: &str, found: &[&(Anchor, Ti
             .is_null()
             .or(links::disabled_at.lt(micros(searched)));
         let theirs = links::table.filter(links::job.eq_any(&others).and(links::account.eq_any(page)));
-        diesel::update(theirs.filter(before))
+        diesel::update(theirs.filter(before.and(links::enabled.is_not_null())))
             .set((links::enabled.eq(true), links::disabled_by_us.eq(false)))
             .execute(conn)?;
     }

@@ -172,12 +172,11 @@ pub fn mentioning(conn: &mut Conn, system: &str, text: &str, limit: i64) -> Resu
     rows.iter().map(|record| from_json(record)).collect()
 }
 
-/// Those in whose records one of these anchors stands by itself, as a reference does; the anchors' own records, too. It reads
-/// everybody's record.
-pub fn referring(conn: &mut Conn, system: &str, anchors: &[String]) -> Result<Vec<String>> {
-    let quoted: Vec<String> = anchors.iter().map(to_json).collect::<Result<_>>()?;
-    let quoted: Vec<_> = quoted.iter().map(|anchor| fancy_regex::escape(anchor)).collect();
-    let one_of_them = Regex::new(&quoted.join("|")).map_err(unsearchable)?;
+/// Those in whose records one of these texts occurs. It reads everybody's record, so many at a time.
+pub fn mentioning_any(conn: &mut Conn, system: &str, texts: &[&str]) -> Result<Vec<Worker>> {
+    let quoted: Vec<String> = texts.iter().map(to_json).collect::<Result<_>>()?;
+    let quoted: Vec<_> = quoted.iter().map(|text| fancy_regex::escape(text)).collect();
+    let any = Regex::new(&quoted.join("|")).map_err(unsearchable)?;
     let (mut found, mut last) = (Vec::new(), String::new());
     loop {
         let page: Vec<(String, String)> = workers::table
@@ -190,9 +189,9 @@ pub fn referring(conn: &mut Conn, system: &str, anchors: &[String]) -> Result<Ve
             return Ok(found);
         };
         last.clone_from(end);
-        for (anchor, record) in page {
-            if one_of_them.is_match(&record).map_err(unsearchable)? {
-                found.push(anchor);
+        for (_, record) in page {
+            if any.is_match(&record).map_err(unsearchable)? {
+                found.push(from_json(&record)?);
             }
         }
     }
