@@ -38,9 +38,9 @@ enum Aside {
 }
 
 impl Hearing {
-    pub async fn begin(cx: &Context, now: Timestamp) -> Result<Hearing> {
+    pub async fn begin(cx: &Context, began: Timestamp) -> Result<Hearing> {
         let mut hearing = Hearing::default();
-        match Pull::begin(cx, now).await {
+        match Pull::begin(cx, began).await {
             Ok(pull) => hearing.pull = pull,
             Err(error) if error.code == "LeaseLost" => return Err(error),
             // What is due by the clock happens all the same (B19).

@@ -217,7 +217,7 @@ impl Pages {
 
 impl Pull {
     /// Begins to read, at the instant a cycle begins, if the system is due and no other job reads it.
-    pub async fn begin(cx: &Context, now: Timestamp) -> Result<Option<Pull>> {
+    pub async fn begin(cx: &Context, began: Timestamp) -> Result<Option<Pull>> {
         let Some(puller) = &cx.runner.puller else {
             return Ok(None);
         };
@@ -226,13 +226,13 @@ impl Pull {
             true => SignedDuration::ZERO,
             false => cx.runner.app.interval,
         };
-        let system = puller.system.clone();
+        let (system, now) = (puller.system.clone(), cx.clock.now());
         let (job, token) = (cx.origin.job.clone(), cx.token);
         let claimed = cx
             .store
             .write(move |conn| {
                 jobs::fence(conn, &job, token)?;
-                pulls::claim(conn, &system, interval, (&job, token), now)
+                pulls::claim(conn, &system, interval, (&job, token), began, now)
             })
             .await?;
         let Some(standing) = claimed else { return Ok(None) };
@@ -258,7 +258,7 @@ impl Pull {
             puller: Arc::clone(puller),
             pages: Pages::of(&source, from.clone()),
             source,
-            began: now,
+            began,
             standing,
             is_full: from == Cursor::Full,
             is_first,

@@ -118,12 +118,13 @@ fn lock(conn: &mut Conn, system: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets a job read a system if it is due.
+/// Lets a job read a system, in a cycle that began at an instant, if it is due now.
 pub fn claim(
     conn: &mut Conn,
     system: &str,
     interval: SignedDuration,
     (job, token): Reader<'_>,
+    began: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Standing>> {
     make(conn, system)?;
@@ -135,7 +136,7 @@ pub fn claim(
         .set((
             pulls::job.eq(job),
             pulls::token.eq(token),
-            pulls::began.eq(micros(now)),
+            pulls::began.eq(micros(began)),
         ))
         .execute(conn)?;
     standing(conn, system).map(Some)

@@ -1134,7 +1134,7 @@ async fn a_system_is_lent_while_nobody_reads_it() {
         give_back("a").await.unwrap();
         assert!(is_due(at(1)).await.unwrap(), "nobody has read it yet");
         let claimed = write(&store, move |conn| {
-            pulls::claim(conn, "directory", hour, ("b", 1), at(1))
+            pulls::claim(conn, "directory", hour, ("b", 1), at(1), at(1))
         })
         .await;
         assert!(claimed.is_some() && !lend("a", at(2)).await.unwrap());
