@@ -82,6 +82,11 @@ async fn b12_a_hold_goes_along_to_another_job() {
     })
     .await;
     assert!(send(caller, "GET", "holds", None).await["value"] == json!([]));
+    // Nor does a hold that one job was given keep the owner from disabling (B13).
+    let hold = json!({ "worker": "3", "reason": "a claim is open" });
+    send(caller, "POST", "holds", Some(hold)).await;
+    say(&[json!({ "externalId": "3", "active": false })]).await;
+    assert!(!is_enabled(&account(&lab, "3")));
 }
 
 /// The owner disables a leaver whom another app, which reads the account and does no more, looked at before.
