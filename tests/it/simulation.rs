@@ -20,7 +20,9 @@ use self::world::Outcome;
 const SEEDS: u64 = 100;
 
 /// Those beyond them in which something once did not hold.
-const LEARNED: [u64; 11] = [419, 524, 528, 623, 631, 821, 1483, 1973, 2135, 2447, 3483];
+const LEARNED: [u64; 14] = [
+    419, 524, 528, 623, 631, 821, 1483, 1973, 2135, 2447, 3483, 5394, 5761, 5776,
+];
 
 /// How many shorter histories are tried of one that fails.
 const MOST_TRIES: usize = 150;

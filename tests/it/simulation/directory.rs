@@ -109,6 +109,8 @@ pub struct Domain {
     made: u32,
     /// New accounts whose makers have given up waiting.
     late: Vec<(Timestamp, String, Vec<Effect>)>,
+    /// Which deeds were done after whoever asked for them had given up waiting.
+    pub landed_late: BTreeSet<usize>,
     calls: (Timestamp, u32),
 }
 
@@ -126,6 +128,7 @@ impl Domain {
             rng: ChaCha8Rng::seed_from_u64(seed ^ 0xD1_4EC7),
             made: 0,
             late: Vec::new(),
+            landed_late: BTreeSet::new(),
             calls: (Timestamp::UNIX_EPOCH, 0),
         }
     }
@@ -436,7 +439,9 @@ impl Domain {
         let due: Vec<(Timestamp, String, Vec<Effect>)> = due;
         for (_, worker, request) in due {
             // Whether it succeeds is nobody's affair any more.
+            let first = self.journal.len();
             drop(self.write(&worker, None, &request, now));
+            self.landed_late.extend(first..self.journal.len());
         }
     }
 

@@ -30,7 +30,7 @@ pub fn check(world: &mut World) {
     found.extend(in_hrs_order(&ours));
     found.extend(within_the_fences(&ours));
     found.extend(within_the_limits(world, &domain, &ours));
-    found.extend(a_link_is_to_one_account(world, &ours));
+    found.extend(a_link_is_to_one_account(world, &domain, &ours));
     found.extend(one_outcome_each(world));
     found.extend(no_secrets(world, &domain));
     for who in 0..world.house.workers {
@@ -230,31 +230,35 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
 }
 
 /// Whoever had an account has no other one, unless that was deleted by us or somebody had the links forgotten.
-fn a_link_is_to_one_account(world: &World, ours: &[Ours]) -> Vec<String> {
+fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<String> {
     let mut accounts: BTreeMap<&str, &Ours> = BTreeMap::new();
     let mut found = Vec::new();
     let audit = world.eyes().audit();
-    let linked: BTreeSet<(String, String)> = audit
-        .into_iter()
-        .filter_map(|one| match one {
-            Audit::Link { worker, account } => Some((worker, account)),
-            _ => None,
-        })
-        .collect();
     for one in ours {
         if let Some(before) = accounts.get(one.deed.worker.as_str())
             && before.deed.account != one.deed.account
         {
-            // What was in hand then may still have been written. The clock may have been put back since.
-            let forgot = |(at, order): &(Timestamp, Order)| {
-                let Order::ForgotLinks(deeds) = order else {
-                    return false;
-                };
-                let was_in_hand = before.deed.at.duration_since(*at) <= IN_HAND;
-                *deeds <= one.number && (before.number < *deeds || was_in_hand)
+            // The clock may have been put back since.
+            let forgotten = world.orders.iter().filter_map(|(at, order)| match order {
+                Order::ForgotLinks { deeds, lines } if *deeds <= one.number => Some((*at, *deeds, *lines)),
+                _ => None,
+            });
+            // What was in hand then may still have been written.
+            let forgot = |(at, deeds, _): (Timestamp, usize, usize)| {
+                before.number < deeds || before.deed.at.duration_since(at) <= IN_HAND
             };
-            let was_linked = linked.contains(&(before.deed.worker.clone(), before.deed.account.0.clone()));
-            if was_linked && !world.orders.iter().any(forgot) && *before.effect != Effect::Delete {
+            let since = forgotten
+                .clone()
+                .map(|(_, _, lines)| lines)
+                .max()
+                .unwrap_or_default();
+            let was_linked = audit[since..].iter().any(|line| {
+                matches!(line, Audit::Link { worker, account } if *worker == before.deed.worker && *account == before.deed.account.0)
+            });
+            // What somebody deleted by hand meanwhile is made once more by a create that comes late.
+            let is_late = domain.landed_late.contains(&one.number);
+            let was_forgotten = forgotten.clone().any(forgot);
+            if was_linked && !was_forgotten && !is_late && *before.effect != Effect::Delete {
                 found.push(format!(
                     "11: the account was {}: {}",
                     before.deed.account,
@@ -346,8 +350,13 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
             && domain.holding("employeeID", worker).next().is_none()
             && !held.contains("create")
             && refused.is_none();
-        let missing = format!("7: {worker} has no account, and nothing says why");
-        return is_wanted.then_some(missing).into_iter().collect();
+        let missing = is_wanted.then(|| format!("7: {worker} has no account, and nothing says why"));
+        let left_open = nobodys(world, domain, worker, &folded)
+            .filter(|_| !held.contains("disable") && refused.is_none())
+            .map(|account| {
+                format!("4: a leaver can sign in: {worker} is linked to nothing, and we made {account:?}")
+            });
+        return missing.into_iter().chain(left_open).collect();
     };
     let Some(account) = domain.get(&Anchor(link.clone())) else {
         return Vec::new();
@@ -367,7 +376,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     let forgot = world
         .orders
         .iter()
-        .any(|(_, order)| matches!(order, Order::ForgotLinks(_)));
+        .any(|(_, order)| matches!(order, Order::ForgotLinks { .. }));
     // Renamed by hand before its making was known, an account of ours cannot be told from anybody else's.
     let made = ["create success", "create warning"];
     let is_known = world.eyes().audit().iter().any(
@@ -395,6 +404,18 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
         found.push(told(format!("7: the manager is not {manager:?}")));
     }
     found
+}
+
+/// The open account that we made for a leaver who has no link, where it can be told from others.
+fn nobodys<'d>(world: &World, domain: &'d Domain, worker: &'d str, folded: &Folded) -> Option<&'d Object> {
+    let leaves = folded.active() == Some(false) || (world.house.deletes && folded.gone);
+    let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
+    let mut held = domain.holding("employeeID", worker);
+    let (account, another) = (held.next()?, held.next());
+    let is_ours = account.made_for.as_deref() == Some(worker) && account.state.0 == By::Gateway;
+    let is_reached = !account.protected && is_managed(&account.container);
+    let is_left_open = leaves && is_ours && is_reached && account.enabled;
+    (is_left_open && another.is_none() && !world.orders.iter().any(forgot)).then_some(account)
 }
 
 fn values<'v>(

@@ -111,8 +111,8 @@ pub struct Statement {
 /// What somebody did to the job.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// With the number of deeds before it.
-    ForgotLinks(usize),
+    /// With the numbers of deeds and of lines in the record before it.
+    ForgotLinks { deeds: usize, lines: usize },
     /// The workers whose disables were held then.
     Released(BTreeSet<String>),
 }
@@ -364,8 +364,9 @@ impl World {
             Step::Started => life.engine.start_job(JOB).await.unwrap(),
             Step::Forgot(memory) => {
                 if *memory == Memory::Links {
-                    let deeds = self.deeds();
-                    self.orders.push((self.time.now(), Order::ForgotLinks(deeds)));
+                    let (deeds, lines) = (self.deeds(), self.eyes().audit().len());
+                    let forgot = Order::ForgotLinks { deeds, lines };
+                    self.orders.push((self.time.now(), forgot));
                 }
                 let restart = Restart {
                     links: *memory == Memory::Links,
@@ -463,7 +464,7 @@ impl World {
             self.violations
                 .push("12: it goes on writing for months after the last event".into());
         }
-        let (before, known) = (self.deeds(), in_turns(self.eyes().memory()));
+        let (before, known) = (self.deeds(), self.eyes().memory());
         self.look_at_everybody(life).await;
         if self.deeds() != before {
             let more = self.trace_of_deeds().split_off(before);
@@ -472,7 +473,7 @@ impl World {
                 more.join("\n")
             ));
         }
-        let now_known = in_turns(self.eyes().memory());
+        let [known, now_known] = in_turns([known, self.eyes().memory()]);
         if now_known != known {
             self.violations.push(format!(
                 "1: one more look at everybody changes what is remembered:\n{known:#?}\n{now_known:#?}"
@@ -586,12 +587,17 @@ impl Folded {
     }
 }
 
+/// Who is refused what, and what of whom is held: of two looks at everybody, one after the other.
+///
 /// Where several want a name that is taken, those up to the limit are refused it, and the others are held: the next time it may
 /// be others. Whoever is held may be refused something else meanwhile.
-fn in_turns(memory: Vec<(String, String, String)>) -> BTreeSet<(String, String, String)> {
+fn in_turns(looks: [Vec<(String, String, String)>; 2]) -> [BTreeSet<(String, String, String)>; 2] {
     let is_turn =
         |what: &str, about: &str| matches!((what, about), ("escrow", "EntryConflict") | ("held", "rename"));
-    let waiting = memory.iter().filter(|(what, _, about)| is_turn(what, about));
+    let waiting = looks
+        .iter()
+        .flatten()
+        .filter(|(what, _, about)| is_turn(what, about));
     let waiting: BTreeSet<String> = waiting.map(|(_, worker, _)| worker.clone()).collect();
     let told = |(what, worker, about): (String, String, String)| {
         let takes_turns = what == "escrow" || is_turn(&what, &about);
@@ -600,7 +606,7 @@ fn in_turns(memory: Vec<(String, String, String)>) -> BTreeSet<(String, String, 
             false => (what, worker, about),
         }
     };
-    memory.into_iter().map(told).collect()
+    looks.map(|look| look.into_iter().map(&told).collect())
 }
 
 /// What is left of the template's mappings, and of what its directories define: the rest is more of the same.
