@@ -96,7 +96,7 @@ fn nothing_missing_disables(world: &World, ours: &[Ours]) -> Vec<String> {
     let unsaid = disables.filter(|one| {
         let said = |heard: usize| {
             let folded = world.folded(&one.deed.worker, heard);
-            folded.active() == Some(false) || (world.house.deletes && folded.gone)
+            folded.leaves(&world.house)
         };
         // What HR said meanwhile is the next plan's.
         let planned = one.deed.at - IN_HAND;
@@ -134,7 +134,7 @@ fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
         let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2));
         let since = last.map_or(0, |before| before.deed.heard);
         let mut heard = since..=one.deed.heard;
-        let said = heard.any(|heard| world.folded(&one.deed.worker, heard).active() == Some(false));
+        let said = heard.any(|heard| world.folded(&one.deed.worker, heard).leaves(&world.house));
         !said && !is_unknown
     });
     unasked
@@ -365,7 +365,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     if account.protected || !is_managed(&account.container) {
         return Vec::new();
     }
-    let leaves = folded.active() == Some(false) || (world.house.deletes && folded.gone);
+    let leaves = folded.leaves(&world.house);
     if leaves && account.enabled && !held.contains("disable") {
         return vec![told("4: a leaver can sign in".into())];
     }
@@ -408,7 +408,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
 
 /// The open account that we made for a leaver who has no link, where it can be told from others.
 fn nobodys<'d>(world: &World, domain: &'d Domain, worker: &'d str, folded: &Folded) -> Option<&'d Object> {
-    let leaves = folded.active() == Some(false) || (world.house.deletes && folded.gone);
+    let leaves = folded.leaves(&world.house);
     let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
     let mut held = domain.holding("employeeID", worker);
     let (account, another) = (held.next()?, held.next());

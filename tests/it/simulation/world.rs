@@ -572,6 +572,11 @@ impl Folded {
         }
     }
 
+    /// HR says that the person does not work here any more.
+    pub fn leaves(&self, house: &House) -> bool {
+        self.active() == Some(false) || (house.deletes && self.gone)
+    }
+
     pub fn is_in_scope(&self) -> bool {
         self.text(Field::UserType) == Some("Employee")
     }
