@@ -93,7 +93,8 @@ impl Link {
             (None, _, Some(enabled), Some(receipt)) => {
                 Link::fresh(planned, &receipt.account, true, Some(enabled))
             }
-            (None, Situation::Unlinked { account, .. }, ..) if joins(planned) => {
+            // What was written to is this worker's, whatever HR says by now.
+            (None, Situation::Unlinked { account, .. }, ..) if joins(planned) || receipt.is_some() => {
                 Link::fresh(planned, &account.anchor, false, account.enabled)
             }
             _ => return None,

@@ -582,7 +582,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             resumed: earlier()
                 .rfind(turned)
                 .is_some_and(|last| *last != Effect::Enable),
-            made: subject.link.is_none() && earlier().any(Effect::is_create),
+            touched: subject.link.is_none() && earlier().any(|effect| *effect != Effect::Delete),
         };
         let mut planned = plan::plan(policy, &subject.worker, facts, moment);
         unanswered::keep_first_names(policy, subject, &mut planned, moment.now);

@@ -67,8 +67,8 @@ pub struct Facts {
     pub holds: Vec<Hold>,
     /// The account's state is our own doing: a create or a disable was interrupted before it was recorded (B26).
     pub resumed: bool,
-    /// This job made the account, and has no link to it yet: its create was never answered for (B26).
-    pub made: bool,
+    /// This job made the account or wrote to it, and has no link to it yet: what it sent was never answered for (B26).
+    pub touched: bool,
     /// The target can bring a deleted account back.
     pub recoverable: bool,
 }
@@ -344,7 +344,7 @@ fn existing(
     scope: &Result<(), String>,
     wanted: Option<bool>,
 ) {
-    let linked = matches!(situation, Situation::Linked(_)) || draft.facts.made;
+    let linked = matches!(situation, Situation::Linked(_)) || draft.facts.touched;
     // Of nobody else anything is written, whatever account the matching value finds.
     let is_ours = linked || scope.is_ok();
     let leaves = wanted == Some(false) && account.enabled == Some(true);

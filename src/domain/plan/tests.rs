@@ -304,17 +304,17 @@ fn b15_who_is_gone_is_deleted_however_little_is_kept() {
 }
 
 #[test]
-fn b13_b26_who_left_before_anybody_knew_of_the_account_is_disabled() {
+fn b13_b26_who_left_before_what_was_sent_was_answered_for_is_disabled() {
     let mut policy = policy();
     policy.schema.scope = filter("unit", "EQUALS", "Staff", false);
     let mut leaver = worker(&policy, "False");
     says(&mut leaver, &[("unit", "Elsewhere")]);
     assert_eq!(effects(&policy, &leaver, &unlinked(true)), [], "it is nobody's");
-    let made = Facts {
-        made: true,
+    let touched = Facts {
+        touched: true,
         ..unlinked(true)
     };
-    assert_eq!(effects(&policy, &leaver, &made), [Effect::Disable]);
+    assert_eq!(effects(&policy, &leaver, &touched), [Effect::Disable]);
 }
 
 #[test]
