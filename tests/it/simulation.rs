@@ -44,7 +44,7 @@ fn what_must_always_hold_holds_in_every_history() {
             (0..first).chain(learned).collect()
         }
     };
-    eprintln!("histories of {} seeds", seeds.len());
+    eprintln!("histories of the seeds {seeds:?}");
     let seeds = Seeds {
         is_told: seeds.len() == 1,
         next: AtomicUsize::new(0),

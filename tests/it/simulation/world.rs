@@ -473,7 +473,11 @@ impl World {
                 more.join("\n")
             ));
         }
-        let [known, now_known] = in_turns([known, self.eyes().memory()]);
+        let looks = [known, self.eyes().memory()];
+        let [known, now_known] = match self.house.tight {
+            true => in_turns(looks),
+            false => looks.map(BTreeSet::from_iter),
+        };
         if now_known != known {
             self.violations.push(format!(
                 "1: one more look at everybody changes what is remembered:\n{known:#?}\n{now_known:#?}"
@@ -592,7 +596,7 @@ impl Folded {
     }
 }
 
-/// Who is refused what, and what of whom is held: of two looks at everybody, one after the other.
+/// Who is refused what, and what of whom is held, where limits are tight: of two looks at everybody, one after the other.
 ///
 /// Where several want a name that is taken, those up to the limit are refused it, and the others are held: the next time it may
 /// be others. Whoever is held may be refused something else meanwhile.
