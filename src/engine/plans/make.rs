@@ -83,6 +83,8 @@ impl Desk {
     async fn load_all(&self, scope: &Scope, next: Sender<Page>) -> Result<()> {
         let mut last = String::new();
         while let Some((page, end)) = self.load_after(scope, &last).await? {
+            // Whoever is asked to stop takes no more people up.
+            self.go_on()?;
             last = end;
             if next.send(page).await.is_err() {
                 break;
@@ -150,7 +152,6 @@ impl Desk {
         let mut position = 0;
         told(head);
         while let Some(packed) = pages.recv().await {
-            self.go_on()?;
             head.looked_at += packed.looked_at;
             for (word, count) in &packed.counts {
                 *head.counts.entry(word.clone()).or_default() += count;
