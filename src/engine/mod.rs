@@ -43,6 +43,7 @@ mod quarantine;
 mod read_back;
 mod reconcile;
 mod record;
+mod referrers;
 pub mod report;
 mod retention;
 mod retry;

@@ -57,6 +57,8 @@ pub struct Subject {
     pub marks: Vec<String>,
     /// What earlier attempts turned out to have done.
     pub earlier: Option<Receipt>,
+    /// What they turned out to have done to an account that is gone: it counts, and is no part of a receipt.
+    pub bygone: Charges,
     pub found: Found,
     pub references: BTreeMap<String, Anchor>,
     /// Why others to whom this one refers have no account.
@@ -255,6 +257,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
             marks: Vec::new(),
             earlier: None,
+            bygone: Charges::new(),
             found: Found::default(),
             references: BTreeMap::new(),
             absent: BTreeMap::new(),
@@ -551,6 +554,13 @@ pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
         *counts.entry(charge).or_default() += 1;
     }
     counts
+}
+
+/// Counts more of each.
+pub fn add(counts: &mut Charges, more: &Charges) {
+    for (charge, count) in more {
+        *counts.entry(charge.clone()).or_default() += count;
+    }
 }
 
 /// Plans and judges everybody on the page.

@@ -6,20 +6,18 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
 use super::apply::{Fate, Worked};
-use super::beside::{self, Settlement};
+use super::beside::Settlement;
 use super::reconcile::{self, Page, Subject};
 use super::retry::{self, Refusal};
-use super::{Context, Runner, callbacks, given, handover, log, review, standing};
+use super::{Context, callbacks, given, handover, log, referrers, review, standing};
 use crate::domain::account::{Anchor, Model};
 use crate::domain::decision::{BY_ITSELF, Decision};
 use crate::domain::guard::{Action, Charge, Charges};
 use crate::domain::hold::Hold;
 use crate::domain::link::Link;
-use crate::domain::mapping::Role;
-use crate::domain::plan::{self, Effect, Moment, Pending, Planned, Receipt};
+use crate::domain::plan::{Effect, Pending, Planned, Receipt};
 use crate::domain::review::Gate;
 use crate::error::{Error, Result};
 use crate::store::departures::{self, Departure};
@@ -31,8 +29,8 @@ use crate::store::logs::{self, Entry};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
 use crate::store::{
-    self, Conn, allowances, asked, changes, decisions, guard, handovers, holds, jobs, links, reviews,
-    state_inputs, systems, workers,
+    self, Conn, allowances, asked, changes, decisions, guard, handovers, holds, jobs, links, state_inputs,
+    systems, workers,
 };
 
 /// What one page came to.
@@ -85,13 +83,13 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         let Some(planned) = &subject.planned else { continue };
         let known = subject.unanswered(None, model);
         match worked.fate {
-            Fate::Over | Fate::Again => add(&mut news.answered, known),
+            Fate::Over | Fate::Again => reconcile::add(&mut news.answered, &known),
             Fate::Unknown | Fate::GivenUp => {
                 let mut by_now = subject.unanswered(Some(&planned.change), model);
                 for (charge, count) in &mut by_now {
                     *count = count.saturating_sub(known.get(charge).copied().unwrap_or_default());
                 }
-                add(&mut news.unanswered, by_now);
+                reconcile::add(&mut news.unanswered, &by_now);
                 continue;
             }
             Fate::Waits => continue,
@@ -107,15 +105,10 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         let done = receipt.iter().flat_map(|receipt| &receipt.done);
         let actions = done.filter_map(|effect| Action::of(effect, model));
         let charges = actions.filter_map(|action| subject.charge(&action));
-        add(&mut news.tallies, reconcile::counted(charges));
+        reconcile::add(&mut news.tallies, &reconcile::counted(charges));
+        reconcile::add(&mut news.tallies, &subject.bygone);
     }
     news
-}
-
-fn add(counts: &mut Charges, more: Charges) {
-    for (charge, count) in more {
-        *counts.entry(charge).or_default() += count;
-    }
 }
 
 /// What a subject was to do and has not done.
@@ -191,7 +184,7 @@ pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
     let settle = move || settle_page(&context, &carried, now);
     let recording = cx.store.blocking().run("recording", settle).await?;
     let counts = recording.counts;
-    let deleted = deleted(&recording.records);
+    let deleted = recording.deleted();
     let (job, cycle, token) = (cx.origin.job.clone(), cx.origin.cycle.clone(), cx.token);
     cx.store
         .write(move |conn| {
@@ -199,51 +192,8 @@ pub async fn record(cx: &Context, carried: Arc<Carried>) -> Result<Counts> {
             write(conn, &job, &cycle, &recording, now)
         })
         .await?;
-    // What is lost of this is found at the next look at everybody.
-    if let Err(error) = wake_left_behind(cx, deleted, now).await {
-        tracing::warn!(job = %cx.origin.job, %error, "whoever refers to a deleted account could not be found");
-    }
+    referrers::wake_left_behind(cx, deleted, now).await;
     Ok(counts)
-}
-
-fn deleted(records: &[Record]) -> BTreeSet<String> {
-    let deleted = records
-        .iter()
-        .filter(|record| matches!(record.turned, Some((_, None))));
-    deleted.map(|record| record.worker.clone()).collect()
-}
-
-/// With an account go the references to it. That they wait for another one is seen when whoever refers is looked at.
-async fn wake_left_behind(cx: &Context, deleted: BTreeSet<String>, now: Timestamp) -> Result<()> {
-    let runners = || cx.beside.iter().chain([&cx.runner]);
-    let refers = |runner: &Arc<Runner>| runner.policy.mapping(Role::Reference).is_some();
-    if deleted.is_empty() || !runners().any(refers) {
-        return Ok(());
-    }
-    let policies: Vec<_> = runners().map(|runner| Arc::clone(&runner.policy)).collect();
-    let (source, target) = (cx.origin.source.clone(), cx.origin.target.clone());
-    let moment = Moment {
-        now,
-        plan: Uuid::nil(),
-    };
-    let woken = cx
-        .store
-        .read(move |conn| {
-            let anchors: Vec<&str> = deleted.iter().map(String::as_str).collect();
-            let mut mentioning = workers::mentioning_any(conn, &source, &anchors)?;
-            mentioning.retain(|worker| {
-                let mut wanted = policies
-                    .iter()
-                    .flat_map(|policy| plan::references(policy, worker, &moment));
-                wanted.any(|to| deleted.contains(&to))
-            });
-            let referrers: Vec<&str> = mentioning.iter().map(|worker| worker.anchor.as_str()).collect();
-            let linked = links::of_workers(conn, &source, &target, &referrers)?;
-            let woken = linked.into_iter().map(|(job, link)| (job, link.worker));
-            Ok(woken.collect::<Vec<_>>())
-        })
-        .await?;
-    cx.store.write(move |conn| beside::wake(conn, &woken, now)).await
 }
 
 /// Everything that one commit writes about one page.
@@ -266,6 +216,15 @@ struct Recording {
     ownership: Settlement,
     /// Other jobs write the same target.
     is_shared: bool,
+}
+
+impl Recording {
+    /// Whose accounts were deleted.
+    fn deleted(&self) -> BTreeSet<String> {
+        let is_deleted = |record: &&Record| matches!(record.turned, Some((_, None)));
+        let deleted = self.records.iter().filter(is_deleted);
+        deleted.map(|record| record.worker.clone()).collect()
+    }
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
@@ -376,12 +335,11 @@ fn settle(
     // Until it is settled, what was done is the next look's to find.
     if worked.fate != Fate::GivenUp {
         record.receipt = worked.ending.done.clone();
+        let ended = record.receipt.as_ref().filter(|receipt| receipt.ends_link(model));
+        let ended = ended.map(|receipt| receipt.account.clone());
+        record.lost = ended.or(subject.outlived.clone());
     }
     let receipt = record.receipt.as_ref();
-    let ended = receipt.filter(|receipt| receipt.ends_link(model));
-    record.lost = ended
-        .map(|receipt| receipt.account.clone())
-        .or(subject.outlived.clone());
     record.review = review::kept(&cx.runner.policy, gate, subject, worked.fate.is_outcome());
     let withheld = subject.withheld.as_ref();
     record.appears = withheld.is_some_and(|withheld| withheld.appears);
@@ -665,7 +623,10 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .map(|link| link.worker.as_str())
         .chain(restored.chain(found).map(|record| record.worker.as_str()))
         .collect();
-    wake_referrers(conn, job, recording, &appeared, &pending, now)
+    let Recording {
+        source, target, bin, ..
+    } = recording;
+    referrers::wake(conn, (job, source, target), *bin, &appeared, &pending, now)
 }
 
 /// Counts what was done, against limits or against what people allowed.
@@ -703,31 +664,6 @@ fn end_holds(conn: &mut Conn, job: &str, records: &[Record], now: Timestamp) -> 
         .map(|hold| Decision::hold_ended(hold, BY_ITSELF, now))
         .collect();
     decisions::keep(conn, job, &ended)
-}
-
-/// Whoever refers to an account that is there now has a reason to be looked at again, whichever job made it and whichever
-/// waits.
-fn wake_referrers(
-    conn: &mut Conn,
-    job: &str,
-    recording: &Recording,
-    appeared: &[&str],
-    pending: &[Waits<'_>],
-    now: Timestamp,
-) -> Result<()> {
-    let Recording {
-        source, target, bin, ..
-    } = recording;
-    let mut woken = links::waiting_for(conn, source, target, appeared)?;
-    let wanted: Vec<&str> = pending.iter().map(|one| one.pending.to.as_str()).collect();
-    let linked = links::of_workers(conn, source, target, &wanted)?.into_iter();
-    let linked = linked.filter(|(_, link)| !link.is_in_bin(*bin));
-    let linked = linked.map(|(_, link)| link.worker);
-    let found = reviews::accounts(conn, job, &wanted)?.into_iter();
-    let there: BTreeSet<String> = found.map(|(worker, _)| worker).chain(linked).collect();
-    let ready = pending.iter().filter(|one| there.contains(&one.pending.to));
-    woken.extend(ready.map(|one| (job.to_string(), one.worker.to_string())));
-    beside::wake(conn, &woken, now)
 }
 
 /// Ends the wake of a worker who cannot be looked at at all: a failure of their own, in the log and in escrow.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::accounts::Accounts;
-use super::reconcile::{Page, Subject};
+use super::reconcile::{Page, Subject, add, counted};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Values};
 use crate::domain::dn;
@@ -15,14 +15,14 @@ use crate::domain::policy::Policy;
 use crate::error::Result;
 use crate::store::changes::Sent;
 
-/// A create that was sent and never answered for may have made the account under the values of its day: it is
-/// looked for by every one of them that can tell accounts apart (B26).
+/// A create that was sent and never answered for may have made the account under the values of its day: where no other is found, it
+/// is looked for by every one of them that can tell accounts apart (B26).
 pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
     let policy = &cx.runner.policy;
     let mut asked = Vec::new();
     let mut lookups = Vec::new();
     for (at, subject) in subjects.iter().enumerate() {
-        if subject.link.is_some() || !subject.found.accounts.is_empty() {
+        if !subject.found.accounts.is_empty() {
             continue;
         }
         for values in subject.unknown.iter().filter_map(created) {
@@ -40,18 +40,21 @@ pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject
     }
     for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
         let subject = &mut subjects[at];
-        let ours = found.into_iter().find(|account| {
+        if subject.found.accounts.is_empty() {
             subject
-                .unknown
-                .iter()
-                .filter_map(created)
-                .any(|values| is_made_by(policy, values, account))
-        });
-        if let (Some(account), true) = (ours, subject.found.accounts.is_empty()) {
-            subject.found.accounts.push(account);
+                .found
+                .accounts
+                .extend(ours(policy, subject, &found).cloned());
         }
     }
     Ok(())
+}
+
+/// The account that a create made whose answer was lost.
+fn ours<'a>(policy: &Policy, subject: &Subject, accounts: &'a [Account]) -> Option<&'a Account> {
+    let created = || subject.unknown.iter().filter_map(created);
+    let mut accounts = accounts.iter();
+    accounts.find(|account| created().any(|values| is_made_by(policy, values, account)))
 }
 
 fn created(sent: &Sent) -> Option<&Values> {
@@ -85,72 +88,89 @@ fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
 /// Finds out what became of changes that were sent and never answered for: what the account shows of them
 /// happened, and a deletion whose account is gone did. The guard counts it before it judges the rest of the page.
 pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
-    let mut resumed = Charges::new();
     for subject in &mut page.subjects {
         page.history.take_back(&subject.unanswered(None, &policy.model));
-        keep_ours(policy, subject);
-        let unknown = std::mem::take(&mut subject.unknown);
-        for (place, sent) in unknown.iter().enumerate() {
-            // Somebody may have made one like it since, or have put one in its place.
-            let account = match (&sent.change.account, subject.found.accounts.as_slice()) {
-                (Some(anchor), found) => found.iter().find(|one| one.anchor == *anchor),
-                (None, [account]) => Some(account),
-                (None, _) => None,
-            };
-            let linked = subject.link.as_ref().map(|link| &link.account);
-            let is_gone = account.is_none() && linked == sent.change.account.as_ref();
-            let happened = sent.change.effects.iter().filter(|effect| {
-                let later = unknown[place + 1..].iter().map(|sent| &sent.change);
-                let shown = sent.change.shown_by(effect, later);
-                shown.unwrap_or_else(|| match account {
-                    Some(account) => happened(policy, &sent.change, effect, account),
-                    None => is_gone && **effect == Effect::Delete,
-                })
-            });
-            let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
-            if !done.is_empty() {
-                let receipt = Receipt {
-                    change: sent.change.id,
-                    account: account
-                        .map(|one| one.anchor.clone())
-                        .or(sent.change.account.clone())
-                        .unwrap_or_default(),
-                    address: account.map(|one| one.address.clone()).unwrap_or_default(),
-                    endpoint: endpoint.to_string(),
-                    done,
-                    at: now,
-                    event: None,
-                };
-                let actions = receipt
-                    .done
-                    .iter()
-                    .filter_map(|effect| Action::of(effect, &policy.model));
-                for action in actions {
-                    let under = sent.allowed.get(&action).cloned();
-                    subject.allowed.extend(under.map(|id| (action.clone(), id)));
-                    if let Some(charge) = subject.charge(&action) {
-                        *resumed.entry(charge).or_default() += 1;
-                    }
-                }
-                // What was done to an account that is not there any more counts, and is no part of what is done to the next one.
-                if account.is_some() || receipt.has(|effect| *effect == Effect::Delete) {
-                    subject.earlier = match subject.earlier.take() {
-                        Some(earlier) => Some(earlier.then(receipt)),
-                        None => Some(receipt),
-                    };
-                }
+        if !subject.unknown.is_empty() {
+            // An attempt of the same cycle has counted it.
+            page.history.take_back(&std::mem::take(&mut subject.bygone));
+            keep_ours(policy, subject);
+        }
+        for place in 0..subject.unknown.len() {
+            if let Some(receipt) = outcome(policy, subject, place, endpoint, now) {
+                page.history.add(&learn(policy, subject, place, receipt));
             }
         }
-        subject.unknown = unknown;
-        if subject
-            .earlier
-            .as_ref()
-            .is_some_and(|earlier| earlier.ends_link(&policy.model))
+        let deleted =
+            |earlier: &Receipt| !policy.model.bin && earlier.has(|effect| *effect == Effect::Delete);
+        if subject.earlier.as_ref().is_some_and(deleted)
+            && let Some(link) = subject.link.take()
         {
-            subject.link = None;
+            subject.outlived = Some(link.account);
         }
     }
-    page.history.add(&resumed);
+}
+
+/// What came of one of a worker's changes; `None` where nothing shows that anything did.
+fn outcome(
+    policy: &Policy,
+    subject: &Subject,
+    place: usize,
+    endpoint: &str,
+    now: Timestamp,
+) -> Option<Receipt> {
+    let change = &subject.unknown[place].change;
+    let later = &subject.unknown[place + 1..];
+    // Somebody may have made one like it since, or have put one in its place.
+    let account = match (&change.account, subject.found.accounts.as_slice()) {
+        (Some(anchor), found) => found.iter().find(|one| one.anchor == *anchor),
+        (None, [account]) => Some(account),
+        (None, _) => None,
+    };
+    let linked = subject.link.as_ref().map(|link| &link.account);
+    let is_gone = account.is_none() && linked == change.account.as_ref();
+    let happened = change.effects.iter().filter(|effect| {
+        let shown = change.shown_by(effect, later.iter().map(|sent| &sent.change));
+        shown.unwrap_or_else(|| match account {
+            Some(account) => happened(policy, change, effect, account),
+            None => is_gone && **effect == Effect::Delete,
+        })
+    });
+    let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
+    let anchor = account.map(|account| &account.anchor).or(change.account.as_ref());
+    (!done.is_empty()).then(|| Receipt {
+        change: change.id,
+        account: anchor.cloned().unwrap_or_default(),
+        address: account.map(|one| one.address.clone()).unwrap_or_default(),
+        endpoint: endpoint.to_string(),
+        done,
+        at: now,
+        event: None,
+    })
+}
+
+/// Takes what came of a change for done; what counts of it.
+fn learn(policy: &Policy, subject: &mut Subject, place: usize, receipt: Receipt) -> Charges {
+    let effects = receipt.done.iter();
+    let actions: Vec<Action> = effects
+        .filter_map(|effect| Action::of(effect, &policy.model))
+        .collect();
+    for action in &actions {
+        let under = subject.unknown[place].allowed.get(action).cloned();
+        subject.allowed.extend(under.map(|id| (action.clone(), id)));
+    }
+    let charges = counted(actions.iter().filter_map(|action| subject.charge(action)));
+    let mut found = subject.found.accounts.iter();
+    let is_there = found.any(|account| account.anchor == receipt.account);
+    if is_there || receipt.has(|effect| *effect == Effect::Delete) {
+        subject.earlier = Some(match subject.earlier.take() {
+            Some(earlier) => earlier.then(receipt),
+            None => receipt,
+        });
+    } else {
+        // It counts, and is no part of what is done to the next account.
+        add(&mut subject.bygone, &charges);
+    }
+    charges
 }
 
 /// Of several accounts that carry the worker's number, the one that a create made whose answer was lost is this worker's.
@@ -158,13 +178,8 @@ fn keep_ours(policy: &Policy, subject: &mut Subject) {
     if subject.link.is_some() || subject.found.accounts.len() < 2 {
         return;
     }
-    let mut accounts = subject.found.accounts.iter();
-    let ours = accounts.find(|account| {
-        let mut created = subject.unknown.iter().filter_map(created);
-        created.any(|values| is_made_by(policy, values, account))
-    });
-    if let Some(ours) = ours {
-        subject.found.accounts = vec![ours.clone()];
+    if let Some(ours) = ours(policy, subject, &subject.found.accounts).cloned() {
+        subject.found.accounts = vec![ours];
     }
 }
 

@@ -234,6 +234,42 @@ fn whoever_returns_before_a_disable_is_known_of_is_enabled() {
     assert!(enabled > 0, "some disables were done");
 }
 
+/// The answer to the delete is lost, and it is found out in the look that makes the account anew, whose answer may be lost as well.
+#[test]
+fn b26_who_was_deleted_unanswered_and_comes_back_is_linked_to_the_new_account() {
+    let mut twice = 0;
+    for seed in 0..24 {
+        let steps = vec![
+            upload(&[hired(0)]),
+            Step::Wait(40),
+            upload(&[(0, Said::Gone)]),
+            Step::Wait(10),
+            Step::Fault(Fault::Lost(100)),
+            Step::Pass(24 * 30),
+            upload(&[hired(0)]),
+            Step::Wait(300),
+            Step::Healed,
+        ];
+        let history = History {
+            seed,
+            house: House {
+                deletes: true,
+                ..house(1, false)
+            },
+            steps,
+        };
+        let outcome = world::run(&history);
+        assert!(
+            outcome.violations.is_empty(),
+            "{history}\n{}",
+            outcome.violations.join("\n")
+        );
+        let made = outcome.trace.iter().filter(|line| line.contains(": Create"));
+        twice += usize::from(made.count() == 2);
+    }
+    assert!(twice > 0, "some were deleted and made again");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_history_and_the_same_result() {
     for seed in [1, 2, 3, 5] {

@@ -359,7 +359,9 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
         return missing.into_iter().chain(left_open).collect();
     };
     let Some(account) = domain.get(&Anchor(link.clone())) else {
-        return Vec::new();
+        let left = made_by_us(world, domain, worker);
+        let told = left.map(|left| format!("12: the link of {worker} leads nowhere, and we made {left:?}"));
+        return told.into_iter().collect();
     };
     let told = |what: String| format!("{what}: {worker} is {account:?}, and HR says {folded:?}");
     if account.protected || !is_managed(&account.container) {
@@ -406,16 +408,21 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     found
 }
 
-/// The open account that we made for a leaver who has no link, where it can be told from others.
+/// The open account that we made for a leaver who has no link.
 fn nobodys<'d>(world: &World, domain: &'d Domain, worker: &'d str, folded: &Folded) -> Option<&'d Object> {
     let leaves = folded.leaves(&world.house);
+    made_by_us(world, domain, worker).filter(|account| leaves && account.enabled)
+}
+
+/// The account that we made for a worker, where it can be told from others.
+fn made_by_us<'d>(world: &World, domain: &'d Domain, worker: &'d str) -> Option<&'d Object> {
     let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
     let mut held = domain.holding("employeeID", worker);
     let (account, another) = (held.next()?, held.next());
     let is_ours = account.made_for.as_deref() == Some(worker) && account.state.0 == By::Gateway;
     let is_reached = !account.protected && is_managed(&account.container);
-    let is_left_open = leaves && is_ours && is_reached && account.enabled;
-    (is_left_open && another.is_none() && !world.orders.iter().any(forgot)).then_some(account)
+    let is_told = another.is_none() && !world.orders.iter().any(forgot);
+    (is_ours && is_reached && is_told).then_some(account)
 }
 
 fn values<'v>(
