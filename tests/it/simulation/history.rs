@@ -172,6 +172,24 @@ impl History {
         }
         History { seed, house, steps }
     }
+
+    /// The same, in which HR now and then gives somebody another user name.
+    pub fn with_user_names(mut self) -> History {
+        let mut rng = ChaCha8Rng::seed_from_u64(!self.seed);
+        if rng.random_bool(0.4) {
+            for number in 0..rng.random_range(1..=4) {
+                let who = rng.random_range(0..self.house.workers);
+                let name = Value::Text(format!("{}n{number}", id(who).to_lowercase()));
+                let said = Operation {
+                    who: Some(who),
+                    said: Said::Partial([(Field::UserName, name)].into()),
+                };
+                let at = rng.random_range(1..=self.steps.len());
+                self.steps.insert(at, Step::Said(vec![said]));
+            }
+        }
+        self
+    }
 }
 
 struct Author {

@@ -198,6 +198,7 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
             .find(by_hand)
             .is_some_and(|hand| !is_recorded(&audit, one, hand.at))
     };
+    let limited_from = creates_are_limited_from(world, domain);
     for one in ours.iter().filter(|one| !is_undone(one)) {
         let released = |(at, order): &(Timestamp, Order)| {
             let Order::Released(workers) = order else {
@@ -208,6 +209,13 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
         let (name, limit) = match Action::of(one.effect, &MODEL) {
             Some(Action::Disable | Action::Delete) if !world.orders.iter().any(released) => {
                 ("disable".to_string(), "disables")
+            }
+            // One that lands late was given up, and has been tried again.
+            Some(Action::Create)
+                if limited_from.is_some_and(|from| from < one.deed.at)
+                    && !domain.landed_late.contains(&one.number) =>
+            {
+                ("create".into(), "creates")
             }
             Some(Action::Enable) => ("enable".into(), "enables"),
             Some(Action::Move) => ("move".into(), "moves"),
@@ -227,6 +235,30 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
         }
     }
     found
+}
+
+/// Whoever has made all accounts may make as many as are wanted, until one is found and stays linked.
+fn creates_are_limited_from(world: &World, domain: &Domain) -> Option<Timestamp> {
+    let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
+    if world.orders.iter().any(forgot) {
+        return None;
+    }
+    let links = world.eyes().links();
+    let is_found = |worker: &str, account: &str| {
+        let object = domain.get(&Anchor(account.to_string()));
+        object.is_some_and(|object| object.made_for.is_none())
+            && links.get(worker).is_some_and(|linked| linked == account)
+    };
+    let audit = world.eyes().audit();
+    let mut lines = audit.iter().skip_while(|line| match line {
+        Audit::Link { worker, account } => !is_found(worker, account),
+        _ => true,
+    });
+    let told = lines.find_map(|line| match line {
+        Audit::Entry { at, .. } => Some(*at),
+        _ => None,
+    });
+    Some(told? + IN_HAND)
 }
 
 /// Whoever had an account has no other one, unless that was deleted by us or somebody had the links forgotten.
