@@ -275,7 +275,14 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
         Situation::Linked(account) | Situation::Unlinked { account, .. } => {
             existing(&mut draft, account, &situation, &scope, wanted);
         }
-        Situation::Unmatched if keys.is_empty() => draft.without_key(),
+        // Whose the accounts are that somebody's number finds matters to those in scope.
+        Situation::Disputed { .. } | Situation::Claimed { .. } if scope.is_err() && !facts.touched => {
+            out_of_scope(
+                &mut draft,
+                "the worker is not in the scope of this job, and has no account of its own",
+            );
+        }
+        Situation::Unmatched if keys.is_empty() && scope.is_ok() => draft.without_key(),
         Situation::Unmatched => missing(&mut draft, &scope, wanted),
         Situation::Disputed { by, candidates } => draft.finding(
             Finding::new(Weight::Failure, "DuplicateTargetEntries", disputed(by, candidates)).on(by.clone()),

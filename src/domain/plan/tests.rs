@@ -317,6 +317,47 @@ fn b13_b26_who_left_before_what_was_sent_was_answered_for_is_disabled() {
     assert_eq!(effects(&policy, &leaver, &touched), [Effect::Disable]);
 }
 
+/// Another job's business, or nobody's: it is no failure of this one.
+#[test]
+fn b14_whose_accounts_they_are_matters_to_those_in_scope() {
+    let mut policy = policy();
+    policy.schema.scope = filter("unit", "EQUALS", "Staff", false);
+    let mut elsewhere = worker(&policy, "True");
+    says(&mut elsewhere, &[("unit", "Elsewhere")]);
+    let found = unlinked(true).found;
+    let twice = Facts {
+        found: Found {
+            accounts: [found.accounts.clone(), found.accounts.clone()].concat(),
+            ..found.clone()
+        },
+        ..Facts::default()
+    };
+    let claimed = Facts {
+        found: Found {
+            owner: Some("another".into()),
+            ..found
+        },
+        ..Facts::default()
+    };
+    for (facts, failure) in [
+        (twice, "DuplicateTargetEntries"),
+        (claimed, "DuplicateSourceEntries"),
+    ] {
+        let codes = |worker: &Worker, facts: Facts| {
+            let planned = plan(&policy, worker, facts, &moment());
+            assert_eq!(planned.change.effects, []);
+            let told = planned.findings.iter();
+            told.map(|finding| (finding.weight, finding.code.to_string()))
+                .collect::<Vec<_>>()
+        };
+        let told = codes(&worker(&policy, "True"), facts.clone());
+        assert_eq!(told, [(Weight::Failure, failure.to_string())]);
+        let told = codes(&elsewhere, facts);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].0, Weight::Skip);
+    }
+}
+
 #[test]
 fn b33_who_returns_is_in_the_scope_that_was_left() {
     let mut policy = policy();
