@@ -70,20 +70,21 @@ pub async fn send(
         .collect();
     let mut outcomes: HashMap<ChangeId, Outcome> = HashMap::with_capacity(changes.len());
     if !changes.is_empty() {
+        let now = cx.clock.now();
         let sent = |(change, allowed): (Change, changes::Allowed)| Sent {
             change,
             allowed,
+            at: now,
             endpoint: session.endpoint().0.clone(),
             plan: moment.plan,
             policy: cx.runner.policy.version,
         };
         let sent: Vec<Sent> = changes.iter().cloned().map(sent).collect();
-        let (job, cycle, target, token, now) = (
+        let (job, cycle, target, token) = (
             cx.origin.job.clone(),
             cx.origin.cycle.clone(),
             cx.origin.target.clone(),
             cx.token,
-            cx.clock.now(),
         );
         let claims = beside::all_claims(cx, subjects);
         let lost = cx
@@ -92,7 +93,7 @@ pub async fn send(
                 jobs::fence(conn, &job, token)?;
                 let lost = claims.make(conn, &target, &job, now)?;
                 let sent: Vec<&Sent> = sent.iter().filter(|one| !lost.contains(&one.change.id)).collect();
-                changes::mark_sent(conn, &job, &cycle, token, &sent, now)?;
+                changes::mark_sent(conn, &job, &cycle, token, &sent)?;
                 Ok(lost)
             })
             .await?;

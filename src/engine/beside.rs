@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::reconcile::Subject;
 use super::{Context, Engine, Runner};
+use crate::domain::account::Account;
 use crate::domain::link::Link;
 use crate::domain::ownership::{self, Others};
 use crate::domain::person;
@@ -85,6 +86,9 @@ pub async fn look(
     let mut asked: Vec<Key> = Vec::new();
     for (subject, keys) in subjects.iter().zip(keys) {
         asked.extend(asks(subject, keys));
+        if let several @ [_, _, ..] = subject.found.accounts.as_slice() {
+            asked.extend(several.iter().map(|account| Key::account(&account.anchor)));
+        }
     }
     let (target, job) = (cx.origin.target.clone(), cx.origin.job.clone());
     let jobs: Vec<String> = cx.beside.iter().map(|other| other.app.job.clone()).collect();
@@ -93,10 +97,27 @@ pub async fn look(
         .read(move |conn| known(conn, &target, &job, &jobs, &asked))
         .await?;
     for (subject, keys) in subjects.iter_mut().zip(keys) {
+        keep_theirs(cx, subject, &known);
         let asked = asks(subject, keys);
         share(cx, subject, &asked, &known, searched);
     }
     Ok(())
+}
+
+/// Of several accounts that carry the worker's number, the one that another job has for the same person is meant.
+fn keep_theirs(cx: &Context, subject: &mut Subject, known: &Known) {
+    if subject.link.is_some() || subject.found.accounts.len() < 2 {
+        return;
+    }
+    let is_theirs = |account: &&Account| {
+        let links = known.sharing.get(&account.anchor.0).into_iter().flatten();
+        let mut theirs = links.filter(|(job, link)| is_same_person(cx, subject, job, link));
+        theirs.next().is_some()
+    };
+    let mut theirs = subject.found.accounts.iter().filter(is_theirs);
+    if let (Some(account), None) = (theirs.next(), theirs.next()) {
+        subject.found.accounts = vec![account.clone()];
+    }
 }
 
 /// The account that was found, and what one that is being made would be found by: it may be made already, and not known yet.
@@ -133,14 +154,13 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
     };
     let mut owner = None;
     let mut rows: Vec<&Owner> = asked.iter().filter_map(|key| known.owners.get(key)).collect();
-    // Of a job that lets the account go, what it made the account by says nothing more.
-    if let [account, values @ ..] = rows.as_slice()
+    // What an account was made by says nothing more once this job has it, or the one that made it lets it go.
+    if let [account, ..] = rows.as_slice()
         && account.key.attribute.is_empty()
         && keeps(cx, subject, account, searched).is_none()
-        && values.iter().any(|row| row.job == account.job)
     {
-        let left = account.job.clone();
-        rows.retain(|row| row.key.attribute.is_empty() || row.job != left);
+        let (left, is_ours) = (account.job.clone(), account.job == cx.origin.job);
+        rows.retain(|row| row.key.attribute.is_empty() || !is_ours && row.job != left);
     }
     for row in rows {
         if row.job == cx.origin.job {
@@ -151,6 +171,7 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
             Some(runner) => owner = owner.or(Some((row, runner))),
             None => {
                 share.instead_of = Some(row.job.clone());
+                share.others.unsettled |= row.writes;
                 let runs = cx.beside.iter().any(|other| other.app.job == row.job);
                 share.is_inherited = runs && row.worker != subject.worker.anchor;
             }
@@ -440,6 +461,10 @@ impl Settlement {
         if was_sent {
             self.finished.push(worker.clone());
             self.woken.extend(heirs(cx, subject));
+            // HR may have given the person back since this was planned.
+            let before = subject.share.instead_of.iter();
+            self.woken
+                .extend(before.map(|before| (before.clone(), worker.clone())));
         }
         let is_new = subject.link.is_none() || subject.heir_of.is_some();
         let is_made = link.made && subject.link.is_none();

@@ -133,7 +133,16 @@ impl Subject {
     /// What was sent and never answered for, and `more` that is as uncertain: until it is known what came of it, it counts as done.
     pub fn unanswered(&self, more: Option<&Change>, model: &Model) -> Charges {
         let known = self.unknown.iter().map(|sent| (&sent.change, &sent.allowed));
-        let sent: Vec<_> = known.chain(more.map(|change| (change, &self.allowed))).collect();
+        self.presumed(known.chain(more.map(|change| (change, &self.allowed))), model)
+    }
+
+    /// What these count as, as long as nobody answers for them.
+    pub fn presumed<'c>(
+        &'c self,
+        sent: impl Iterator<Item = (&'c Change, &'c changes::Allowed)>,
+        model: &Model,
+    ) -> Charges {
+        let sent: Vec<_> = sent.collect();
         let changes: Vec<&Change> = sent.iter().map(|(change, _)| *change).collect();
         let presumed = presumed(&changes, model).into_iter();
         counted(presumed.filter_map(|(place, action)| self.charge_under(sent[place].1, &action)))
@@ -560,6 +569,13 @@ pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
 pub fn add(counts: &mut Charges, more: &Charges) {
     for (charge, count) in more {
         *counts.entry(charge.clone()).or_default() += count;
+    }
+}
+
+/// Counts so much less of each.
+pub fn subtract(counts: &mut Charges, less: &Charges) {
+    for (charge, count) in counts {
+        *count = count.saturating_sub(less.get(charge).copied().unwrap_or_default());
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Fate, Worked};
-use super::beside::Settlement;
+use super::beside::{self, Settlement};
 use super::reconcile::{self, Page, Subject};
 use super::retry::{self, Refusal};
 use super::{Context, callbacks, given, handover, log, referrers, review, standing};
@@ -20,12 +20,14 @@ use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Pending, Planned, Receipt};
 use crate::domain::review::Gate;
 use crate::error::{Error, Result};
+use crate::store::changes::Sent;
 use crate::store::departures::{self, Departure};
 use crate::store::escrows::{self, Escrow};
 use crate::store::findings::{self, Finding};
 use crate::store::given::Given;
 use crate::store::links::Waits;
 use crate::store::logs::{self, Entry};
+use crate::store::owners::{self, Key};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::{self, Again, Cause, Wake};
 use crate::store::{
@@ -81,14 +83,17 @@ pub fn news(model: &Model, carried: &Carried) -> News {
     let mut news = News::default();
     for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
         let Some(planned) = &subject.planned else { continue };
-        let known = subject.unanswered(None, model);
+        let mut known = subject.unanswered(None, model);
         match worked.fate {
-            Fate::Over | Fate::Again => reconcile::add(&mut news.answered, &known),
+            Fate::Over | Fate::Again => {
+                let lost = retry::lost_creates(subject, worked.ending.done.as_ref(), carried.began);
+                let lost = lost.map(|sent| (&sent.change, &sent.allowed));
+                reconcile::subtract(&mut known, &subject.presumed(lost, model));
+                reconcile::add(&mut news.answered, &known);
+            }
             Fate::Unknown | Fate::GivenUp => {
                 let mut by_now = subject.unanswered(Some(&planned.change), model);
-                for (charge, count) in &mut by_now {
-                    *count = count.saturating_sub(known.get(charge).copied().unwrap_or_default());
-                }
+                reconcile::subtract(&mut by_now, &known);
                 reconcile::add(&mut news.unanswered, &by_now);
                 continue;
             }
@@ -332,6 +337,10 @@ fn settle(
             record.settled = all.collect();
         }
     }
+    let may_arrive: Vec<&Sent> = retry::lost_creates(subject, worked.ending.done.as_ref(), now).collect();
+    record
+        .settled
+        .retain(|id| may_arrive.iter().all(|sent| sent.change.id.to_string() != *id));
     // Until it is settled, what was done is the next look's to find.
     if worked.fate != Fate::GivenUp {
         record.receipt = worked.ending.done.clone();
@@ -383,7 +392,8 @@ fn settle(
             retry::next_look(planned, turn, &worked.ending, escrow.as_ref(), now)
         }
     };
-    let late = retry::after_lost_create(subject, record.receipt.as_ref(), now);
+    let late = may_arrive.iter().map(|sent| retry::after_lost_create(sent, now));
+    let late = late.max_by_key(|again| again.due);
     let reminds = reminds(subject, planned, now);
     record.handover = handover::step(cx, subject, record.receipt.as_ref());
     let password = record.handover.as_ref().and_then(|step| step.next_look(now));
@@ -566,6 +576,14 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
     links::tell_open(conn, &recording.target, job, &open)?;
     links::tell_others(conn, &recording.target, job, &turned)?;
+    if recording.is_shared {
+        // Whoever took an account over meanwhile did not know what was done to it.
+        let keys: Vec<Key> = turned.iter().map(|(account, _)| Key::account(account)).collect();
+        let owners = owners::of(conn, &recording.target, job, &keys)?.into_iter();
+        let others = owners.filter(|owner| owner.job != job);
+        let woken: Vec<_> = others.map(|owner| (owner.job, owner.worker)).collect();
+        beside::wake(conn, &woken, now)?;
+    }
     let answered_for: Vec<Place> = outcomes()
         .flat_map(|(_, settled)| settled.ends.iter().cloned())
         .collect();

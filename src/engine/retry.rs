@@ -8,6 +8,7 @@ use crate::domain::finding::Weight;
 use crate::domain::link::LOOK_AGAIN;
 use crate::domain::plan::{Effect, Planned, Receipt};
 use crate::error::Error;
+use crate::store::changes::Sent;
 use crate::store::escrows::Escrow;
 use crate::store::wakes::{Again, Cause, Wake};
 
@@ -43,8 +44,8 @@ pub const SILENT_TRIES: i32 = 8;
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 /// However long a target asks us to stay away, it is tried again after this.
 const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
-/// By then a write has arrived, or never does.
-const LATEST_CREATE: SignedDuration = SignedDuration::from_mins(2);
+/// So long after it was marked as sent a create has arrived, or never does.
+const LATEST_CREATE: SignedDuration = SignedDuration::from_mins(3);
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// After a call that the target did not answer, or asked us to make later: that is no silence, and counts as no try.
@@ -66,16 +67,29 @@ pub fn after_silence(error: Option<&Error>, wake: &Wake, now: Timestamp) -> Agai
     }
 }
 
-/// A create that nobody answered for may be carried out after the target was asked about it: whoever has no account then, and
-/// is not to get one any more, is looked for once more.
-pub fn after_lost_create(subject: &Subject, receipt: Option<&Receipt>, now: Timestamp) -> Option<Again> {
-    let sent = subject.unknown.iter().flat_map(|sent| &sent.change.effects);
-    let is_lost = sent.into_iter().any(Effect::is_create) && subject.link.is_none() && receipt.is_none();
-    is_lost.then(|| Again {
-        due: now.saturating_add(LATEST_CREATE).unwrap_or(now),
+/// Creates that nobody answered for and that may be carried out after the target was asked about them: whoever has no account, and
+/// is not to get one any more, is looked for again until they cannot be.
+pub fn lost_creates<'s>(
+    subject: &'s Subject,
+    receipt: Option<&Receipt>,
+    now: Timestamp,
+) -> impl Iterator<Item = &'s Sent> {
+    let is_nobodys = subject.link.is_none() && receipt.is_none();
+    let may_arrive = move |sent: &&Sent| {
+        is_nobodys
+            && now.duration_since(sent.at) < LATEST_CREATE
+            && sent.change.effects.iter().any(Effect::is_create)
+    };
+    subject.unknown.iter().filter(may_arrive)
+}
+
+/// When whoever they are for is looked at again.
+pub fn after_lost_create(sent: &Sent, now: Timestamp) -> Again {
+    Again {
+        due: sent.at.saturating_add(LATEST_CREATE).unwrap_or(now),
         cause: Cause::Revisit,
         attempts: 0,
-    })
+    }
 }
 
 /// Why a change is kept in escrow, as the log has it.

@@ -41,18 +41,16 @@ pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject
     for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
         let subject = &mut subjects[at];
         if subject.found.accounts.is_empty() {
-            subject
-                .found
-                .accounts
-                .extend(ours(policy, subject, &found).cloned());
+            let ours = ours(policy, &subject.unknown, &found);
+            subject.found.accounts.extend(ours.cloned());
         }
     }
     Ok(())
 }
 
 /// The account that a create made whose answer was lost.
-fn ours<'a>(policy: &Policy, subject: &Subject, accounts: &'a [Account]) -> Option<&'a Account> {
-    let created = || subject.unknown.iter().filter_map(created);
+fn ours<'a>(policy: &Policy, unknown: &[Sent], accounts: &'a [Account]) -> Option<&'a Account> {
+    let created = || unknown.iter().filter_map(created);
     let mut accounts = accounts.iter();
     accounts.find(|account| created().any(|values| is_made_by(policy, values, account)))
 }
@@ -178,8 +176,8 @@ fn keep_ours(policy: &Policy, subject: &mut Subject) {
     if subject.link.is_some() || subject.found.accounts.len() < 2 {
         return;
     }
-    if let Some(ours) = ours(policy, subject, &subject.found.accounts).cloned() {
-        subject.found.accounts = vec![ours];
+    if let Some(ours) = ours(policy, &subject.unknown, &subject.found.accounts) {
+        subject.found.accounts = vec![ours.clone()];
     }
 }
 
@@ -256,6 +254,8 @@ pub fn keep_first_names(policy: &Policy, subject: &Subject, planned: &mut Planne
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use uuid::Uuid;
 
     use super::*;
@@ -306,5 +306,48 @@ mod tests {
         assert_eq!(found(&returns, true), 2);
         assert_eq!(found(&returns, false), 0);
         assert_eq!(found(&[password], true), 0, "nobody can tell");
+    }
+
+    /// Somebody may have made another with the number meanwhile: the names of the day tell which is ours.
+    #[test]
+    fn b26_an_account_is_ours_that_has_every_value_of_the_create() {
+        let policy = policy();
+        let values = |number: &str, name: &str| {
+            let values = [("employeeID", number), ("sAMAccountName", name)];
+            values.map(|(attribute, value)| (attribute.to_string(), vec![value.to_string()]))
+        };
+        let account = |anchor: &str, number, name| Account {
+            anchor: Anchor(anchor.into()),
+            address: format!("CN={anchor}"),
+            enabled: Some(true),
+            values: values(number, name).into(),
+            protected: None,
+            deleted: false,
+        };
+        let create = Effect::Create {
+            values: values("7", "ada").into(),
+            container: None,
+            password: Recipe::default(),
+            enabled: true,
+        };
+        let sent = Sent {
+            change: Change {
+                id: Uuid::nil(),
+                worker: "1".into(),
+                account: None,
+                effects: vec![create],
+            },
+            endpoint: String::new(),
+            plan: Uuid::nil(),
+            policy: 1,
+            allowed: BTreeMap::new(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let theirs = account("theirs", "7", "ada2");
+        let found = [theirs.clone(), account("ours", "7", "ADA")];
+        let told = ours(&policy, std::slice::from_ref(&sent), &found);
+        assert_eq!(told.map(|account| account.anchor.0.as_str()), Some("ours"));
+        assert!(ours(&policy, &[sent], &[theirs]).is_none(), "it has another name");
+        assert!(ours(&policy, &[], &found).is_none(), "nothing was sent");
     }
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::schema::{changes, receipts};
-use super::{Conn, from_json, has_any, micros, native, to_json};
+use super::{Conn, from_json, has_any, instant, micros, native, to_json};
 use crate::domain::guard::Action;
 use crate::domain::plan::{Change, Receipt};
 use crate::error::Result;
@@ -21,20 +21,14 @@ pub struct Sent {
     pub policy: i64,
     /// What of it counts against an allowance, and against which (B17).
     pub allowed: Allowed,
+    pub at: Timestamp,
 }
 
 /// Actions, and the allowances under which they are done.
 pub type Allowed = BTreeMap<Action, String>;
 
 /// Marks changes as sent, before the first of them is.
-pub fn mark_sent(
-    conn: &mut Conn,
-    job: &str,
-    cycle: &str,
-    token: i64,
-    sent: &[&Sent],
-    now: Timestamp,
-) -> Result<()> {
+pub fn mark_sent(conn: &mut Conn, job: &str, cycle: &str, token: i64, sent: &[&Sent]) -> Result<()> {
     for page in sent.chunks(super::ROWS) {
         let rows = page
             .iter()
@@ -49,7 +43,7 @@ pub fn mark_sent(
                     changes::body.eq(to_json(&one.change)?),
                     changes::endpoint.eq(&one.endpoint),
                     changes::token.eq(token),
-                    changes::sent.eq(micros(now)),
+                    changes::sent.eq(micros(one.at)),
                     changes::allowed.eq(written(&one.allowed)?),
                 ))
             })
@@ -64,7 +58,7 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
     if !has_any!(conn, changes, job) {
         return Ok(Vec::new());
     }
-    let rows: Vec<(String, String, String, i64, Option<String>)> = changes::table
+    let rows: Vec<(String, String, String, i64, Option<String>, i64)> = changes::table
         .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
         .order((changes::sent, changes::id))
         .select((
@@ -73,10 +67,11 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
             changes::plan,
             changes::policy,
             changes::allowed,
+            changes::sent,
         ))
         .load(conn)?;
     rows.into_iter()
-        .map(|(body, endpoint, plan, policy, allowed)| {
+        .map(|(body, endpoint, plan, policy, allowed, at)| {
             let plan = plan.parse().unwrap_or_default();
             Ok(Sent {
                 change: from_json(&body)?,
@@ -84,6 +79,7 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
                 plan,
                 policy,
                 allowed: read(allowed.as_deref())?,
+                at: instant(at),
             })
         })
         .collect()

@@ -176,7 +176,7 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
 
 /// Tells the other jobs that write a system which accounts one of them enabled, disabled, deleted or restored: (account, whether
 /// it is enabled). Nobody has to wake them for that. What they once did to such an account was not the last that was done to it, and
-/// says nothing any more (B11).
+/// says nothing any more; nor does what HR wanted of it before the one that turned it carried HR's word out (B11).
 pub fn tell_others(
     conn: &mut Conn,
     target: &str,
@@ -195,9 +195,12 @@ pub fn tell_others(
         let accounts: Vec<&str> = accounts.map(|(account, _)| account.0.as_str()).collect();
         for page in accounts.chunks(super::ROWS) {
             let theirs = links::table.filter(links::job.eq_any(&others).and(links::account.eq_any(page)));
-            diesel::update(theirs)
-                .set((links::enabled.eq(enabled), links::disabled_by_us.eq(false)))
-                .execute(conn)?;
+            let told = (
+                links::enabled.eq(enabled),
+                links::disabled_by_us.eq(false),
+                enabled.map(|_| links::wanted.eq(enabled)),
+            );
+            diesel::update(theirs).set(told).execute(conn)?;
         }
     }
     Ok(())

@@ -18,11 +18,18 @@ use self::world::Outcome;
 
 /// Without being asked for more.
 const SEEDS: u64 = 100;
+const SHARED_SEEDS: u64 = 30;
 
 /// Those in which something once did not hold, in histories without new user names.
 const LEARNED: [u64; 16] = [
     419, 524, 528, 623, 631, 821, 1483, 1973, 2135, 2447, 3483, 5394, 5761, 5776, 9539, 9816,
 ];
+
+/// The same, with them.
+const LEARNED_SINCE: [u64; 1] = [7268];
+
+/// Where two jobs share a domain.
+const LEARNED_SHARED: [u64; 5] = [50, 123, 124, 162, 167];
 
 /// How many shorter histories are tried of one that fails.
 const MOST_TRIES: usize = 150;
@@ -36,16 +43,31 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn what_must_always_hold_holds_in_every_history() {
+    live_through_all(drawn, SEEDS, &[&LEARNED[..], &LEARNED_SINCE].concat());
+}
+
+#[test]
+fn b8_what_must_always_hold_holds_where_two_jobs_share_a_domain() {
+    live_through_all(
+        |seed| History::draw(seed).with_two_jobs(),
+        SHARED_SEEDS,
+        &LEARNED_SHARED,
+    );
+}
+
+/// The histories of so many seeds, where nobody asks for others, and of those beyond them that taught something.
+fn live_through_all(draw: fn(u64) -> History, count: u64, learned: &[u64]) {
     let seeds = match number("MUSTER_SEED") {
         Some(seed) => vec![seed],
         None => {
-            let first = number("MUSTER_SEEDS").unwrap_or(SEEDS);
-            let beyond = LEARNED.into_iter().filter(|seed| *seed >= first);
+            let first = number("MUSTER_SEEDS").unwrap_or(count);
+            let beyond = learned.iter().copied().filter(|seed| *seed >= first);
             (0..first).chain(beyond).collect()
         }
     };
     eprintln!("histories of the seeds {seeds:?}");
     let seeds = Seeds {
+        draw,
         is_told: seeds.len() == 1,
         next: AtomicUsize::new(0),
         seeds,
@@ -64,6 +86,7 @@ fn what_must_always_hold_holds_in_every_history() {
 
 /// Seeds whose histories are lived through side by side, each on one thread.
 struct Seeds {
+    draw: fn(u64) -> History,
     seeds: Vec<u64>,
     next: AtomicUsize,
     /// The one there is tells all that happened.
@@ -87,7 +110,7 @@ impl Seeds {
             if self.lived.lock().unwrap().failed.len() >= MOST_FAILURES {
                 return;
             }
-            let history = drawn(seed);
+            let history = (self.draw)(seed);
             let outcome = world::run(&history);
             if self.is_told {
                 eprintln!("{history}\n{}", outcome.trace.join("\n"));
@@ -185,6 +208,7 @@ fn house(workers: usize, tight: bool) -> House {
         deletes: false,
         chooses: false,
         known: 0,
+        shared: false,
     }
 }
 

@@ -1235,6 +1235,7 @@ async fn b26_a_change_that_was_sent_knows_its_allowance() {
             plan: uuid::Uuid::nil(),
             policy: 1,
             allowed,
+            at: at(0),
         };
         let under = BTreeMap::from([
             (Action::Disable, "7".to_string()),
@@ -1242,7 +1243,7 @@ async fn b26_a_change_that_was_sent_knows_its_allowance() {
         ]);
         let both = [sent("a", under.clone()), sent("b", BTreeMap::new())];
         write(&store, move |conn| {
-            changes::mark_sent(conn, JOB, "cycle", 1, &both.each_ref(), at(0))
+            changes::mark_sent(conn, JOB, "cycle", 1, &both.each_ref())
         })
         .await;
         let unknown = store
@@ -1869,10 +1870,11 @@ async fn b20_an_account_that_is_being_written_is_not_inherited() {
             plan: uuid::Uuid::nil(),
             policy: 1,
             allowed: BTreeMap::new(),
+            at: at(1),
         };
         let id = sent.change.id.to_string();
         write(&store, move |conn| {
-            changes::mark_sent(conn, JOB, "cycle", 1, &[&sent], at(1))
+            changes::mark_sent(conn, JOB, "cycle", 1, &[&sent])
         })
         .await;
         let writes = async || {
@@ -1927,22 +1929,81 @@ async fn b8_what_one_job_does_to_an_account_the_others_know() {
             let links = store.read(move |conn| links::by_workers(conn, job, &["A", "B", "C", "D"]));
             let mut links = links.await.unwrap();
             links.sort_by(|one, other| one.worker.cmp(&other.worker));
-            let known = links.iter().map(|link| (link.enabled, link.disabled_by_us));
+            let known = links
+                .iter()
+                .map(|link| (link.enabled, link.disabled_by_us, link.wanted));
             known.collect::<Vec<_>>()
         };
         assert_eq!(
             known(OTHER).await,
             [
-                (Some(false), false),
-                (None, false),
-                (Some(true), false),
-                (Some(true), true)
+                (Some(false), false, Some(false)),
+                (None, false, None),
+                (Some(true), false, Some(true)),
+                (Some(true), true, None)
             ],
             "B11: of what others did this one says nothing"
         );
         for untouched in [JOB, "elsewhere"] {
-            assert_eq!(known(untouched).await, [(Some(true), false); 4], "{untouched}");
+            assert_eq!(
+                known(untouched).await,
+                [(Some(true), false, None); 4],
+                "{untouched}"
+            );
         }
+    })
+    .await;
+}
+
+/// A look says how the account was when it was looked for, and is recorded later.
+#[tokio::test(flavor = "multi_thread")]
+async fn b11_an_account_that_was_found_open_is_open_unless_it_was_disabled_since() {
+    on_both(async |store| {
+        write(&store, |conn| {
+            for id in [JOB, OTHER] {
+                let job = Job {
+                    id: id.into(),
+                    ..job("hr", "corp")
+                };
+                jobs::take_in(conn, &job)?;
+            }
+            let disabled = |account, disabled_at: Option<i64>| Link {
+                enabled: Some(false),
+                disabled_by_us: true,
+                disabled_at: disabled_at.map(at),
+                ..link(account, account)
+            };
+            let deleted = Link {
+                enabled: None,
+                ..disabled("deleted", Some(1))
+            };
+            let links = [
+                disabled("before", Some(10)),
+                disabled("since", Some(20)),
+                disabled("sometime", None),
+                deleted,
+            ];
+            links::insert(conn, OTHER, &links)?;
+            let found = ["before", "since", "sometime", "deleted"];
+            let found = found.map(|account| (Anchor(account.into()), at(15)));
+            links::tell_open(conn, "corp", JOB, &found.each_ref())
+        })
+        .await;
+        let all = ["before", "since", "sometime", "deleted"];
+        let links = store.read(move |conn| links::by_workers(conn, OTHER, &all));
+        let links = links.await.unwrap();
+        let known = |account: &str| {
+            let link = links.iter().find(|link| link.worker == account).unwrap();
+            (link.enabled, link.disabled_by_us)
+        };
+        assert_eq!(known("before"), (Some(true), false));
+        assert_eq!(known("sometime"), (Some(true), false));
+        assert_eq!(
+            known("since"),
+            (Some(false), true),
+            "the disable is newer than the look"
+        );
+        assert_eq!(known("deleted"), (None, true), "what is in the bin is not open");
     })
     .await;
 }

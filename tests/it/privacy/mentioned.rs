@@ -273,6 +273,7 @@ fn mark(worker: &str, effects: Vec<Effect>) -> Sent {
         plan: Uuid::now_v7(),
         policy: 1,
         allowed: BTreeMap::new(),
+        at: at(0),
     }
 }
 
@@ -286,7 +287,7 @@ async fn b33_what_others_are_told_of_who_is_forgotten_and_what_accounts_have_is_
                 before: None,
                 after: Some(Anchor("guid-of-ada".into())),
             };
-            changes::mark_sent(conn, JOB, "cycle", 1, &[&mark("cyd", vec![at_ada])], at(0))?;
+            changes::mark_sent(conn, JOB, "cycle", 1, &[&mark("cyd", vec![at_ada])])?;
             let before = Receipt {
                 address: "CN=Elsewhere".into(),
                 ..receipt("ada-of-old")
@@ -451,14 +452,7 @@ async fn b33_an_account_is_open_as_long_as_it_may_be_and_nobody_else_has_it() {
         .await;
         assert_eq!(open().await, [false]);
         write(&store, |conn| {
-            changes::mark_sent(
-                conn,
-                JOB,
-                "cycle",
-                1,
-                &[&mark("ada-10001", vec![Effect::Enable])],
-                at(0),
-            )
+            changes::mark_sent(conn, JOB, "cycle", 1, &[&mark("ada-10001", vec![Effect::Enable])])
         })
         .await;
         assert_eq!(open().await, [true], "nobody knows what came of it");

@@ -83,7 +83,7 @@ impl Eyes {
         let busy = format!(
             "SELECT CAST((SELECT count(*) FROM jobs WHERE until > 0 OR (state = 'Active' AND status LIKE '%\"full_due\":true%'))
                 + (SELECT count(*) FROM uploads, jobs WHERE state = 'Active')
-                + (SELECT count(*) FROM wakes, jobs WHERE due <= {now} AND state = 'Active') AS TEXT) AS a, '' AS b, '' AS c"
+                + (SELECT count(*) FROM wakes JOIN jobs ON id = job WHERE due <= {now} AND state = 'Active') AS TEXT) AS a, '' AS b, '' AS c"
         );
         self.rows(&busy)[0].0 == "0"
     }
@@ -102,12 +102,9 @@ impl Eyes {
             .collect()
     }
 
-    /// By worker: whose account is linked.
-    pub fn links(&mut self) -> BTreeMap<String, String> {
-        let rows = self.rows("SELECT worker AS a, account AS b, '' AS c FROM links");
-        rows.into_iter()
-            .map(|(worker, account, _)| (worker, account))
-            .collect()
+    /// (worker, account, job)
+    pub fn links(&mut self) -> Vec<(String, String, String)> {
+        self.rows("SELECT worker AS a, account AS b, job AS c FROM links")
     }
 
     /// Workers whose last change was refused, and why.

@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
-use crate::gateway::{BULK_REQUEST, ENTERPRISE};
+use crate::gateway::{APP, BULK_REQUEST, ENTERPRISE, JOB};
 
 /// Everything that a run depends on.
 #[derive(Clone)]
@@ -31,7 +31,20 @@ pub struct House {
     pub chooses: bool,
     /// The first so many workers have accounts that people made.
     pub known: usize,
+    /// Externals have a job of their own, over the same domain (B8).
+    pub shared: bool,
 }
+
+impl House {
+    /// (app, job, whom it takes).
+    pub fn jobs(&self) -> &'static [(&'static str, &'static str, &'static str)] {
+        let jobs = &[(APP, JOB, "Employee"), (OTHER_APP, OTHER_JOB, "External")];
+        if self.shared { jobs } else { &jobs[..1] }
+    }
+}
+
+const OTHER_APP: &str = "6f0e4c1a-4a53-4d0c-9d6e-0f6f0d3f5c12";
+const OTHER_JOB: &str = "externals-to-corp";
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -159,6 +172,7 @@ impl History {
                 true => rng.random_range(1..=workers / 2),
                 false => 0,
             },
+            shared: false,
         };
         let mut author = Author {
             rng,
@@ -187,6 +201,33 @@ impl History {
                 let at = rng.random_range(1..=self.steps.len());
                 self.steps.insert(at, Step::Said(vec![said]));
             }
+        }
+        self
+    }
+}
+
+impl History {
+    /// The same, where employees become externals and come back, and each kind has a job of its own.
+    pub fn with_two_jobs(mut self) -> History {
+        let mut rng = ChaCha8Rng::seed_from_u64(!self.seed);
+        self.house.shared = true;
+        for _ in 0..rng.random_range(2..=6) {
+            let who = rng.random_range(0..self.house.workers);
+            let kind = if rng.random_bool(0.6) {
+                "External"
+            } else {
+                "Employee"
+            };
+            let mut fields = BTreeMap::from([(Field::UserType, Value::Text(kind.into()))]);
+            if rng.random_bool(0.3) {
+                fields.insert(Field::Active, Value::Flag(rng.random_bool(0.5)));
+            }
+            let said = Operation {
+                who: Some(who),
+                said: Said::Partial(fields),
+            };
+            let at = rng.random_range(1..=self.steps.len());
+            self.steps.insert(at, Step::Said(vec![said]));
         }
         self
     }

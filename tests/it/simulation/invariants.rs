@@ -27,7 +27,7 @@ pub fn check(world: &mut World) {
     found.extend(one_account_each(&ours));
     found.extend(nothing_missing_disables(world, &ours));
     found.extend(what_others_disabled_stays(world, &ours));
-    found.extend(in_hrs_order(&ours));
+    found.extend(in_hrs_order(world, &domain, &ours));
     found.extend(within_the_fences(&ours));
     found.extend(within_the_limits(world, &domain, &ours));
     found.extend(a_link_is_to_one_account(world, &domain, &ours));
@@ -142,11 +142,19 @@ fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
         .collect()
 }
 
-/// Titles are numbered in the order in which HR gives them.
-fn in_hrs_order(ours: &[Ours]) -> Vec<String> {
+/// Titles are numbered in the order in which HR gives them. What one job had in hand when the person went on to another may come
+/// last, until the other one looks again.
+fn in_hrs_order(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<String> {
+    if world.house.shared {
+        return Vec::new();
+    }
     let mut latest: BTreeMap<&str, u32> = BTreeMap::new();
     let mut found = Vec::new();
-    for one in ours {
+    // What lands late was sent in order.
+    for one in ours
+        .iter()
+        .filter(|one| !domain.landed_late.contains(&one.number))
+    {
         let title = match one.effect {
             Effect::Create { values, .. } => values.get("title").and_then(|values| values.first()),
             Effect::Set { attribute, after, .. } if attribute == "title" => after.first(),
@@ -225,6 +233,8 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
             _ => continue,
         };
         let limit = TIGHT.iter().find(|(key, _)| *key == limit).unwrap().1;
+        // Each job has limits of its own.
+        let limit = limit * world.house.jobs().len();
         let all = times.entry(name.clone()).or_default();
         all.push(one);
         let within = all
@@ -240,10 +250,10 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
 /// Whoever has made all accounts may make as many as are wanted, until one is found and stays linked.
 fn creates_are_limited_from(world: &World, domain: &Domain) -> Option<Timestamp> {
     let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
-    if world.orders.iter().any(forgot) {
+    if world.house.shared || world.orders.iter().any(forgot) {
         return None;
     }
-    let links = world.eyes().links();
+    let links = world.links();
     let is_found = |worker: &str, account: &str| {
         let object = domain.get(&Anchor(account.to_string()));
         object.is_some_and(|object| object.made_for.is_none())
@@ -289,7 +299,7 @@ fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Ve
             });
             // What somebody deleted by hand meanwhile is made once more by a create that comes late.
             let is_late = domain.landed_late.contains(&one.number);
-            let was_forgotten = forgotten.clone().any(forgot);
+            let was_forgotten = forgotten.clone().any(forgot) || is_anothers(world, domain, before);
             if was_linked && !was_forgotten && !is_late && *before.effect != Effect::Delete {
                 found.push(format!(
                     "11: the account was {}: {}",
@@ -301,6 +311,11 @@ fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Ve
         accounts.insert(&one.deed.worker, one);
     }
     found
+}
+
+/// The job that had the account misses it since somebody deleted it by hand; another one has never had any, and may make its own.
+fn is_anothers(world: &World, domain: &Domain, before: &Ours) -> bool {
+    world.house.shared && domain.get(&before.deed.account).is_none()
 }
 
 fn one_outcome_each(world: &World) -> Vec<String> {
@@ -335,7 +350,8 @@ fn one_outcome_each(world: &World) -> Vec<String> {
             }
         }
     }
-    let said = world.statements.iter();
+    // Each job answers for everything that HR says.
+    let said = world.house.jobs().iter().flat_map(|_| &world.statements);
     let mut said: Vec<String> = said
         .map(|one| format!("{}.{}", one.sequence, one.position))
         .collect();
@@ -344,10 +360,10 @@ fn one_outcome_each(world: &World) -> Vec<String> {
     if said != ended {
         found.push(format!("3: acknowledged {said:?}, answered for {ended:?}"));
     }
-    if garbage != world.garbage {
+    let about_nobody = world.garbage * world.house.jobs().len();
+    if garbage != about_nobody {
         found.push(format!(
-            "3: {garbage} outcomes of {} operations about nobody",
-            world.garbage
+            "3: {garbage} outcomes of {about_nobody} operations about nobody"
         ));
     }
     found
@@ -365,7 +381,7 @@ fn no_secrets(world: &World, domain: &Domain) -> Vec<String> {
 /// In the end an account is what HR says of its worker, as far as nothing stands against it.
 fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     let folded = world.folded(worker, usize::MAX);
-    let links = world.eyes().links();
+    let links = world.links();
     let held: BTreeSet<String> = world
         .eyes()
         .held()
@@ -375,7 +391,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
         .collect();
     let refused = world.eyes().escrows().remove(worker);
     let Some(link) = links.get(worker) else {
-        let is_wanted = folded.is_in_scope()
+        let is_wanted = folded.is_in_scope(&world.house)
             && !folded.gone
             && folded.text(Field::DisplayName).is_some()
             && folded.container() != ABROAD
@@ -403,7 +419,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     if leaves && account.enabled && !held.contains("disable") {
         return vec![told("4: a leaver can sign in".into())];
     }
-    if !folded.is_in_scope() || (world.house.deletes && folded.gone) {
+    if !folded.is_in_scope(&world.house) || (world.house.deletes && folded.gone) {
         return Vec::new();
     }
     let mut found = Vec::new();

@@ -25,7 +25,7 @@ use super::directory::{ABROAD, Deed, Directory, Domain, LOST, SALES, STAFF, Shar
 use super::eyes::Eyes;
 use super::history::{Field, History, House, Memory, Operation, Said, Step, Value, id, request};
 use super::invariants;
-use crate::gateway::{APP, JOB};
+use crate::gateway::JOB;
 
 const BEGIN: &str = "2026-03-02T08:00:00Z";
 
@@ -216,7 +216,10 @@ impl World {
             false => tempfile::tempdir().unwrap(),
         };
         let house = history.house.clone();
-        std::fs::write(folder.path().join("schema.json"), schema(&house)).unwrap();
+        for (_, _, kind) in house.jobs() {
+            let file = folder.path().join(format!("{kind}.json"));
+            std::fs::write(file, schema(&house, kind)).unwrap();
+        }
         let begin: Timestamp = BEGIN.parse().unwrap();
         let mut domain = Domain::new(history.seed);
         for who in 0..house.known {
@@ -227,6 +230,25 @@ impl World {
             format!("{action} = {count}")
         };
         let limits = TIGHT.map(limit).join(", ");
+        let app = |(app, job, kind): (&str, &str, &str)| {
+            format!(
+                r#"
+                [[app]]
+                id = "{app}"
+                name = "{kind}s to the directory"
+                source = "hr"
+                target = "corp"
+                template = "API2AD"
+                job = "{job}"
+                container = "{STAFF}"
+                schema = "{kind}.json"
+                start = true
+                first_cycle = "apply"
+                guard = {{ {limits} }}
+                "#
+            )
+        };
+        let apps: String = house.jobs().iter().copied().map(app).collect();
         let config = format!(
             r#"
             [store]
@@ -240,18 +262,7 @@ impl World {
             bind_dn = "CN=muster,CN=Users,DC=example,DC=test"
             password = "never used"
             timeout = "10s"
-            [[app]]
-            id = "{APP}"
-            name = "HR to the directory"
-            source = "hr"
-            target = "corp"
-            template = "API2AD"
-            job = "{JOB}"
-            container = "{STAFF}"
-            schema = "schema.json"
-            start = true
-            first_cycle = "apply"
-            guard = {{ {limits} }}
+            {apps}
             "#,
             folder.path().join("muster.db").display()
         );
@@ -361,7 +372,7 @@ impl World {
                 self.time.jump(SignedDuration::from_mins(*minutes));
             }
             Step::Paused => life.engine.pause_job(JOB).await.unwrap(),
-            Step::Started => life.engine.start_job(JOB).await.unwrap(),
+            Step::Started => self.start(life).await,
             Step::Forgot(memory) => {
                 if *memory == Memory::Links {
                     let (deeds, lines) = (self.deeds(), self.eyes().audit().len());
@@ -375,7 +386,7 @@ impl World {
                     quarantine: *memory == Memory::Quarantine,
                     force_deletes: false,
                 };
-                life.engine.restart_job(JOB, restart, "somebody").await.unwrap();
+                self.restart(life, restart).await;
             }
             Step::Released => {
                 let held = self.eyes().held();
@@ -386,11 +397,23 @@ impl World {
                     force_deletes: true,
                     ..Restart::default()
                 };
-                life.engine.restart_job(JOB, restart, "somebody").await.unwrap();
+                self.restart(life, restart).await;
             }
             Step::Killed { .. } | Step::Restarted => {}
         }
         tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+
+    async fn start(&self, life: &Life) {
+        for (_, job, _) in self.house.jobs() {
+            life.engine.start_job(job).await.unwrap();
+        }
+    }
+
+    async fn restart(&self, life: &Life, restart: Restart) {
+        for (_, job, _) in self.house.jobs() {
+            life.engine.restart_job(job, restart, "somebody").await.unwrap();
+        }
     }
 
     async fn say(&mut self, life: &Life, operations: &[Operation]) {
@@ -448,7 +471,7 @@ impl World {
     /// Everything is well again, and time goes by until nothing more happens. Then everybody is looked at once more.
     async fn settle(&mut self, life: &Life) {
         self.domain().faults.clear();
-        life.engine.start_job(JOB).await.unwrap();
+        self.start(life).await;
         self.look_at_everybody(life).await;
         let mut still = 0;
         for _ in 0..MOST_ROUNDS {
@@ -464,7 +487,7 @@ impl World {
             self.violations
                 .push("12: it goes on writing for months after the last event".into());
         }
-        let (before, known) = (self.deeds(), self.eyes().memory());
+        let (before, known) = (self.deeds(), self.memory());
         self.look_at_everybody(life).await;
         if self.deeds() != before {
             let more = self.trace_of_deeds().split_off(before);
@@ -473,7 +496,7 @@ impl World {
                 more.join("\n")
             ));
         }
-        let looks = [known, self.eyes().memory()];
+        let looks = [known, self.memory()];
         let [known, now_known] = match self.house.tight {
             true => in_turns(looks),
             false => looks.map(BTreeSet::from_iter),
@@ -491,7 +514,7 @@ impl World {
             watermark: true,
             ..Restart::default()
         };
-        life.engine.restart_job(JOB, restart, "somebody").await.unwrap();
+        self.restart(life, restart).await;
         self.rest().await;
     }
 
@@ -532,6 +555,30 @@ impl World {
         let domain = self.domain();
         trace.extend(domain.objects.iter().map(|one| format!("{one:?}")));
         trace
+    }
+
+    /// By worker: the account that is linked by the job which takes the worker, or else by any.
+    pub fn links(&self) -> BTreeMap<String, String> {
+        let mut links = BTreeMap::new();
+        for (worker, account, job) in self.eyes().links() {
+            let is_theirs = self.folded(&worker, usize::MAX).job(&self.house) == Some(job.as_str());
+            if is_theirs || !links.contains_key(&worker) {
+                links.insert(worker, account);
+            }
+        }
+        links
+    }
+
+    /// What is remembered. When a job that an account is not left to learns what HR wants of it is nobody's affair.
+    fn memory(&self) -> Vec<(String, String, String)> {
+        let mut memory = self.eyes().memory();
+        for (what, worker, about) in &mut memory {
+            if self.house.shared && what == "link" {
+                let account = about.split(' ').next().unwrap_or_default();
+                *about = format!("{account} of {worker}");
+            }
+        }
+        memory
     }
 
     /// What HR said of a worker in its first so many statements.
@@ -581,8 +628,15 @@ impl Folded {
         self.active() == Some(false) || (house.deletes && self.gone)
     }
 
-    pub fn is_in_scope(&self) -> bool {
-        self.text(Field::UserType) == Some("Employee")
+    /// The job in whose scope the person is.
+    pub fn job(&self, house: &House) -> Option<&'static str> {
+        let mut jobs = house.jobs().iter();
+        let theirs = jobs.find(|(_, _, kind)| self.text(Field::UserType) == Some(kind));
+        theirs.map(|(_, job, _)| *job)
+    }
+
+    pub fn is_in_scope(&self, house: &House) -> bool {
+        self.job(house).is_some()
     }
 
     /// Where the account is to live.
@@ -654,16 +708,16 @@ const READ: [&str; 20] = [
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
 ];
 
-/// The template's schema with names that follow HR, places that follow the organization, and a scope.
-fn schema(house: &House) -> String {
+/// The template's schema with names that follow HR, places that follow the organization, and a kind of workers as its scope.
+fn schema(house: &House, kind: &str) -> String {
     let template = muster::domain::schema::template("API2AD").unwrap();
     let mut schema = template.document().unwrap().json().clone();
     let object = &mut schema["synchronizationRules"][0]["objectMappings"][0];
     if house.deletes {
         object["flowTypes"] = json!("Add, Update, Delete");
     }
-    object["scope"] = json!({ "groups": [{ "name": "employees", "clauses": [{
-        "sourceOperandName": "userType", "operatorName": "EQUALS", "targetOperand": { "values": ["Employee"] },
+    object["scope"] = json!({ "groups": [{ "name": kind, "clauses": [{
+        "sourceOperandName": "userType", "operatorName": "EQUALS", "targetOperand": { "values": [kind] },
     }] }] });
     let organization = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:organization";
     let place = format!(
