@@ -408,7 +408,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     };
     let Some(account) = domain.get(&Anchor(link.clone())) else {
         let left = made_by_us(world, domain, worker);
-        let told = left.map(|left| format!("12: the link of {worker} leads nowhere, and we made {left:?}"));
+        let told = left.map(|left| format!("11: the link of {worker} leads nowhere, and we made {left:?}"));
         return told.into_iter().collect();
     };
     let told = |what: String| format!("{what}: {worker} is {account:?}, and HR says {folded:?}");
