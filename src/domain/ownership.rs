@@ -17,7 +17,7 @@ pub struct Others {
     pub maker: Option<Owner>,
     /// The job from which this one takes the account over disabled it on HR's word: so it may be enabled again (B11).
     pub turned: bool,
-    /// It sent something to the account, and nobody knows yet what came of it.
+    /// Nobody knows yet what came of something that another job sent: it may be otherwise in a minute.
     pub unsettled: bool,
     /// Attributes that others write, and the apps that do.
     pub written: BTreeMap<String, String>,

@@ -168,7 +168,11 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
             continue;
         }
         match keeps(cx, subject, row, searched) {
-            Some(runner) => owner = owner.or(Some((row, runner))),
+            Some(runner) => {
+                // What an account was made by says whose it is only for a while.
+                share.others.unsettled |= owner.is_none() && !row.key.attribute.is_empty();
+                owner = owner.or(Some((row, runner)));
+            }
             None => {
                 share.instead_of = Some(row.job.clone());
                 share.others.unsettled |= row.writes;
@@ -447,13 +451,20 @@ impl Settlement {
         wake(conn, &self.woken, now)
     }
 
-    /// Adds one worker, given the link as it is from now on.
-    pub fn add(&mut self, cx: &Context, subject: &Subject, planned: &Planned, link: Option<&Link>) {
+    /// Adds one worker, given the link as it is from now on, and whether an account may still be made by what was sent.
+    pub fn add(
+        &mut self,
+        cx: &Context,
+        subject: &Subject,
+        planned: &Planned,
+        link: Option<&Link>,
+        may_arrive: bool,
+    ) {
         let worker = &subject.worker.anchor;
         let was_sent =
             !planned.change.effects.is_empty() || !subject.unknown.is_empty() || !subject.marks.is_empty();
         let Some(link) = link else {
-            if was_sent {
+            if was_sent && !may_arrive {
                 self.without.push(worker.clone());
             }
             return;
@@ -461,10 +472,16 @@ impl Settlement {
         if was_sent {
             self.finished.push(worker.clone());
             self.woken.extend(heirs(cx, subject));
-            // HR may have given the person back since this was planned.
-            let before = subject.share.instead_of.iter();
-            self.woken
-                .extend(before.map(|before| (before.clone(), worker.clone())));
+        }
+        // Since this was read HR may have given the person back, and the job before may have done what it had in hand: each of the
+        // two looks once more.
+        let before = subject.share.instead_of.as_ref().and_then(|before| {
+            let mut others = cx.beside.iter();
+            others.find(|other| other.app.job == *before && other.app.source == cx.origin.source)
+        });
+        if let Some(before) = before {
+            let jobs = [before.app.job.clone(), cx.origin.job.clone()];
+            self.woken.extend(jobs.map(|job| (job, worker.clone())));
         }
         let is_new = subject.link.is_none() || subject.heir_of.is_some();
         let is_made = link.made && subject.link.is_none();

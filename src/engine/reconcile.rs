@@ -311,13 +311,14 @@ pub async fn find(
         .map(|subject| keys_of(policy, subject, moment))
         .collect();
     search(cx, accounts, subjects, &keys, |_| true).await?;
+    let mut again = unanswered::deleted(policy, subjects);
     if policy.settings.recreate {
-        let again = lost(cx, subjects, moment).await?;
-        for at in &again {
-            keys[*at] = keys_of(policy, &subjects[*at], moment);
-        }
-        search(cx, accounts, subjects, &keys, |at| again.contains(&at)).await?;
+        again.extend(lost(cx, subjects, moment).await?);
     }
+    for at in &again {
+        keys[*at] = keys_of(policy, &subjects[*at], moment);
+    }
+    search(cx, accounts, subjects, &keys, |at| again.contains(&at)).await?;
     unanswered::find(cx, accounts, subjects).await?;
     owners(cx, subjects, recent).await?;
     beside::look(cx, subjects, &keys, moment.now).await?;

@@ -148,6 +148,8 @@ struct Record {
     holds_over: Vec<Hold>,
     /// The account to which the link ends.
     lost: Option<Anchor>,
+    /// The change of which nobody knows what came.
+    unanswered: Option<String>,
     /// The link of another record of the same person, which becomes this worker's.
     heir_of: Option<Link>,
     /// The one that is to take this worker's.
@@ -221,6 +223,8 @@ struct Recording {
     ownership: Settlement,
     /// Other jobs write the same target.
     is_shared: bool,
+    /// When the page began to be written.
+    began: Timestamp,
 }
 
 impl Recording {
@@ -276,13 +280,16 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
             let before = subject.link.as_ref().filter(|_| record.lost.is_none());
             let link = record.new_link.as_ref().or(record.moved_link.as_ref());
             let link = link.or(before);
-            ownership.add(cx, subject, planned, link);
+            let done = worked.ending.done.as_ref();
+            let may_arrive = retry::lost_creates(subject, done, now).next().is_some();
+            ownership.add(cx, subject, planned, link, may_arrive);
         }
         records.push(record);
     }
     Recording {
         ownership,
         is_shared: !cx.beside.is_empty(),
+        began: *began,
         records,
         tallies: news(&cx.runner.policy.model, carried).tallies,
         vanished: page.vanished.clone(),
@@ -327,10 +334,11 @@ fn settle(
             return record;
         }
         Fate::Unknown => {
+            record.unanswered = Some(this);
             record.again = Some(retry::after_silence(None, &subject.wake, now));
             return record;
         }
-        Fate::GivenUp => {}
+        Fate::GivenUp => record.unanswered = Some(this),
         Fate::Over | Fate::Again => {
             let unknown = subject.unknown.iter().map(|sent| sent.change.id.to_string());
             let all = unknown.chain(subject.marks.iter().cloned()).chain([this]);
@@ -364,12 +372,13 @@ fn settle(
     let found = planned.situation.account().filter(|_| was_theirs);
     let open = found.filter(|account| account.enabled == Some(true));
     record.open = open.map(|account| (account.anchor.clone(), subject.share.searched));
-    record.turned = receipt.and_then(|receipt| turned(planned, receipt));
+    record.turned = receipt.and_then(|receipt| turned(subject, planned, receipt));
     if withheld.is_none() {
         record.heir_of.clone_from(&subject.heir_of);
     }
     match &subject.link {
-        _ if withheld.is_some() => {}
+        // The link in the store stands until it is known what came of this.
+        _ if withheld.is_some() || (worked.fate == Fate::GivenUp && subject.outlived.is_some()) => {}
         // The one that speaks moves it.
         Some(_) if subject.speaker.is_some() => record.speaker.clone_from(&subject.speaker),
         Some(_) if subject.heir_of.is_some() => record.new_link = link,
@@ -476,7 +485,16 @@ fn settle(
 }
 
 /// Whether an account is enabled now, where this changed it; nothing of one that is deleted.
-fn turned(planned: &Planned, receipt: &Receipt) -> Option<(Anchor, Option<bool>)> {
+fn turned(subject: &Subject, planned: &Planned, receipt: &Receipt) -> Option<(Anchor, Option<bool>)> {
+    if receipt.has(Effect::is_create) {
+        // Of the one that was made nobody else knows anything.
+        let deleted = receipt.has(|effect| *effect == Effect::Delete);
+        return subject
+            .outlived
+            .clone()
+            .filter(|_| deleted)
+            .map(|account| (account, None));
+    }
     let before = planned.situation.account().and_then(|account| account.enabled);
     let mut states = receipt.done.iter().filter_map(|effect| match effect {
         Effect::Enable => Some(Some(true)),
@@ -542,6 +560,8 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .flat_map(|record| record.settled.iter().cloned())
         .collect();
     changes::settle(conn, &settled)?;
+    let unanswered = records.iter().filter_map(|record| record.unanswered.as_deref());
+    changes::leave(conn, &unanswered.collect::<Vec<_>>(), now)?;
     spend(conn, job, &recording.tallies, now)?;
     let entries: Vec<&Entry> = records.iter().flat_map(|record| &record.entries).collect();
     logs::append(conn, &entries)?;
@@ -575,7 +595,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let turned: Vec<_> = turned.map(|(account, enabled)| (account, *enabled)).collect();
     let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
     links::tell_open(conn, &recording.target, job, &open)?;
-    links::tell_others(conn, &recording.target, job, &turned)?;
+    links::tell_others(conn, &recording.target, job, &turned, recording.began)?;
     if recording.is_shared {
         // Whoever took an account over meanwhile did not know what was done to it.
         let keys: Vec<Key> = turned.iter().map(|(account, _)| Key::account(account)).collect();

@@ -44,7 +44,7 @@ pub const SILENT_TRIES: i32 = 8;
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 /// However long a target asks us to stay away, it is tried again after this.
 const LONGEST_REQUEST: SignedDuration = SignedDuration::from_mins(5);
-/// So long after it was marked as sent a create has arrived, or never does.
+/// So long after nobody answered for it a create has arrived, or never does.
 const LATEST_CREATE: SignedDuration = SignedDuration::from_mins(3);
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
@@ -74,7 +74,8 @@ pub fn lost_creates<'s>(
     receipt: Option<&Receipt>,
     now: Timestamp,
 ) -> impl Iterator<Item = &'s Sent> {
-    let is_nobodys = subject.link.is_none() && receipt.is_none();
+    let is_nobodys =
+        subject.found.accounts.is_empty() && !receipt.is_some_and(|receipt| receipt.has(Effect::is_create));
     let may_arrive = move |sent: &&Sent| {
         is_nobodys
             && now.duration_since(sent.at) < LATEST_CREATE

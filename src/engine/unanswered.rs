@@ -10,6 +10,7 @@ use crate::connector::Lookup;
 use crate::domain::account::{Account, Values};
 use crate::domain::dn;
 use crate::domain::guard::{Action, Charges};
+use crate::domain::link::Link;
 use crate::domain::plan::{Change, Effect, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::error::Result;
@@ -40,12 +41,39 @@ pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject
     }
     for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
         let subject = &mut subjects[at];
-        if subject.found.accounts.is_empty() {
-            let ours = ours(policy, &subject.unknown, &found);
-            subject.found.accounts.extend(ours.cloned());
+        let ours = ours(policy, &subject.unknown, &found);
+        if let (Some(account), true) = (ours, subject.found.accounts.is_empty()) {
+            subject.found.accounts.push(account.clone());
+            // The link still leads to the account before it.
+            if let Some(link) = subject.link.take() {
+                subject.outlived = Some(link.account);
+                subject.found.by = policy.matching().next().map(|mapping| mapping.target.clone());
+            }
         }
     }
     Ok(())
+}
+
+/// Ends the links to accounts that are gone after a delete which nobody answered for; whose they were.
+pub fn deleted(policy: &Policy, subjects: &mut [Subject]) -> Vec<usize> {
+    let mut deleted = Vec::new();
+    for (at, subject) in subjects.iter_mut().enumerate() {
+        let unknown = &subject.unknown;
+        let was_sent = |link: &mut Link| {
+            unknown.iter().any(|sent| {
+                sent.change.account.as_ref() == Some(&link.account)
+                    && sent.change.effects.contains(&Effect::Delete)
+            })
+        };
+        if !policy.model.bin
+            && subject.found.accounts.is_empty()
+            && let Some(link) = subject.link.take_if(was_sent)
+        {
+            subject.outlived = Some(link.account);
+            deleted.push(at);
+        }
+    }
+    deleted
 }
 
 /// The account that a create made whose answer was lost.
@@ -125,6 +153,7 @@ fn outcome(
         (None, _) => None,
     };
     let linked = subject.link.as_ref().map(|link| &link.account);
+    let linked = linked.or(subject.outlived.as_ref());
     let is_gone = account.is_none() && linked == change.account.as_ref();
     let happened = change.effects.iter().filter(|effect| {
         let shown = change.shown_by(effect, later.iter().map(|sent| &sent.change));

@@ -21,6 +21,7 @@ pub struct Sent {
     pub policy: i64,
     /// What of it counts against an allowance, and against which (B17).
     pub allowed: Allowed,
+    /// When it was marked, or nobody had answered for it at last.
     pub at: Timestamp,
 }
 
@@ -120,6 +121,16 @@ fn read(text: Option<&str>) -> Result<Allowed> {
 pub fn settle(conn: &mut Conn, ids: &[String]) -> Result<()> {
     for page in ids.chunks(super::ROWS) {
         diesel::delete(changes::table.filter(changes::id.eq_any(page))).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Nobody has answered for these until now.
+pub fn leave(conn: &mut Conn, ids: &[&str], now: Timestamp) -> Result<()> {
+    for page in ids.chunks(super::ROWS) {
+        diesel::update(changes::table.filter(changes::id.eq_any(page)))
+            .set(changes::sent.eq(micros(now)))
+            .execute(conn)?;
     }
     Ok(())
 }

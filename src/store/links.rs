@@ -175,13 +175,15 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
 }
 
 /// Tells the other jobs that write a system which accounts one of them enabled, disabled, deleted or restored: (account, whether
-/// it is enabled). Nobody has to wake them for that. What they once did to such an account was not the last that was done to it, and
-/// says nothing any more; nor does what HR wanted of it before the one that turned it carried HR's word out (B11).
+/// it is enabled). What they once did to such an account was not the last that was done to it, and
+/// says nothing any more; nor does what the same HR wanted of it before its word was carried out here (B11). It was turned
+/// at `since` or later: who has recorded a disable after that knows better.
 pub fn tell_others(
     conn: &mut Conn,
     target: &str,
     job: &str,
     states: &[(&Anchor, Option<bool>)],
+    since: Timestamp,
 ) -> Result<()> {
     if states.is_empty() {
         return Ok(());
@@ -190,17 +192,33 @@ pub fn tell_others(
     if others.is_empty() {
         return Ok(());
     }
+    let source = jobs::table.filter(jobs::id.eq(job)).select(jobs::source);
+    let source: Option<String> = source.first(conn).optional()?;
+    let kin = jobs::table.filter(
+        jobs::id
+            .eq_any(&others)
+            .and(jobs::source.eq(source.unwrap_or_default())),
+    );
+    let kin: Vec<String> = kin.select(jobs::id).load(conn)?;
     for enabled in [Some(true), Some(false), None] {
         let accounts = states.iter().filter(|(_, state)| *state == enabled);
         let accounts: Vec<&str> = accounts.map(|(account, _)| account.0.as_str()).collect();
         for page in accounts.chunks(super::ROWS) {
-            let theirs = links::table.filter(links::job.eq_any(&others).and(links::account.eq_any(page)));
-            let told = (
-                links::enabled.eq(enabled),
-                links::disabled_by_us.eq(false),
-                enabled.map(|_| links::wanted.eq(enabled)),
-            );
-            diesel::update(theirs).set(told).execute(conn)?;
+            let these = || links::table.filter(links::account.eq_any(page));
+            // What is deleted is, whenever somebody disabled it.
+            let since = enabled.map_or(Timestamp::MAX, |_| since);
+            let is_older = links::disabled_at
+                .is_null()
+                .or(links::disabled_at.lt(micros(since)));
+            if enabled.is_some() {
+                let same = these().filter(links::job.eq_any(&kin).and(is_older));
+                diesel::update(same)
+                    .set(links::wanted.eq(enabled))
+                    .execute(conn)?;
+            }
+            diesel::update(these().filter(links::job.eq_any(&others).and(is_older)))
+                .set((links::enabled.eq(enabled), links::disabled_by_us.eq(false)))
+                .execute(conn)?;
         }
     }
     Ok(())

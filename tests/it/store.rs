@@ -1922,7 +1922,7 @@ async fn b8_what_one_job_does_to_an_account_the_others_know() {
                 .iter()
                 .map(|(account, enabled)| (account, *enabled))
                 .collect();
-            links::tell_others(conn, "corp", JOB, &told)
+            links::tell_others(conn, "corp", JOB, &told, at(0))
         })
         .await;
         let known = async |job: &'static str| {

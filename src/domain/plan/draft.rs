@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use smallvec::smallvec;
 use uuid::Uuid;
 
-use super::{Absence, Change, Effect, Facts, LOOK_AGAIN, Moment, NOT_KEPT, Pending, Planned, Recipe};
+use super::{Absence, Change, Effect, Facts, Moment, NOT_KEPT, Pending, Planned, Recipe};
 use crate::domain::account::{Account, Anchor, Compose, Values};
 use crate::domain::dn::{self, Dn};
 use crate::domain::finding::{Finding, Weight};
@@ -360,13 +360,6 @@ impl<'a> Draft<'a> {
                 self.effects.push(Effect::Password { password });
             }
         } else {
-            // It may have been the job that had the account before.
-            if let (true, Ok(again)) = (
-                self.facts.others.unsettled,
-                self.moment.now.checked_add(LOOK_AGAIN),
-            ) {
-                self.revisit_by(again);
-            }
             let finding = Finding::new(
                 Weight::Warning,
                 "DisabledElsewhere",

@@ -232,6 +232,9 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
     let wanted = draft.wanted_state();
     let turns = [worker.next_turn(moment.now), facts.kin_turns];
     turns.into_iter().flatten().for_each(|at| draft.revisit_by(at));
+    if facts.others.maker.is_some() || facts.others.unsettled {
+        draft.revisit_by(moment.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX));
+    }
     for finding in &worker.findings {
         draft.finding(finding.clone());
     }
@@ -304,7 +307,7 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
     draft.finish(situation, scope, wanted)
 }
 
-/// When a worker is looked at again whose account another job is making.
+/// When a worker is looked at again whose account another job is making or writing.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Plans for a worker who has no account.
@@ -321,13 +324,6 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
             maker.job, maker.app
         );
         draft.skip(&message);
-        draft.revisit_by(
-            draft
-                .moment
-                .now
-                .saturating_add(LOOK_AGAIN)
-                .unwrap_or(Timestamp::MAX),
-        );
     } else if draft.policy.model.record.is_some() {
         draft.finding(Finding::new(
             Weight::Failure,

@@ -111,9 +111,19 @@ fn nothing_missing_disables(world: &World, ours: &[Ours]) -> Vec<String> {
 /// Whether the gateway knew by then that it had done something.
 fn is_recorded(audit: &[Audit], one: &Ours, by: Timestamp) -> bool {
     let about = &one.deed.worker;
-    audit.iter().any(|entry| {
-        matches!(entry, Audit::Entry { worker, at, .. } if worker == about && (one.deed.at..=by).contains(at))
+    audit.iter().any(|entry| match entry {
+        Audit::Entry { worker, at, what } => {
+            // What was skipped is another job's, or another look's.
+            worker == about && (one.deed.at..=by).contains(at) && !what.ends_with("skipped")
+        }
+        _ => false,
     })
+}
+
+/// Whether one of two jobs did not know yet by then that it had made the account.
+fn is_making(world: &World, audit: &[Audit], one: &Ours, by: Timestamp) -> bool {
+    let is_made = |entry: &Audit| matches!(entry, Audit::Entry { worker, at, what } if *worker == one.deed.worker && *at <= by && what.starts_with("create "));
+    world.house.shared && !audit.iter().any(is_made)
 }
 
 fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
@@ -131,7 +141,8 @@ fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
         });
         let last = before.max_by_key(|before| before.number);
         // Where it was not known yet that we had enabled it, nobody can tell who has disabled it since.
-        let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2));
+        let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2))
+            || is_making(world, &audit, one, one.state.2);
         let since = last.map_or(0, |before| before.deed.heard);
         let mut heard = since..=one.deed.heard;
         let said = heard.any(|heard| world.folded(&one.deed.worker, heard).leaves(&world.house));
@@ -407,7 +418,8 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
         return missing.into_iter().chain(left_open).collect();
     };
     let Some(account) = domain.get(&Anchor(link.clone())) else {
-        let left = made_by_us(world, domain, worker);
+        // The one that the other job made since somebody deleted this one.
+        let left = made_by_us(world, domain, worker).filter(|_| !world.house.shared);
         let told = left.map(|left| format!("11: the link of {worker} leads nowhere, and we made {left:?}"));
         return told.into_iter().collect();
     };

@@ -572,10 +572,10 @@ impl World {
     /// What is remembered. When a job that an account is not left to learns what HR wants of it is nobody's affair.
     fn memory(&self) -> Vec<(String, String, String)> {
         let mut memory = self.eyes().memory();
-        for (what, worker, about) in &mut memory {
+        for (what, _, about) in &mut memory {
             if self.house.shared && what == "link" {
-                let account = about.split(' ').next().unwrap_or_default();
-                *about = format!("{account} of {worker}");
+                let wanted = about.find(' ').unwrap() + 2;
+                about.remove(wanted);
             }
         }
         memory
