@@ -473,23 +473,19 @@ impl Settlement {
             self.finished.push(worker.clone());
             self.woken.extend(heirs(cx, subject));
         }
-        // Since this was read HR may have given the person back, and the job before may have done what it had in hand: each of the
-        // two looks once more.
-        let before = subject.share.instead_of.as_ref().and_then(|before| {
-            let mut others = cx.beside.iter();
-            others.find(|other| other.app.job == *before && other.app.source == cx.origin.source)
-        });
-        if let Some(before) = before {
-            let jobs = [before.app.job.clone(), cx.origin.job.clone()];
-            self.woken.extend(jobs.map(|job| (job, worker.clone())));
-        }
         let is_new = subject.link.is_none() || subject.heir_of.is_some();
         let is_made = link.made && subject.link.is_none();
         let key = Key::account(&link.account);
-        if !is_new {
-            self.found.extend(claim(cx, subject, planned, &key));
-        } else if ownership::may_own(&cx.runner.policy) && (is_made || subject.share.others.owner.is_none()) {
-            let claim = claimed(subject, key);
+        let may_own = ownership::may_own(&cx.runner.policy);
+        let claim = match is_new {
+            false => claim(cx, subject, planned, &key),
+            true if may_own && (is_made || subject.share.others.owner.is_none()) => {
+                Some(claimed(subject, key))
+            }
+            true => None,
+        };
+        if let Some(claim) = claim {
+            self.woken.extend(both(cx, &claim));
             match is_made {
                 true => self.made.push(claim),
                 false => self.found.push(claim),
@@ -499,6 +495,18 @@ impl Settlement {
             self.woken.extend(others_who_wait(cx, &subject.worker));
         }
     }
+}
+
+/// When an account goes from one job to another, both look once more: since this was read HR may have given the person back, and the
+/// job before may have done what it had in hand.
+fn both(cx: &Context, claim: &Claim) -> Vec<(String, String)> {
+    let mut others = cx.beside.iter();
+    let before = others.find(|other| {
+        claim.instead_of.as_ref() == Some(&other.app.job) && other.app.source == cx.origin.source
+    });
+    let jobs = before.map(|before| [before.app.job.clone(), cx.origin.job.clone()]);
+    let jobs = jobs.into_iter().flatten();
+    jobs.map(|job| (job, claim.worker.clone())).collect()
 }
 
 /// The other jobs that read the same record and have to do with its account.
