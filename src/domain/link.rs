@@ -80,7 +80,9 @@ impl Link {
         receipt: Option<&Receipt>,
         at: Timestamp,
     ) -> Option<Link> {
-        let done = receipt.map(|receipt| receipt.done.as_slice()).unwrap_or_default();
+        let done = receipt
+            .map(|receipt| receipt.since_delete(model))
+            .unwrap_or_default();
         let created = done.iter().find_map(|effect| match effect {
             Effect::Create { enabled, .. } => Some(*enabled),
             _ => None,
@@ -163,6 +165,11 @@ impl Link {
     /// We deleted the account, and have not brought it back.
     pub fn is_deleted_by_us(&self) -> bool {
         self.disabled_by_us && self.enabled.is_none()
+    }
+
+    /// We made the account, and know of nobody who has enabled it.
+    pub fn is_made_shut(&self) -> bool {
+        self.made && self.disabled_by_us && self.enabled == Some(false) && self.disabled_at.is_none()
     }
 
     fn fresh(planned: &Planned, account: &Anchor, made: bool, enabled: Option<bool>) -> Link {

@@ -155,8 +155,8 @@ struct Record {
     /// The one that is to take this worker's.
     speaker: Option<String>,
     receipt: Option<Receipt>,
-    /// The account that was enabled, disabled, deleted or restored, and whether it is enabled now.
-    turned: Option<(Anchor, Option<bool>)>,
+    /// The accounts that were enabled, disabled, deleted or restored, and whether each is enabled now.
+    turned: Vec<(Anchor, Option<bool>)>,
     /// The account that another job had and that is taken over open, and when it was looked for.
     open: Option<(Anchor, Timestamp)>,
     /// What became of the first password.
@@ -230,7 +230,7 @@ struct Recording {
 impl Recording {
     /// Whose accounts were deleted.
     fn deleted(&self) -> BTreeSet<String> {
-        let is_deleted = |record: &&Record| matches!(record.turned, Some((_, None)));
+        let is_deleted = |record: &&Record| record.turned.iter().any(|(_, enabled)| enabled.is_none());
         let deleted = self.records.iter().filter(is_deleted);
         deleted.map(|record| record.worker.clone()).collect()
     }
@@ -372,7 +372,7 @@ fn settle(
     let found = planned.situation.account().filter(|_| was_theirs);
     let open = found.filter(|account| account.enabled == Some(true));
     record.open = open.map(|account| (account.anchor.clone(), subject.share.searched));
-    record.turned = receipt.and_then(|receipt| turned(subject, planned, receipt));
+    record.turned = receipt.map_or_else(Vec::new, |receipt| turned(model, subject, planned, receipt));
     if withheld.is_none() {
         record.heir_of.clone_from(&subject.heir_of);
     }
@@ -484,26 +484,36 @@ fn settle(
     record
 }
 
-/// Whether an account is enabled now, where this changed it; nothing of one that is deleted.
-fn turned(subject: &Subject, planned: &Planned, receipt: &Receipt) -> Option<(Anchor, Option<bool>)> {
-    if receipt.has(Effect::is_create) {
-        // Of the one that was made nobody else knows anything.
-        let deleted = receipt.has(|effect| *effect == Effect::Delete);
-        return subject
-            .outlived
-            .clone()
-            .filter(|_| deleted)
-            .map(|account| (account, None));
-    }
+/// Whether accounts are enabled now, where this changed it; nothing of one that is deleted.
+fn turned(
+    model: &Model,
+    subject: &Subject,
+    planned: &Planned,
+    receipt: &Receipt,
+) -> Vec<(Anchor, Option<bool>)> {
+    let since = receipt.since_delete(model);
+    let is_deleted = since.len() < receipt.done.len();
+    // The one for which there is another by now, or the one there was.
+    let deleted = match since {
+        [] => Some(&receipt.account),
+        _ => subject.outlived.as_ref(),
+    };
+    let deleted = deleted
+        .filter(|_| is_deleted)
+        .map(|account| (account.clone(), None));
     let before = planned.situation.account().and_then(|account| account.enabled);
-    let mut states = receipt.done.iter().filter_map(|effect| match effect {
+    let mut states = since.iter().filter_map(|effect| match effect {
         Effect::Enable => Some(Some(true)),
         Effect::Disable => Some(Some(false)),
         Effect::Delete => Some(None),
         Effect::Restore => Some(before),
         _ => None,
     });
-    Some((receipt.account.clone(), states.next_back()?))
+    // Of one that was made nobody else knows anything.
+    let is_new = since.iter().any(Effect::is_create);
+    let state = states.next_back().filter(|_| !is_new);
+    let turned = state.map(|enabled| (receipt.account.clone(), enabled));
+    deleted.into_iter().chain(turned).collect()
 }
 
 /// Whether the log is to tell again of a reference that waits: once a day.
@@ -535,6 +545,11 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
         .filter_map(|record| record.new_link.clone())
         .collect();
     links::insert(conn, job, &new)?;
+    if recording.is_shared {
+        let shut = new.iter().filter(|link| link.is_made_shut());
+        let shut: Vec<&str> = shut.map(|link| link.account.0.as_str()).collect();
+        links::made_shut(conn, &recording.target, job, &shut)?;
+    }
     recording.ownership.write(conn, &recording.target, job, now)?;
     let receipts: Vec<(&str, &Receipt)> = records
         .iter()
@@ -591,7 +606,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
             wakes::put_off(conn, job, wake, again)?;
         }
     }
-    let turned = records.iter().filter_map(|record| record.turned.as_ref());
+    let turned = records.iter().flat_map(|record| &record.turned);
     let turned: Vec<_> = turned.map(|(account, enabled)| (account, *enabled)).collect();
     let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
     links::tell_open(conn, &recording.target, job, &open)?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl;
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -188,18 +189,10 @@ pub fn tell_others(
     if states.is_empty() {
         return Ok(());
     }
-    let others = others(conn, target, job)?;
-    if others.is_empty() {
+    let Others { all, kin } = others(conn, target, job)?;
+    if all.is_empty() {
         return Ok(());
     }
-    let source = jobs::table.filter(jobs::id.eq(job)).select(jobs::source);
-    let source: Option<String> = source.first(conn).optional()?;
-    let kin = jobs::table.filter(
-        jobs::id
-            .eq_any(&others)
-            .and(jobs::source.eq(source.unwrap_or_default())),
-    );
-    let kin: Vec<String> = kin.select(jobs::id).load(conn)?;
     for enabled in [Some(true), Some(false), None] {
         let accounts = states.iter().filter(|(_, state)| *state == enabled);
         let accounts: Vec<&str> = accounts.map(|(account, _)| account.0.as_str()).collect();
@@ -207,16 +200,13 @@ pub fn tell_others(
             let these = || links::table.filter(links::account.eq_any(page));
             // What is deleted is, whenever somebody disabled it.
             let since = enabled.map_or(Timestamp::MAX, |_| since);
-            let is_older = links::disabled_at
-                .is_null()
-                .or(links::disabled_at.lt(micros(since)));
             if enabled.is_some() {
-                let same = these().filter(links::job.eq_any(&kin).and(is_older));
+                let same = these().filter(links::job.eq_any(&kin).and(no_disable_since(since)));
                 diesel::update(same)
                     .set(links::wanted.eq(enabled))
                     .execute(conn)?;
             }
-            diesel::update(these().filter(links::job.eq_any(&others).and(is_older)))
+            diesel::update(these().filter(links::job.eq_any(&all).and(no_disable_since(since))))
                 .set((links::enabled.eq(enabled), links::disabled_by_us.eq(false)))
                 .execute(conn)?;
         }
@@ -230,24 +220,60 @@ pub fn tell_open(conn: &mut Conn, target: &str, job: &str, found: &[&(Anchor, Ti
     let Some(searched) = found.iter().map(|(_, searched)| *searched).min() else {
         return Ok(());
     };
-    let others = others(conn, target, job)?;
+    let all = others(conn, target, job)?.all;
     let accounts: Vec<&str> = found.iter().map(|(account, _)| account.0.as_str()).collect();
     for page in accounts.chunks(super::ROWS) {
-        let before = links::disabled_at
-            .is_null()
-            .or(links::disabled_at.lt(micros(searched)));
-        let theirs = links::table.filter(links::job.eq_any(&others).and(links::account.eq_any(page)));
-        diesel::update(theirs.filter(before.and(links::enabled.is_not_null())))
+        let theirs = links::table.filter(links::job.eq_any(&all).and(links::account.eq_any(page)));
+        let there = theirs.filter(links::enabled.is_not_null());
+        diesel::update(there.filter(no_disable_since(searched)))
             .set((links::enabled.eq(true), links::disabled_by_us.eq(false)))
             .execute(conn)?;
     }
     Ok(())
 }
 
+/// Accounts that a job made and found disabled before anything had answered for that: where another job has had one open since,
+/// somebody else disabled it (B11).
+pub fn made_shut(conn: &mut Conn, target: &str, job: &str, accounts: &[&str]) -> Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let all = others(conn, target, job)?.all;
+    for page in accounts.chunks(super::ROWS) {
+        let theirs = links::table.filter(links::job.eq_any(&all).and(links::account.eq_any(page)));
+        let opened = theirs.filter(links::wanted.eq(true)).select(links::account);
+        let opened: Vec<String> = opened.load(conn)?;
+        diesel::update(links::table.filter(links::job.eq(job).and(links::account.eq_any(&opened))))
+            .set(links::disabled_by_us.eq(false))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Links whose job has disabled nothing since then.
+fn no_disable_since(
+    since: Timestamp,
+) -> dsl::Or<dsl::IsNull<links::disabled_at>, dsl::Lt<links::disabled_at, i64>> {
+    let is_older = links::disabled_at.lt(micros(since));
+    links::disabled_at.is_null().or(is_older)
+}
+
 /// The other jobs that write a system.
-fn others(conn: &mut Conn, target: &str, job: &str) -> Result<Vec<String>> {
-    let others = jobs::table.filter(jobs::target.eq(target).and(jobs::id.ne(job)));
-    Ok(others.select(jobs::id).load(conn)?)
+struct Others {
+    all: Vec<String>,
+    /// Those of them that read the same source.
+    kin: Vec<String>,
+}
+
+fn others(conn: &mut Conn, target: &str, job: &str) -> Result<Others> {
+    let jobs = jobs::table.filter(jobs::target.eq(target));
+    let jobs: Vec<(String, String)> = jobs.select((jobs::id, jobs::source)).load(conn)?;
+    let source = jobs.iter().find(|(id, _)| id == job).map(|(_, source)| source);
+    let others = || jobs.iter().filter(|(id, _)| id != job);
+    let kin = others().filter(|(_, other)| Some(other) == source);
+    let kin = kin.map(|(id, _)| id.clone()).collect();
+    let all = others().map(|(id, _)| id.clone()).collect();
+    Ok(Others { all, kin })
 }
 
 /// Takes a link from its worker, as it was when the plan was made.

@@ -2008,6 +2008,46 @@ async fn b11_an_account_that_was_found_open_is_open_unless_it_was_disabled_since
     .await;
 }
 
+/// Its making had no answer, and it was enabled before it had one: who disabled it since is not known.
+#[tokio::test(flavor = "multi_thread")]
+async fn b11_an_account_that_another_job_had_open_was_not_made_disabled() {
+    on_both(async |store| {
+        write(&store, |conn| {
+            for id in [JOB, OTHER] {
+                let job = Job {
+                    id: id.into(),
+                    ..job("hr", "corp")
+                };
+                jobs::take_in(conn, &job)?;
+            }
+            let had = |account, wanted| Link {
+                wanted,
+                enabled: Some(false),
+                ..link(account, account)
+            };
+            links::insert(conn, OTHER, &[had("open", Some(true)), had("shut", None)])?;
+            let made = |account| Link {
+                made: true,
+                disabled_by_us: true,
+                ..had(account, None)
+            };
+            links::insert(conn, JOB, &["open", "shut", "alone"].map(made))?;
+            links::made_shut(conn, "corp", JOB, &["open", "shut", "alone"])
+        })
+        .await;
+        let all = ["open", "shut", "alone"];
+        let links = store.read(move |conn| links::by_workers(conn, JOB, &all)).await;
+        let links = links.unwrap().into_iter();
+        let by_us: BTreeMap<String, bool> = links.map(|link| (link.worker, link.disabled_by_us)).collect();
+        let expected = [("alone", true), ("open", false), ("shut", true)];
+        assert_eq!(
+            by_us,
+            expected.map(|(worker, by_us)| (worker.to_string(), by_us)).into()
+        );
+    })
+    .await;
+}
+
 /// Two jobs that want the same hundred accounts at once: each is one's.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_jobs_at_once_each_account_has_one_owner() {

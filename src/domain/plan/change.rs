@@ -142,11 +142,9 @@ pub struct HrEvent {
 }
 
 impl Receipt {
-    /// One receipt for what two attempts at the same worker did. An account that was made is the one there is.
+    /// One receipt for what two attempts at the same worker did. Once an account was deleted there is another.
     pub fn then(mut self, later: Receipt) -> Receipt {
-        if later.has(Effect::is_create) {
-            self.account = later.account;
-        }
+        self.account = later.account;
         self.done.extend(later.done);
         self.address = later.address;
         self.at = later.at;
@@ -156,9 +154,14 @@ impl Receipt {
 
     /// The account is gone for good: nothing is left to be linked to.
     pub fn ends_link(&self, model: &Model) -> bool {
-        let mut ways = self.done.iter().rev();
-        let last = ways.find(|effect| effect.is_create() || **effect == Effect::Delete);
-        !model.bin && last == Some(&Effect::Delete)
+        !model.bin && self.done.last() == Some(&Effect::Delete)
+    }
+
+    /// What was done to the account that there is by now: after one that was deleted for good there is another.
+    pub fn since_delete(&self, model: &Model) -> &[Effect] {
+        let deleted = self.done.iter().rposition(|effect| *effect == Effect::Delete);
+        let since = deleted.filter(|_| !model.bin).map_or(0, |at| at + 1);
+        &self.done[since..]
     }
 
     pub fn has(&self, effect: impl Fn(&Effect) -> bool) -> bool {

@@ -317,6 +317,45 @@ fn b13_b26_who_left_before_what_was_sent_was_answered_for_is_disabled() {
     assert_eq!(effects(&policy, &leaver, &touched), [Effect::Disable]);
 }
 
+/// The delete was found out in the look that joined the account which somebody made since.
+#[test]
+fn b26_after_a_delete_without_an_answer_the_next_account_is_linked() {
+    let receipt = |account: &str, done: &[Effect]| Receipt {
+        change: Uuid::nil(),
+        account: Anchor(account.into()),
+        address: account.into(),
+        endpoint: String::new(),
+        done: done.to_vec(),
+        at: Timestamp::UNIX_EPOCH,
+        event: None,
+    };
+    let policy = policy();
+    let planned = planned(&policy, &worker(&policy, "True"), &unlinked(true));
+    let deleted = receipt("before", &[Effect::Disable, Effect::Delete]);
+    let title = Effect::Set {
+        attribute: "title".into(),
+        before: Vec::new(),
+        after: vec!["Clerk".into()],
+    };
+    let next = |model: &Model, receipt: &Receipt| {
+        Link::next(model, None, &planned, Some(receipt), Timestamp::UNIX_EPOCH)
+    };
+    assert_eq!(next(&MODEL, &deleted), None, "there is none yet");
+    let both = deleted.then(receipt("A", std::slice::from_ref(&title)));
+    assert_eq!(both.account, Anchor("A".into()));
+    assert_eq!(both.since_delete(&MODEL), [title]);
+    let link = next(&MODEL, &both).unwrap();
+    assert_eq!(link.account, both.account);
+    let state = (link.enabled, link.disabled_by_us, link.disabled_at);
+    assert_eq!(
+        state,
+        (Some(true), false, None),
+        "what was done to the other is not"
+    );
+    let bin = Model { bin: true, ..MODEL };
+    assert_eq!(both.since_delete(&bin).len(), 3, "it is still the one in the bin");
+}
+
 /// Another job's business, or nobody's: it is no failure of this one.
 #[test]
 fn b14_whose_accounts_they_are_matters_to_those_in_scope() {
