@@ -153,6 +153,16 @@ impl<'a> Budget<'a> {
         }
     }
 
+    /// Takes off what is judged again.
+    pub fn take_back(&mut self, charges: &Charges) {
+        self.spending.history.take_back(charges);
+    }
+
+    /// Adds what is done, or may be, without having been judged.
+    pub fn add(&mut self, charges: &Charges) {
+        self.spending.history.add(charges);
+    }
+
     /// What has been done, with everything judged since counted as done.
     pub fn history(self) -> History {
         self.spending.history

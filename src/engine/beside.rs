@@ -384,11 +384,7 @@ pub fn overtaken() -> Error {
 }
 
 fn claims(cx: &Context, subject: &Subject, planned: &Planned) -> Vec<Claim> {
-    let created = planned.change.effects.iter().find_map(|effect| match effect {
-        Effect::Create { values, .. } => Some(values),
-        _ => None,
-    });
-    if let Some(values) = created {
+    if let Some(values) = planned.change.effects.iter().find_map(Effect::created) {
         let matching = cx.runner.policy.matching();
         let values =
             matching.filter_map(|mapping| Some((&mapping.target, values.get(&mapping.target)?.first()?)));

@@ -401,6 +401,7 @@ impl<'c> Cycle<'c> {
             ..Page::default()
         };
         let mut before = Vec::new();
+        let model = &self.cx.runner.policy.model;
         for (subject, one) in page.subjects.into_iter().zip(worked) {
             if one.fate != Fate::Again {
                 settled.subjects.push(subject);
@@ -408,12 +409,17 @@ impl<'c> Cycle<'c> {
                 continue;
             }
             // What it was to do and did not is asked for again.
-            retry
-                .history
-                .take_back(&record::undone(&self.cx.runner.policy.model, &subject, &one));
+            retry.history.take_back(&record::undone(model, &subject, &one));
             let anew = subject.anew(one.ending.done.clone());
-            // Looking for it takes it off the count once more.
-            let unanswered = anew.unanswered(None, &self.cx.runner.policy.model);
+            // Looking for it takes it off the count once more, but for what may come late and no plan repeated.
+            let mut unanswered = anew.unanswered(None, model);
+            if !subject.creates() {
+                let now = self.cx.clock.now();
+                reconcile::subtract(
+                    &mut unanswered,
+                    &anew.in_flight(anew.earlier.as_ref(), model, now),
+                );
+            }
             retry.history.add(&unanswered);
             retry.subjects.push(anew);
             before.push((subject, one));

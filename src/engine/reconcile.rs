@@ -10,7 +10,7 @@ use super::accounts::Accounts;
 use super::beside::{self, Share};
 use super::kindred::{Kin, Kindred};
 use super::review::{self, Withheld};
-use super::{Context, Runner, given, unanswered};
+use super::{Context, Runner, given, retry, unanswered};
 use crate::connector::Lookup;
 use crate::domain::account::{Anchor, Model};
 use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History, presumed};
@@ -146,6 +146,18 @@ impl Subject {
         let changes: Vec<&Change> = sent.iter().map(|(change, _)| *change).collect();
         let presumed = presumed(&changes, model).into_iter();
         counted(presumed.filter_map(|(place, action)| self.charge_under(sent[place].1, &action)))
+    }
+
+    /// What creates count as that may be carried out although the target does not know of them yet.
+    pub fn in_flight(&self, receipt: Option<&Receipt>, model: &Model, now: Timestamp) -> Charges {
+        let lost = retry::lost_creates(&self.unknown, receipt, now);
+        self.presumed(lost.map(|sent| (&sent.change, &sent.allowed)), model)
+    }
+
+    /// An account is to be made.
+    pub fn creates(&self) -> bool {
+        let planned = self.planned.iter().flat_map(|planned| &planned.change.effects);
+        planned.into_iter().any(Effect::is_create)
     }
 
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
@@ -320,8 +332,8 @@ pub async fn find(
     }
     search(cx, accounts, subjects, &keys, |at| again.contains(&at)).await?;
     unanswered::find(cx, accounts, subjects).await?;
-    owners(cx, subjects, recent).await?;
     beside::look(cx, subjects, &keys, moment.now).await?;
+    owners(cx, subjects, recent).await?;
     rivals(policy, subjects, &keys);
     Ok(())
 }
@@ -494,7 +506,7 @@ async fn references(cx: &Context, subjects: &mut [Subject], moment: &Moment, rec
     Ok(())
 }
 
-/// Whose the only candidates are, where somebody else's.
+/// Whose the only candidates are, where other workers of this job have them.
 async fn owners(cx: &Context, subjects: &mut [Subject], recent: &Recent) -> Result<()> {
     let candidates: Vec<String> = subjects
         .iter()
@@ -519,11 +531,12 @@ async fn owners(cx: &Context, subjects: &mut [Subject], recent: &Recent) -> Resu
         .collect();
     for subject in subjects.iter_mut().filter(|subject| subject.link.is_none()) {
         if let [account] = subject.found.accounts.as_slice() {
-            subject.found.owner = owners
+            let owner = owners
                 .get(&account.anchor.0)
-                .or_else(|| recent.owners.get(&account.anchor))
-                .filter(|owner| **owner != subject.worker.anchor)
-                .cloned();
+                .or_else(|| recent.owners.get(&account.anchor));
+            if let Some(owner) = owner.filter(|owner| **owner != subject.worker.anchor) {
+                subject.found.owner = Some(owner.clone());
+            }
         }
     }
     Ok(())
@@ -616,11 +629,11 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
         subject.planned = Some(planned);
         review::withhold(policy, page.gate, subject);
     }
-    judge_page(runner, page);
+    judge_page(runner, page, moment.now);
 }
 
 /// Takes out of the plans of everybody on the page what exceeds a limit.
-pub fn judge_page(runner: &Runner, page: &mut Page) {
+pub fn judge_page(runner: &Runner, page: &mut Page, now: Timestamp) {
     let (policy, limits) = (&*runner.policy, &runner.app.limits);
     let mut history = std::mem::take(&mut page.history);
     for subject in &page.subjects {
@@ -636,6 +649,9 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
     }
     let mut budget = Budget::new(limits, history, &policy.model);
     for subject in &mut page.subjects {
+        // One that is made again counts once.
+        let in_flight = subject.in_flight(subject.earlier.as_ref(), &policy.model, now);
+        budget.take_back(&in_flight);
         let released = subject.held_before.iter().filter(|(_, released)| *released);
         let mut released: Vec<Action> = released.map(|(action, _)| action.clone()).collect();
         if let Some(planned) = &mut subject.planned {
@@ -644,6 +660,9 @@ pub fn judge_page(runner: &Runner, page: &mut Page) {
                 released.extend(effects.filter_map(|effect| Action::of(effect, &policy.model)));
             }
             subject.held = budget.judge(planned, &released, &mut subject.allowed);
+        }
+        if !subject.creates() {
+            budget.add(&in_flight);
         }
     }
     page.history = budget.history();

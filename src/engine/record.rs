@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::apply::{Fate, Worked};
 use super::beside::{self, Settlement};
@@ -86,9 +86,8 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         let mut known = subject.unanswered(None, model);
         match worked.fate {
             Fate::Over | Fate::Again => {
-                let lost = retry::lost_creates(subject, worked.ending.done.as_ref(), carried.began);
-                let lost = lost.map(|sent| (&sent.change, &sent.allowed));
-                reconcile::subtract(&mut known, &subject.presumed(lost, model));
+                let in_flight = subject.in_flight(worked.ending.done.as_ref(), model, carried.began);
+                reconcile::subtract(&mut known, &in_flight);
                 reconcile::add(&mut news.answered, &known);
             }
             Fate::Unknown | Fate::GivenUp => {
@@ -238,7 +237,6 @@ impl Recording {
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     let Carried { page, worked, began } = carried;
-    let took = now.duration_since(*began);
     let mut counts = Counts {
         seen: page.subjects.len() as u64,
         ..Counts::default()
@@ -248,7 +246,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     let mut ownership = Settlement::default();
     for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
-        let record = settle(cx, page.gate, subject, planned, worked, took, now);
+        let record = settle(cx, page.gate, subject, planned, worked, (*began, now));
         if let (Some(route), Some(settled)) = (&cx.runner.callbacks, &record.outcome) {
             called.push(route.outcome(
                 &cx.runner.policy,
@@ -281,7 +279,9 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
             let link = record.new_link.as_ref().or(record.moved_link.as_ref());
             let link = link.or(before);
             let done = worked.ending.done.as_ref();
-            let may_arrive = retry::lost_creates(subject, done, now).next().is_some();
+            let may_arrive = retry::lost_creates(&subject.unknown, done, *began)
+                .next()
+                .is_some();
             ownership.add(cx, subject, planned, link, may_arrive);
         }
         records.push(record);
@@ -309,8 +309,7 @@ fn settle(
     subject: &Subject,
     planned: &Planned,
     worked: &Worked,
-    took: SignedDuration,
-    now: Timestamp,
+    (began, now): (Timestamp, Timestamp),
 ) -> Record {
     let model = &cx.runner.policy.model;
     let mut record = Record {
@@ -345,7 +344,8 @@ fn settle(
             record.settled = all.collect();
         }
     }
-    let may_arrive: Vec<&Sent> = retry::lost_creates(subject, worked.ending.done.as_ref(), now).collect();
+    let done = worked.ending.done.as_ref();
+    let may_arrive: Vec<&Sent> = retry::lost_creates(&subject.unknown, done, began).collect();
     record
         .settled
         .retain(|id| may_arrive.iter().all(|sent| sent.change.id.to_string() != *id));
@@ -427,7 +427,7 @@ fn settle(
             &subject.worker,
             planned,
             &worked.ending,
-            took,
+            now.duration_since(began),
             now,
         )
     };

@@ -67,21 +67,21 @@ pub fn after_silence(error: Option<&Error>, wake: &Wake, now: Timestamp) -> Agai
     }
 }
 
-/// Creates that nobody answered for and that may be carried out after the target was asked about them: whoever has no account, and
-/// is not to get one any more, is looked for again until they cannot be.
+/// Creates among what nobody answered for, oldest first, that may be carried out after the target was asked about them; none where
+/// `receipt` says what came of them. Whoever is not to get an account any more is looked for again until they cannot be.
 pub fn lost_creates<'s>(
-    subject: &'s Subject,
+    sent: &'s [Sent],
     receipt: Option<&Receipt>,
     now: Timestamp,
 ) -> impl Iterator<Item = &'s Sent> {
-    let is_nobodys =
-        subject.found.accounts.is_empty() && !receipt.is_some_and(|receipt| receipt.has(Effect::is_create));
-    let may_arrive = move |sent: &&Sent| {
-        is_nobodys
-            && now.duration_since(sent.at) < LATEST_CREATE
-            && sent.change.effects.iter().any(Effect::is_create)
-    };
-    subject.unknown.iter().filter(may_arrive)
+    let is_known = receipt.is_some_and(|receipt| receipt.has(Effect::is_create));
+    let lost = sent.iter().enumerate().filter(move |(place, one)| {
+        let later = || sent[place + 1..].iter().map(|one| &one.change);
+        let is_lost =
+            |effect: &Effect| effect.is_create() && one.change.shown_by(effect, later()) != Some(true);
+        !is_known && now.duration_since(one.at) < LATEST_CREATE && one.change.effects.iter().any(is_lost)
+    });
+    lost.map(|(_, one)| one)
 }
 
 /// When whoever they are for is looked at again.
@@ -214,4 +214,76 @@ pub fn next_look(
         .into_iter()
         .flatten()
         .min_by_key(|again| again.due)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::account::{Anchor, Values};
+    use crate::domain::plan::{Change, Recipe};
+
+    fn create() -> Effect {
+        Effect::Create {
+            values: Values::new(),
+            container: None,
+            enabled: true,
+            password: Recipe::default(),
+        }
+    }
+
+    fn sent(account: Option<&str>, effect: Effect, minutes_ago: i64, now: Timestamp) -> Sent {
+        Sent {
+            change: Change {
+                id: Uuid::now_v7(),
+                worker: "1".into(),
+                account: account.map(|account| Anchor(account.into())),
+                effects: vec![effect],
+            },
+            endpoint: String::new(),
+            plan: Uuid::nil(),
+            policy: 1,
+            allowed: BTreeMap::new(),
+            at: now - SignedDuration::from_mins(minutes_ago),
+        }
+    }
+
+    #[test]
+    fn b26_a_create_may_come_for_three_minutes_after_nobody_answered_for_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let lost = |all: &[Sent]| lost_creates(all, None, now).count();
+        assert_eq!(lost(&[sent(None, create(), 2, now)]), 1);
+        assert_eq!(
+            lost(&[sent(None, create(), 3, now)]),
+            0,
+            "it does not come any more"
+        );
+        let twice = [sent(None, create(), 2, now), sent(None, create(), 1, now)];
+        assert_eq!(lost(&twice), 2, "either may come");
+        let disable = || sent(Some("a"), Effect::Disable, 1, now);
+        assert_eq!(lost(&[disable()]), 0);
+        let seen = [sent(None, create(), 2, now), disable()];
+        assert_eq!(
+            lost(&seen),
+            0,
+            "the account was there when something was done to it"
+        );
+        let receipt = |done: Vec<Effect>| Receipt {
+            change: Uuid::nil(),
+            account: Anchor("a".into()),
+            address: String::new(),
+            endpoint: String::new(),
+            done,
+            at: now,
+            event: None,
+        };
+        let (made, disabled) = (receipt(vec![create()]), receipt(vec![Effect::Disable]));
+        assert_eq!(lost_creates(&twice, Some(&made), now).count(), 0, "one has come");
+        assert_eq!(lost_creates(&twice, Some(&disabled), now).count(), 2);
+        let again = after_lost_create(&twice[0], now);
+        assert_eq!(again.due, now + SignedDuration::from_mins(1));
+    }
 }

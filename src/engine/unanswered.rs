@@ -16,13 +16,14 @@ use crate::domain::policy::Policy;
 use crate::error::Result;
 use crate::store::changes::Sent;
 
-/// A create that was sent and never answered for may have made the account under the values of its day: where no other is found, it
-/// is looked for by every one of them that can tell accounts apart (B26).
+/// A create that was sent and never answered for may have made the account under the values of its day: of several it is the
+/// worker's, and where none is found it is looked for by every one of them that can tell accounts apart (B26).
 pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
     let policy = &cx.runner.policy;
     let mut asked = Vec::new();
     let mut lookups = Vec::new();
-    for (at, subject) in subjects.iter().enumerate() {
+    for (at, subject) in subjects.iter_mut().enumerate() {
+        keep_ours(policy, subject);
         if !subject.found.accounts.is_empty() {
             continue;
         }
@@ -84,10 +85,7 @@ fn ours<'a>(policy: &Policy, unknown: &[Sent], accounts: &'a [Account]) -> Optio
 }
 
 fn created(sent: &Sent) -> Option<&Values> {
-    sent.change.effects.iter().find_map(|effect| match effect {
-        Effect::Create { values, .. } => Some(values),
-        _ => None,
-    })
+    sent.change.effects.iter().find_map(Effect::created)
 }
 
 /// The values by which one account can be told from every other: those it is matched by, and its names.
@@ -119,13 +117,14 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         if !subject.unknown.is_empty() {
             // An attempt of the same cycle has counted it.
             page.history.take_back(&std::mem::take(&mut subject.bygone));
-            keep_ours(policy, subject);
         }
         for place in 0..subject.unknown.len() {
             if let Some(receipt) = outcome(policy, subject, place, endpoint, now) {
                 page.history.add(&learn(policy, subject, place, receipt));
             }
         }
+        let in_flight = subject.in_flight(subject.earlier.as_ref(), &policy.model, now);
+        page.history.add(&in_flight);
         let deleted =
             |earlier: &Receipt| !policy.model.bin && earlier.has(|effect| *effect == Effect::Delete);
         if subject.earlier.as_ref().is_some_and(deleted)

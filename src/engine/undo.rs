@@ -107,7 +107,7 @@ impl Desk {
                     .unwrap_or_default();
                 take_back(&policy, subject, receipts, undo, &moment, &mut undone.changed)
             });
-            reconcile::judge_page(&self.cx.runner, &mut page);
+            reconcile::judge_page(&self.cx.runner, &mut page, moment.now);
             undone.changed.extend(page.subjects.iter().flat_map(held));
             let holds = self.hold(&page, undo, moment.now).await?;
             let (carried, counts) = self.carry_out(page, &moment).await?;

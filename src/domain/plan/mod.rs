@@ -233,7 +233,7 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
     let turns = [worker.next_turn(moment.now), facts.kin_turns];
     turns.into_iter().flatten().for_each(|at| draft.revisit_by(at));
     if facts.others.maker.is_some() || facts.others.unsettled {
-        draft.revisit_by(moment.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX));
+        draft.revisit_by(moment.now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX));
     }
     for finding in &worker.findings {
         draft.finding(finding.clone());
@@ -308,7 +308,7 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
 }
 
 /// When a worker is looked at again whose account another job is making or writing.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+const UNSETTLED: SignedDuration = SignedDuration::from_mins(1);
 
 /// Plans for a worker who has no account.
 fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<bool>) {
