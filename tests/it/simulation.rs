@@ -306,6 +306,48 @@ fn b26_who_was_deleted_unanswered_and_comes_back_is_linked_to_the_new_account() 
     assert!(twice > 0, "some were deleted and made again");
 }
 
+/// A create whose answer was lost may be carried out after the directory was asked: it counts until then, also once HR wants no
+/// account any more.
+#[test]
+fn b16_creates_that_come_late_are_no_way_around_a_limit() {
+    let mut late = 0;
+    for seed in 0..16 {
+        let begin: Vec<(usize, Said)> = (1..4).map(hired).collect();
+        let turn = |who| [(who - 3, Said::Gone), hired(who)];
+        let steps = vec![
+            // A job that found an account is limited.
+            upload(&[hired(0)]),
+            Step::Wait(40),
+            Step::Fault(Fault::Lost(100)),
+            upload(&begin),
+            Step::Wait(5),
+            upload(&(4..7).flat_map(turn).collect::<Vec<_>>()),
+            Step::Wait(90),
+            Step::Healed,
+        ];
+        let history = History {
+            seed,
+            house: House {
+                known: 1,
+                ..house(7, true)
+            },
+            steps,
+        };
+        let outcome = world::run(&history);
+        assert!(
+            outcome.violations.is_empty(),
+            "{history}\n{}",
+            outcome.violations.join("\n")
+        );
+        let mut lines = outcome.trace.iter();
+        late +=
+            usize::from(lines.any(|line| {
+                (1..4).any(|who| line.contains(&format!(" W{who} ")) && line.contains(": Create"))
+            }));
+    }
+    assert!(late > 0, "some came late");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_history_and_the_same_result() {
     for seed in [1, 2, 3, 5] {

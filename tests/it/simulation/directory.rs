@@ -80,6 +80,8 @@ pub struct Deed {
     pub by: By,
     pub worker: String,
     pub account: Anchor,
+    /// What the gateway calls the change.
+    pub change: Option<ChangeId>,
     pub what: What,
 }
 
@@ -108,7 +110,7 @@ pub struct Domain {
     rng: ChaCha8Rng,
     made: u32,
     /// New accounts whose makers have given up waiting.
-    late: Vec<(Timestamp, String, Vec<Effect>)>,
+    late: Vec<(Timestamp, Change, Vec<Effect>)>,
     /// Which deeds were done after whoever asked for them had given up waiting.
     pub landed_late: BTreeSet<usize>,
     calls: (Timestamp, u32),
@@ -205,7 +207,7 @@ impl Domain {
             Hand::Unprotect => one.protected = false,
             _ => return,
         }
-        self.note(at, By::Hand, worker, anchor, What::ByHand(hand));
+        self.note(at, worker, None, anchor, What::ByHand(hand));
     }
 
     pub fn make_by_hand(&mut self, worker: &str, why: &str, at: Timestamp) {
@@ -231,7 +233,7 @@ impl Domain {
             seen_in: None,
         });
         let hand = if why == "twin" { Hand::MakeTwin } else { Hand::Make };
-        self.note(at, By::Hand, worker, &anchor, What::ByHand(hand));
+        self.note(at, worker, None, &anchor, What::ByHand(hand));
     }
 
     fn next_anchor(&mut self) -> Anchor {
@@ -239,13 +241,14 @@ impl Domain {
         Anchor(format!("00000000-0000-4000-8000-{:012}", self.made))
     }
 
-    fn note(&mut self, at: Timestamp, by: By, worker: &str, account: &Anchor, what: What) {
+    fn note(&mut self, at: Timestamp, worker: &str, change: Option<ChangeId>, account: &Anchor, what: What) {
         self.journal.push(Deed {
             at,
             heard: self.heard,
-            by,
+            by: change.map_or(By::Hand, |_| By::Gateway),
             worker: worker.to_string(),
             account: account.clone(),
+            change,
             what,
         });
     }
@@ -260,13 +263,13 @@ impl Domain {
     /// Carries out what belongs into one request, whole or not at all.
     fn write(
         &mut self,
-        worker: &str,
+        change: &Change,
         account: Option<&Anchor>,
         request: &[Effect],
         at: Timestamp,
     ) -> Result<Anchor> {
         match (request, account) {
-            ([Effect::Create { .. }, ..], None) => self.add(worker, request, at),
+            ([Effect::Create { .. }, ..], None) => self.add(change, request, at),
             ([Effect::Create { .. }, ..], Some(_)) | (_, None) => {
                 Err(Error::invalid("a change either names its account or makes it"))
             }
@@ -287,14 +290,14 @@ impl Domain {
                     self.delete(anchor);
                 }
                 for effect in request {
-                    self.note_effect(worker, &before, effect, at);
+                    self.note_effect(change, &before, effect, at);
                 }
                 Ok(anchor.clone())
             }
         }
     }
 
-    fn add(&mut self, worker: &str, request: &[Effect], at: Timestamp) -> Result<Anchor> {
+    fn add(&mut self, change: &Change, request: &[Effect], at: Timestamp) -> Result<Anchor> {
         let Some(Effect::Create {
             values,
             container,
@@ -315,7 +318,7 @@ impl Domain {
             protected: false,
             values,
             manager: None,
-            made_for: Some(worker.to_string()),
+            made_for: Some(change.worker.clone()),
             state: (By::Gateway, self.heard, at),
             seen_in: None,
         };
@@ -330,14 +333,14 @@ impl Domain {
         let before = one.clone();
         self.objects.push(one);
         for effect in request {
-            self.note_effect(worker, &before, effect, at);
+            self.note_effect(change, &before, effect, at);
         }
         Ok(before.anchor)
     }
 
-    fn note_effect(&mut self, worker: &str, before: &Object, effect: &Effect, at: Timestamp) {
+    fn note_effect(&mut self, change: &Change, before: &Object, effect: &Effect, at: Timestamp) {
         let others = self.objects.iter().filter(|one| {
-            one.anchor != before.anchor && one.made_for.as_deref() == Some(worker) && effect.is_create()
+            one.anchor != before.anchor && one.made_for.as_ref() == Some(&change.worker) && effect.is_create()
         });
         let beside = others.map(|one| one.anchor.clone()).collect();
         let what = What::Effect {
@@ -346,7 +349,7 @@ impl Domain {
             seen_in: before.seen_in.clone(),
             beside,
         };
-        self.note(at, By::Gateway, worker, &before.anchor, what);
+        self.note(at, &change.worker, Some(change.id), &before.anchor, what);
     }
 
     /// One effect on an account that is not yet in place; what it takes for granted has to be so (B27).
@@ -436,11 +439,11 @@ impl Domain {
             .into_iter()
             .partition(|(at, ..)| *at <= now);
         self.late = later;
-        let due: Vec<(Timestamp, String, Vec<Effect>)> = due;
-        for (_, worker, request) in due {
+        let due: Vec<(Timestamp, Change, Vec<Effect>)> = due;
+        for (_, change, request) in due {
             // Whether it succeeds is nobody's affair any more.
             let first = self.journal.len();
-            drop(self.write(&worker, None, &request, now));
+            drop(self.write(&change, None, &request, now));
             self.landed_late.extend(first..self.journal.len());
         }
     }
@@ -610,7 +613,7 @@ impl Connected {
                 let error = Error::unavailable("this gateway stops, or another may have taken over");
                 end = Err(Stop::Refused(error));
             } else {
-                match self.request(&change.worker, account.as_ref(), &request).await {
+                match self.request(&change, account.as_ref(), &request).await {
                     Ok(anchor) => {
                         account = Some(anchor);
                         done.extend(request);
@@ -668,7 +671,7 @@ impl Connected {
 
     async fn request(
         &self,
-        worker: &str,
+        change: &Change,
         account: Option<&Anchor>,
         request: &[Effect],
     ) -> std::result::Result<Anchor, Stop> {
@@ -677,7 +680,7 @@ impl Connected {
         let written = {
             let mut domain = self.domain();
             domain.unwilling(&self.controller.0).map_err(Stop::Refused)?;
-            let refused = |fault: &Fault| matches!(fault, Fault::Refused(who) if id(*who) == worker);
+            let refused = |fault: &Fault| matches!(fault, Fault::Refused(who) if id(*who) == change.worker);
             if domain.faults.iter().any(refused) {
                 let error = Error::new(Kind::Forbidden, "the service account may not do this");
                 let code = "HybridSynchronizationActiveDirectoryInsufficientAccessRights";
@@ -690,18 +693,16 @@ impl Connected {
             let now = self.clock.now();
             let is_lost = domain.chance(lost);
             match is_lost.then(|| domain.rng.random_range(0..5)) {
-                None => Some(domain.write(worker, account, request, now)),
+                None => Some(domain.write(change, account, request, now)),
                 Some(0 | 1) => None,
                 // Whoever made it has given up waiting when it is made.
                 Some(2) if account.is_none() => {
                     let delay = Duration::from_millis(domain.rng.random_range(10_000..40_000));
-                    domain
-                        .late
-                        .push((now + delay, worker.to_string(), request.to_vec()));
+                    domain.late.push((now + delay, change.clone(), request.to_vec()));
                     None
                 }
                 Some(_) => {
-                    drop(domain.write(worker, account, request, now));
+                    drop(domain.write(change, account, request, now));
                     None
                 }
             }

@@ -10,15 +10,17 @@ use jiff::Timestamp;
 /// Notes which operations end, which entries come and which links are made, transaction by transaction: each begins by proving
 /// its lease.
 const WATCH: &str = "
-    CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, what TEXT, worker TEXT, about TEXT, at INTEGER);
+    CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, what TEXT, job TEXT, worker TEXT, about TEXT, at INTEGER);
     CREATE TRIGGER IF NOT EXISTS audit_fence AFTER UPDATE OF token ON jobs
         BEGIN INSERT INTO audit (what) VALUES ('fence'); END;
     CREATE TRIGGER IF NOT EXISTS audit_end AFTER DELETE ON operations
-        BEGIN INSERT INTO audit (what, worker, about) VALUES ('end', old.anchor, old.sequence || '.' || old.position); END;
+        BEGIN INSERT INTO audit (what, job, worker, about) VALUES ('end', old.job, old.anchor, old.sequence || '.' || old.position); END;
     CREATE TRIGGER IF NOT EXISTS audit_link AFTER INSERT ON links
-        BEGIN INSERT INTO audit (what, worker, about) VALUES ('link', new.worker, new.account); END;
+        BEGIN INSERT INTO audit (what, job, worker, about) VALUES ('link', new.job, new.worker, new.account); END;
+    CREATE TRIGGER IF NOT EXISTS audit_sent AFTER INSERT ON changes
+        BEGIN INSERT INTO audit (what, job, about) VALUES ('sent', new.job, new.id); END;
     CREATE TRIGGER IF NOT EXISTS audit_entry AFTER INSERT ON logs
-        BEGIN INSERT INTO audit (what, worker, about, at) VALUES ('entry', new.source, new.action || ' ' || new.status, new.at); END;
+        BEGIN INSERT INTO audit (what, job, worker, about, at) VALUES ('entry', new.job, new.source, new.action || ' ' || new.status, new.at); END;
 ";
 
 pub struct Eyes(SqliteConnection);
@@ -29,16 +31,15 @@ pub enum Audit {
     /// A transaction began.
     Fence,
     /// An operation was answered for.
-    End {
-        worker: String,
-        place: String,
-    },
+    End { worker: String, place: String },
     Link {
+        job: String,
         worker: String,
         account: String,
     },
     /// An entry came into the log.
     Entry {
+        job: String,
         worker: String,
         what: String,
         at: Timestamp,
@@ -125,7 +126,7 @@ impl Eyes {
     /// What the job remembers of people and accounts, without times.
     pub fn memory(&mut self) -> Vec<(String, String, String)> {
         self.rows(
-            "SELECT 'link' AS a, worker AS b, account || ' ' || made || ifnull(wanted, '-') || disabled_by_us || ifnull(enabled, '-') AS c FROM links
+            "SELECT 'link ' || job AS a, worker AS b, account || ' ' || made || ifnull(wanted, '-') || disabled_by_us || ifnull(enabled, '-') AS c FROM links
              UNION ALL SELECT 'held', worker, action FROM held
              UNION ALL SELECT 'escrow', worker, code FROM escrows
              UNION ALL SELECT 'pending', worker, attribute || ' ' || refers_to FROM pending_references
@@ -135,25 +136,39 @@ impl Eyes {
     }
 
     pub fn audit(&mut self) -> Vec<Audit> {
-        let rows = self.rows("SELECT what AS a, worker AS b, ifnull(at || ' ', '') || ifnull(about, '') AS c FROM audit ORDER BY number");
-        rows.into_iter()
-            .map(|(what, worker, about)| match what.as_str() {
+        let rows = self.rows(
+            "SELECT what || ifnull(' ' || job, '') AS a, worker AS b, ifnull(at || ' ', '') || ifnull(about, '') AS c
+             FROM audit WHERE what <> 'sent' ORDER BY number",
+        );
+        let line = |(what, worker, about): (String, String, String)| {
+            let (what, job) = what.split_once(' ').unwrap_or_default();
+            let job = job.to_string();
+            match what {
                 "end" => Audit::End { worker, place: about },
                 "link" => Audit::Link {
+                    job,
                     worker,
                     account: about,
                 },
                 "entry" => {
                     let (at, what) = about.split_once(' ').unwrap();
                     Audit::Entry {
+                        job,
                         worker,
                         what: what.to_string(),
                         at: Timestamp::from_microsecond(at.parse().unwrap()).unwrap(),
                     }
                 }
                 _ => Audit::Fence,
-            })
-            .collect()
+            }
+        };
+        rows.into_iter().map(line).collect()
+    }
+
+    /// Which job sent each change.
+    pub fn senders(&mut self) -> BTreeMap<String, String> {
+        let rows = self.rows("SELECT about AS a, job AS b, '' AS c FROM audit WHERE what = 'sent'");
+        rows.into_iter().map(|(change, job, _)| (change, job)).collect()
     }
 
     /// Every table with all that stands in it.

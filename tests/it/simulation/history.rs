@@ -204,9 +204,7 @@ impl History {
         }
         self
     }
-}
 
-impl History {
     /// The same, where employees become externals and come back, and each kind has a job of its own.
     pub fn with_two_jobs(mut self) -> History {
         let mut rng = ChaCha8Rng::seed_from_u64(!self.seed);

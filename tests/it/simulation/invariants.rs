@@ -23,17 +23,19 @@ const IN_HAND: SignedDuration = SignedDuration::from_mins(2);
 pub fn check(world: &mut World) {
     let mut found = Vec::new();
     let domain = world.domain();
-    let ours: Vec<Ours> = ours(&domain);
+    let ours: Vec<Ours> = ours(world, &domain);
     found.extend(one_account_each(&ours));
     found.extend(nothing_missing_disables(world, &ours));
     found.extend(what_others_disabled_stays(world, &ours));
-    found.extend(in_hrs_order(world, &domain, &ours));
+    found.extend(in_hrs_order(&domain, &ours));
     found.extend(within_the_fences(&ours));
     found.extend(within_the_limits(world, &domain, &ours));
     found.extend(a_link_is_to_one_account(world, &domain, &ours));
     found.extend(one_outcome_each(world));
     found.extend(no_secrets(world, &domain));
     for who in 0..world.house.workers {
+        found.extend(no_leaver_can_sign_in(world, &domain, &id(who)));
+        found.extend(no_link_leads_nowhere(world, &domain, &ours, &id(who)));
         found.extend(as_hr_has_it(world, &domain, &id(who)));
     }
     drop(domain);
@@ -43,6 +45,8 @@ pub fn check(world: &mut World) {
 /// A deed of the gateway.
 struct Ours<'d> {
     number: usize,
+    /// Whose it is.
+    job: String,
     deed: &'d Deed,
     effect: &'d Effect,
     state: (By, usize, Timestamp),
@@ -59,7 +63,9 @@ impl Ours<'_> {
     }
 }
 
-fn ours(domain: &Domain) -> Vec<Ours<'_>> {
+fn ours<'d>(world: &World, domain: &'d Domain) -> Vec<Ours<'d>> {
+    let senders = world.eyes().senders();
+    let job = |deed: &Deed| deed.change.map(|change| senders[&change.to_string()].clone());
     let deeds = domain.journal.iter().enumerate();
     deeds
         .filter_map(|(number, deed)| match &deed.what {
@@ -71,6 +77,7 @@ fn ours(domain: &Domain) -> Vec<Ours<'_>> {
                 beside,
             } => Some(Ours {
                 number,
+                job: job(deed).unwrap_or_default(),
                 deed,
                 effect,
                 state: *state,
@@ -108,22 +115,14 @@ fn nothing_missing_disables(world: &World, ours: &[Ours]) -> Vec<String> {
         .collect()
 }
 
-/// Whether the gateway knew by then that it had done something.
+/// Whether the job that did something knew it by then.
 fn is_recorded(audit: &[Audit], one: &Ours, by: Timestamp) -> bool {
-    let about = &one.deed.worker;
     audit.iter().any(|entry| match entry {
-        Audit::Entry { worker, at, what } => {
-            // What was skipped is another job's, or another look's.
-            worker == about && (one.deed.at..=by).contains(at) && !what.ends_with("skipped")
+        Audit::Entry { job, worker, at, .. } => {
+            *job == one.job && *worker == one.deed.worker && (one.deed.at..=by).contains(at)
         }
         _ => false,
     })
-}
-
-/// Whether one of two jobs did not know yet by then that it had made the account.
-fn is_making(world: &World, audit: &[Audit], one: &Ours, by: Timestamp) -> bool {
-    let is_made = |entry: &Audit| matches!(entry, Audit::Entry { worker, at, what } if *worker == one.deed.worker && *at <= by && what.starts_with("create "));
-    world.house.shared && !audit.iter().any(is_made)
 }
 
 fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
@@ -141,8 +140,7 @@ fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
         });
         let last = before.max_by_key(|before| before.number);
         // Where it was not known yet that we had enabled it, nobody can tell who has disabled it since.
-        let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2))
-            || is_making(world, &audit, one, one.state.2);
+        let is_unknown = last.is_some_and(|last| !is_recorded(&audit, last, one.state.2));
         let since = last.map_or(0, |before| before.deed.heard);
         let mut heard = since..=one.deed.heard;
         let said = heard.any(|heard| world.folded(&one.deed.worker, heard).leaves(&world.house));
@@ -155,11 +153,8 @@ fn what_others_disabled_stays(world: &World, ours: &[Ours]) -> Vec<String> {
 
 /// Titles are numbered in the order in which HR gives them. What one job had in hand when the person went on to another may come
 /// last, until the other one looks again.
-fn in_hrs_order(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<String> {
-    if world.house.shared {
-        return Vec::new();
-    }
-    let mut latest: BTreeMap<&str, u32> = BTreeMap::new();
+fn in_hrs_order(domain: &Domain, ours: &[Ours]) -> Vec<String> {
+    let mut latest: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     let mut found = Vec::new();
     // What lands late was sent in order.
     for one in ours
@@ -173,7 +168,7 @@ fn in_hrs_order(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<String> {
         };
         let number = title.and_then(|title| title.strip_prefix('T')?.parse::<u32>().ok());
         let Some(number) = number else { continue };
-        let before = latest.entry(&one.deed.worker).or_default();
+        let before = latest.entry((&one.job, &one.deed.worker)).or_default();
         if number < *before {
             found.push(format!("7: T{before} was later: {}", one.told()));
         }
@@ -207,7 +202,8 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
         return Vec::new();
     }
     let mut found = Vec::new();
-    let mut times: BTreeMap<String, Vec<&Ours>> = BTreeMap::new();
+    // Each job has limits of its own.
+    let mut times: BTreeMap<(&str, String), Vec<&Ours>> = BTreeMap::new();
     let audit = world.eyes().audit();
     // What somebody laid hands on before it was known to be done cannot be seen any more.
     let is_undone = |one: &Ours| {
@@ -217,7 +213,9 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
             .find(by_hand)
             .is_some_and(|hand| !is_recorded(&audit, one, hand.at))
     };
-    let limited_from = creates_are_limited_from(world, domain);
+    let jobs = world.house.jobs().iter().map(|(_, job, _)| *job);
+    let limited_from = jobs.filter_map(|job| Some((job, creates_are_limited_from(world, domain, job)?)));
+    let limited_from: BTreeMap<&str, Timestamp> = limited_from.collect();
     for one in ours.iter().filter(|one| !is_undone(one)) {
         let released = |(at, order): &(Timestamp, Order)| {
             let Order::Released(workers) = order else {
@@ -229,10 +227,10 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
             Some(Action::Disable | Action::Delete) if !world.orders.iter().any(released) => {
                 ("disable".to_string(), "disables")
             }
-            // One that lands late was given up, and has been tried again.
             Some(Action::Create)
-                if limited_from.is_some_and(|from| from < one.deed.at)
-                    && !domain.landed_late.contains(&one.number) =>
+                if limited_from
+                    .get(one.job.as_str())
+                    .is_some_and(|from| *from < one.deed.at) =>
             {
                 ("create".into(), "creates")
             }
@@ -244,9 +242,7 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
             _ => continue,
         };
         let limit = TIGHT.iter().find(|(key, _)| *key == limit).unwrap().1;
-        // Each job has limits of its own.
-        let limit = limit * world.house.jobs().len();
-        let all = times.entry(name.clone()).or_default();
+        let all = times.entry((&one.job, name.clone())).or_default();
         all.push(one);
         let within = all
             .iter()
@@ -258,21 +254,25 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
     found
 }
 
-/// Whoever has made all accounts may make as many as are wanted, until one is found and stays linked.
-fn creates_are_limited_from(world: &World, domain: &Domain) -> Option<Timestamp> {
+/// A job that has made all its accounts may make as many as are wanted, until one is found and stays linked.
+fn creates_are_limited_from(world: &World, domain: &Domain, job: &str) -> Option<Timestamp> {
     let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
-    if world.house.shared || world.orders.iter().any(forgot) {
+    if world.orders.iter().any(forgot) {
         return None;
     }
-    let links = world.links();
+    let links = world.eyes().links();
     let is_found = |worker: &str, account: &str| {
         let object = domain.get(&Anchor(account.to_string()));
-        object.is_some_and(|object| object.made_for.is_none())
-            && links.get(worker).is_some_and(|linked| linked == account)
+        let link = (worker.to_string(), account.to_string(), job.to_string());
+        object.is_some_and(|object| object.made_for.is_none()) && links.contains(&link)
     };
     let audit = world.eyes().audit();
     let mut lines = audit.iter().skip_while(|line| match line {
-        Audit::Link { worker, account } => !is_found(worker, account),
+        Audit::Link {
+            job: by,
+            worker,
+            account,
+        } => by != job || !is_found(worker, account),
         _ => true,
     });
     let told = lines.find_map(|line| match line {
@@ -284,13 +284,16 @@ fn creates_are_limited_from(world: &World, domain: &Domain) -> Option<Timestamp>
 
 /// Whoever had an account has no other one, unless that was deleted by us or somebody had the links forgotten.
 fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<String> {
-    let mut accounts: BTreeMap<&str, &Ours> = BTreeMap::new();
+    // By worker: what each job did last.
+    let mut last: BTreeMap<&str, BTreeMap<&str, &Ours>> = BTreeMap::new();
     let mut found = Vec::new();
     let audit = world.eyes().audit();
     for one in ours {
-        if let Some(before) = accounts.get(one.deed.worker.as_str())
-            && before.deed.account != one.deed.account
-        {
+        let befores = last.entry(&one.deed.worker).or_default();
+        let others = befores
+            .values()
+            .filter(|before| before.deed.account != one.deed.account);
+        for before in others {
             // The clock may have been put back since.
             let forgotten = world.orders.iter().filter_map(|(at, order)| match order {
                 Order::ForgotLinks { deeds, lines } if *deeds <= one.number => Some((*at, *deeds, *lines)),
@@ -306,11 +309,13 @@ fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Ve
                 .max()
                 .unwrap_or_default();
             let was_linked = audit[since..].iter().any(|line| {
-                matches!(line, Audit::Link { worker, account } if *worker == before.deed.worker && *account == before.deed.account.0)
+                matches!(line, Audit::Link { job, worker, account } if *job == before.job && *worker == before.deed.worker && *account == before.deed.account.0)
             });
             // What somebody deleted by hand meanwhile is made once more by a create that comes late.
             let is_late = domain.landed_late.contains(&one.number);
-            let was_forgotten = forgotten.clone().any(forgot) || is_anothers(world, domain, before);
+            // Another job has never had the one that somebody deleted, and may make its own.
+            let is_anothers = before.job != one.job && domain.get(&before.deed.account).is_none();
+            let was_forgotten = forgotten.clone().any(forgot) || is_anothers;
             if was_linked && !was_forgotten && !is_late && *before.effect != Effect::Delete {
                 found.push(format!(
                     "11: the account was {}: {}",
@@ -319,14 +324,9 @@ fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Ve
                 ));
             }
         }
-        accounts.insert(&one.deed.worker, one);
+        befores.insert(&one.job, one);
     }
     found
-}
-
-/// The job that had the account misses it since somebody deleted it by hand; another one has never had any, and may make its own.
-fn is_anothers(world: &World, domain: &Domain, before: &Ours) -> bool {
-    world.house.shared && domain.get(&before.deed.account).is_none()
 }
 
 fn one_outcome_each(world: &World) -> Vec<String> {
@@ -389,17 +389,54 @@ fn no_secrets(world: &World, domain: &Domain) -> Vec<String> {
         .collect()
 }
 
+/// What limits hold of one worker.
+fn held(world: &World, worker: &str) -> BTreeSet<String> {
+    let held = world.eyes().held().into_iter();
+    let theirs = held.filter(|(held, _)| held == worker);
+    theirs.map(|(_, action)| action).collect()
+}
+
+/// Neither by an account that a job has for them, nor by one that we made and nobody has.
+fn no_leaver_can_sign_in(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
+    let folded = world.folded(worker, usize::MAX);
+    if !folded.leaves(&world.house) || held(world, worker).contains("disable") {
+        return Vec::new();
+    }
+    let links = world.eyes().links();
+    let linked = links.into_iter().filter(|(linked, ..)| linked == worker);
+    let accounts: BTreeSet<Anchor> = linked.map(|(_, account, _)| Anchor(account)).collect();
+    let is_open = |account: &&Object| account.enabled && is_reached(account);
+    let theirs = accounts.iter().filter_map(|account| domain.get(account));
+    let nobodys = made_by_us(world, domain, worker)
+        .filter(|_| accounts.is_empty() && !world.eyes().escrows().contains_key(worker));
+    let open = theirs.chain(nobodys).filter(is_open);
+    open.map(|account| format!("4: a leaver can sign in: {worker}, linked to {accounts:?}, by {account:?}"))
+        .collect()
+}
+
+/// Whose account is gone is linked to the one that the same job made since.
+fn no_link_leads_nowhere(world: &World, domain: &Domain, ours: &[Ours], worker: &str) -> Vec<String> {
+    let Some(left) = made_by_us(world, domain, worker) else {
+        return Vec::new();
+    };
+    let mut making = ours
+        .iter()
+        .filter(|one| one.effect.is_create() && one.deed.account == left.anchor);
+    let maker = making.next().map(|one| one.job.as_str());
+    let links = world.eyes().links();
+    let nowhere = links.iter().filter(|(linked, account, job)| {
+        linked == worker && Some(job.as_str()) == maker && domain.get(&Anchor(account.clone())).is_none()
+    });
+    nowhere
+        .map(|(_, _, job)| format!("11: the link of {worker} leads nowhere in {job}, and it made {left:?}"))
+        .collect()
+}
+
 /// In the end an account is what HR says of its worker, as far as nothing stands against it.
 fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     let folded = world.folded(worker, usize::MAX);
     let links = world.links();
-    let held: BTreeSet<String> = world
-        .eyes()
-        .held()
-        .into_iter()
-        .filter(|(held, _)| held == worker)
-        .map(|(_, action)| action)
-        .collect();
+    let held = held(world, worker);
     let refused = world.eyes().escrows().remove(worker);
     let Some(link) = links.get(worker) else {
         let is_wanted = folded.is_in_scope(&world.house)
@@ -410,26 +447,14 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
             && !held.contains("create")
             && refused.is_none();
         let missing = is_wanted.then(|| format!("7: {worker} has no account, and nothing says why"));
-        let left_open = nobodys(world, domain, worker, &folded)
-            .filter(|_| !held.contains("disable") && refused.is_none())
-            .map(|account| {
-                format!("4: a leaver can sign in: {worker} is linked to nothing, and we made {account:?}")
-            });
-        return missing.into_iter().chain(left_open).collect();
+        return missing.into_iter().collect();
     };
     let Some(account) = domain.get(&Anchor(link.clone())) else {
-        // The one that the other job made since somebody deleted this one.
-        let left = made_by_us(world, domain, worker).filter(|_| !world.house.shared);
-        let told = left.map(|left| format!("11: the link of {worker} leads nowhere, and we made {left:?}"));
-        return told.into_iter().collect();
+        return Vec::new();
     };
     let told = |what: String| format!("{what}: {worker} is {account:?}, and HR says {folded:?}");
-    if account.protected || !is_managed(&account.container) {
+    if !is_reached(account) {
         return Vec::new();
-    }
-    let leaves = folded.leaves(&world.house);
-    if leaves && account.enabled && !held.contains("disable") {
-        return vec![told("4: a leaver can sign in".into())];
     }
     if !folded.is_in_scope(&world.house) || (world.house.deletes && folded.gone) {
         return Vec::new();
@@ -468,10 +493,9 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     found
 }
 
-/// The open account that we made for a leaver who has no link.
-fn nobodys<'d>(world: &World, domain: &'d Domain, worker: &'d str, folded: &Folded) -> Option<&'d Object> {
-    let leaves = folded.leaves(&world.house);
-    made_by_us(world, domain, worker).filter(|account| leaves && account.enabled)
+/// It may be written.
+fn is_reached(account: &Object) -> bool {
+    !account.protected && is_managed(&account.container)
 }
 
 /// The account that we made for a worker, where it can be told from others.
@@ -480,9 +504,8 @@ fn made_by_us<'d>(world: &World, domain: &'d Domain, worker: &'d str) -> Option<
     let mut held = domain.holding("employeeID", worker);
     let (account, another) = (held.next()?, held.next());
     let is_ours = account.made_for.as_deref() == Some(worker) && account.state.0 == By::Gateway;
-    let is_reached = !account.protected && is_managed(&account.container);
     let is_told = another.is_none() && !world.orders.iter().any(forgot);
-    (is_ours && is_reached && is_told).then_some(account)
+    (is_ours && is_reached(account) && is_told).then_some(account)
 }
 
 fn values<'v>(

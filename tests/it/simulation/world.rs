@@ -561,19 +561,24 @@ impl World {
     pub fn links(&self) -> BTreeMap<String, String> {
         let mut links = BTreeMap::new();
         for (worker, account, job) in self.eyes().links() {
-            let is_theirs = self.folded(&worker, usize::MAX).job(&self.house) == Some(job.as_str());
-            if is_theirs || !links.contains_key(&worker) {
+            if self.is_taken_by(&worker, &job) || !links.contains_key(&worker) {
                 links.insert(worker, account);
             }
         }
         links
     }
 
-    /// What is remembered. When a job that an account is not left to learns what HR wants of it is nobody's affair.
+    /// The worker is in that job's scope.
+    pub fn is_taken_by(&self, worker: &str, job: &str) -> bool {
+        self.folded(worker, usize::MAX).job(&self.house) == Some(job)
+    }
+
+    /// What is remembered. When a job to which somebody is not left learns what HR wants of them is nobody's affair.
     fn memory(&self) -> Vec<(String, String, String)> {
         let mut memory = self.eyes().memory();
-        for (what, _, about) in &mut memory {
-            if self.house.shared && what == "link" {
+        for (what, worker, about) in &mut memory {
+            let job = what.strip_prefix("link ");
+            if self.house.shared && job.is_some_and(|job| !self.is_taken_by(worker, job)) {
                 let wanted = about.find(' ').unwrap() + 2;
                 about.remove(wanted);
             }
