@@ -1,6 +1,5 @@
 //! A page of workers: facts are gathered for all of them at once, then each is planned.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -334,7 +333,7 @@ pub async fn find(
     unanswered::find(cx, accounts, subjects).await?;
     beside::look(cx, subjects, &keys, moment.now).await?;
     owners(cx, subjects, recent).await?;
-    rivals(policy, subjects, &keys);
+    rivals(policy, subjects, &keys, moment);
     Ok(())
 }
 
@@ -542,32 +541,40 @@ async fn owners(cx: &Context, subjects: &mut [Subject], recent: &Recent) -> Resu
     Ok(())
 }
 
-/// Two workers of one page who would both take the same account, or both make one by the same value: the first
-/// goes on, the other is told whose it is. Who is gone, out of sight or forgotten makes none, and comes after whoever would
-/// keep the account; who is out of scope takes nothing from anybody.
-fn rivals(policy: &Policy, subjects: &mut [Subject], keys: &[Vec<(String, String)>]) {
-    let mut takers: HashMap<(String, String), String> = HashMap::new();
-    for past in [false, true] {
-        for (subject, keys) in subjects.iter_mut().zip(keys) {
-            if subject.link.is_some() || subject.found.owner.is_some() || subject.speaker.is_some() {
-                continue;
-            }
-            let worker = &subject.worker;
-            let is_past = worker.gone.is_some() || worker.hidden.is_some() || worker.shrunk.is_some();
-            if is_past != past || !policy.schema.scope.lets_in(worker) {
-                continue;
-            }
-            let place = match (subject.found.accounts.as_slice(), keys.first()) {
-                ([account], _) => (String::new(), account.anchor.0.clone()),
-                ([], Some((attribute, value))) if !is_past => (attribute.clone(), value.to_lowercase()),
-                _ => continue,
-            };
-            match takers.entry(place) {
-                Entry::Vacant(free) => drop(free.insert(subject.worker.anchor.clone())),
-                Entry::Occupied(taken) => subject.found.owner = Some(taken.get().clone()),
-            }
+/// Workers of one page who would all take the same account, or all make one by the same value: one goes on, the others are told whose
+/// it is. Whoever works here goes first, and then whoever is there at all; who is gone, out of sight or forgotten makes none, and who
+/// is out of scope takes nothing from anybody.
+fn rivals(policy: &Policy, subjects: &mut [Subject], keys: &[Vec<(String, String)>], moment: &Moment) {
+    let mut takers: HashMap<(String, String), Vec<usize>> = HashMap::new();
+    for (at, (subject, keys)) in subjects.iter().zip(keys).enumerate() {
+        let worker = &subject.worker;
+        let takes = subject.link.is_none() && subject.found.owner.is_none() && subject.speaker.is_none();
+        if !takes || !policy.schema.scope.lets_in(worker) {
+            continue;
+        }
+        let place = match (subject.found.accounts.as_slice(), keys.first()) {
+            ([account], _) => (String::new(), account.anchor.0.clone()),
+            ([], Some((attribute, value))) if !is_past(worker) => (attribute.clone(), value.to_lowercase()),
+            _ => continue,
+        };
+        takers.entry(place).or_default().push(at);
+    }
+    for mut rivals in takers.into_values().filter(|takers| takers.len() > 1) {
+        rivals.sort_by_key(|at| turn(policy, &subjects[*at].worker, moment));
+        let first = subjects[rivals[0]].worker.anchor.clone();
+        for at in &rivals[1..] {
+            subjects[*at].found.owner = Some(first.clone());
         }
     }
+}
+
+fn is_past(worker: &Worker) -> bool {
+    worker.gone.or(worker.hidden).or(worker.shrunk).is_some()
+}
+
+/// The lower, the sooner an account is somebody's.
+fn turn(policy: &Policy, worker: &Worker, moment: &Moment) -> (bool, bool) {
+    (is_past(worker), !plan::wants_account(policy, worker, moment))
 }
 
 /// How often each is there.
@@ -673,5 +680,23 @@ pub fn moment(now: Timestamp) -> Moment {
     Moment {
         now,
         plan: Uuid::now_v7(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::plan::tests::{moment, policy, shrunk, worker};
+
+    #[test]
+    fn b7_of_those_who_would_take_an_account_whoever_works_here_does() {
+        let policy = policy();
+        let (works, left) = (worker(&policy, "True"), worker(&policy, "False"));
+        let turn = |worker: &Worker| turn(&policy, worker, &moment());
+        assert!(turn(&works) < turn(&left));
+        assert!(
+            turn(&left) < turn(&shrunk(&policy)),
+            "nobody waits for who is long gone"
+        );
     }
 }

@@ -13,7 +13,7 @@ mod world;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use self::history::{Fault, Field, History, House, Operation, Said, Step, Value};
+use self::history::{Fault, Field, Hand, History, House, Operation, Said, Step, Value};
 use self::world::Outcome;
 
 /// Without being asked for more.
@@ -29,7 +29,7 @@ const LEARNED: [u64; 16] = [
 const LEARNED_SINCE: [u64; 1] = [7268];
 
 /// Where two jobs share a domain.
-const LEARNED_SHARED: [u64; 9] = [50, 123, 124, 162, 167, 304, 415, 502, 646];
+const LEARNED_SHARED: [u64; 11] = [50, 123, 124, 162, 167, 304, 415, 502, 646, 941, 980];
 
 /// How many shorter histories are tried of one that fails.
 const MOST_TRIES: usize = 150;
@@ -304,6 +304,44 @@ fn b26_who_was_deleted_unanswered_and_comes_back_is_linked_to_the_new_account() 
         twice += usize::from(made.count() == 2);
     }
     assert!(twice > 0, "some were deleted and made again");
+}
+
+/// Somebody made a second account with the number: the person's is the one that the job before has for them.
+#[test]
+fn b8_of_two_accounts_the_one_that_the_other_job_has_goes_along() {
+    let says = |field, value: &str| Said::Partial([(field, Value::Text(value.into()))].into());
+    let steps = vec![
+        upload(&[hired(0)]),
+        Step::Wait(40),
+        Step::ByHand(Hand::MakeTwin, 0),
+        upload(&[(0, says(Field::UserType, "External"))]),
+        Step::Wait(90),
+        upload(&[(0, says(Field::Title, "T1"))]),
+        Step::Wait(90),
+        upload(&[active(0, false)]),
+    ];
+    let history = History {
+        seed: 1,
+        house: House {
+            shared: true,
+            ..house(1, false)
+        },
+        steps,
+    };
+    let outcome = world::run(&history);
+    let broken = outcome.violations.join("\n");
+    assert!(broken.is_empty(), "{history}\n{broken}");
+    let deeds: Vec<&String> = outcome
+        .trace
+        .iter()
+        .filter(|line| line.contains(" gateway "))
+        .collect();
+    let [made, title, disabled] = deeds.as_slice() else {
+        panic!("{deeds:#?}");
+    };
+    assert!(made.contains(": Create") && title.contains(": Set") && disabled.ends_with(": Disable"));
+    let links = outcome.trace.iter().filter(|line| line.starts_with("Link"));
+    assert_eq!(links.count(), 2, "each job has it once");
 }
 
 /// A create whose answer was lost may be carried out after the directory was asked: it counts until then, also once HR wants no

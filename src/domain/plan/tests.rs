@@ -395,6 +395,15 @@ fn b14_whose_accounts_they_are_matters_to_those_in_scope() {
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].0, Weight::Skip);
     }
+    // Nor does it that nothing finds an account.
+    let weight = |unit: &str| {
+        let mut worker = worker(&policy, "True");
+        says(&mut worker, &[("unit", unit), ("externalId", "")]);
+        let told = findings(&policy, &worker, &Facts::default());
+        told.into_iter().map(|(_, weight)| weight).collect::<Vec<_>>()
+    };
+    assert_eq!(weight("Staff"), [Weight::Failure]);
+    assert_eq!(weight("Elsewhere"), [Weight::Skip]);
 }
 
 #[test]

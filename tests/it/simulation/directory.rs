@@ -77,7 +77,6 @@ pub struct Deed {
     pub at: Timestamp,
     /// How many statements HR had made by then.
     pub heard: usize,
-    pub by: By,
     pub worker: String,
     pub account: Anchor,
     /// What the gateway calls the change.
@@ -245,7 +244,6 @@ impl Domain {
         self.journal.push(Deed {
             at,
             heard: self.heard,
-            by: change.map_or(By::Hand, |_| By::Gateway),
             worker: worker.to_string(),
             account: account.clone(),
             change,

@@ -65,7 +65,6 @@ impl Ours<'_> {
 
 fn ours<'d>(world: &World, domain: &'d Domain) -> Vec<Ours<'d>> {
     let senders = world.eyes().senders();
-    let job = |deed: &Deed| deed.change.map(|change| senders[&change.to_string()].clone());
     let deeds = domain.journal.iter().enumerate();
     deeds
         .filter_map(|(number, deed)| match &deed.what {
@@ -77,7 +76,7 @@ fn ours<'d>(world: &World, domain: &'d Domain) -> Vec<Ours<'d>> {
                 beside,
             } => Some(Ours {
                 number,
-                job: job(deed).unwrap_or_default(),
+                job: sender(&senders, deed).unwrap_or_default().to_string(),
                 deed,
                 effect,
                 state: *state,
@@ -86,6 +85,11 @@ fn ours<'d>(world: &World, domain: &'d Domain) -> Vec<Ours<'d>> {
             }),
         })
         .collect()
+}
+
+/// The job that did something; `None` where a person did.
+fn sender<'s>(senders: &'s BTreeMap<String, String>, deed: &Deed) -> Option<&'s str> {
+    deed.change.map(|change| senders[&change.to_string()].as_str())
 }
 
 fn one_account_each(ours: &[Ours]) -> Vec<String> {
@@ -205,13 +209,13 @@ fn within_the_limits(world: &World, domain: &Domain, ours: &[Ours]) -> Vec<Strin
     // Each job has limits of its own.
     let mut times: BTreeMap<(&str, String), Vec<&Ours>> = BTreeMap::new();
     let audit = world.eyes().audit();
-    // What somebody laid hands on before it was known to be done cannot be seen any more.
+    let senders = world.eyes().senders();
+    // What somebody else laid hands on before it was known to be done cannot be seen any more.
     let is_undone = |one: &Ours| {
         let mut later = domain.journal[one.number..].iter();
-        let by_hand = |deed: &&Deed| deed.account == one.deed.account && deed.by == By::Hand;
-        later
-            .find(by_hand)
-            .is_some_and(|hand| !is_recorded(&audit, one, hand.at))
+        let other =
+            later.find(|deed| deed.account == one.deed.account && sender(&senders, deed) != Some(&one.job));
+        other.is_some_and(|other| !is_recorded(&audit, one, other.at))
     };
     let jobs = world.house.jobs().iter().map(|(_, job, _)| *job);
     let limited_from = jobs.filter_map(|job| Some((job, creates_are_limited_from(world, domain, job)?)));
