@@ -101,6 +101,8 @@ impl Link {
             }
             _ => return None,
         };
+        // It was linked before anybody knew who made it.
+        link.made |= created.is_some();
         if let Some(account) = planned.situation.account() {
             link.enabled = account.enabled.filter(|_| !account.deleted);
             link.waiting = link.waiting.and_then(|waiting| waiting.without(&account.values));

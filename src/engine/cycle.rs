@@ -358,15 +358,25 @@ impl<'c> Cycle<'c> {
             false => Accounts::Asked(session),
         };
         page.history = self.history.clone();
-        let (mut page, mut worked) = self.attempt(&accounts, page).await?;
+        let (mut page, mut worked, sent) = self.attempt(&accounts, page).await?;
         // B25: what conflicted is planned anew, once, from what the target holds now.
         if worked.iter().any(|one| one.fate == Fate::Again) {
             (page, worked) = self.again(session, page, worked).await?;
         }
-        Ok(Some(Arc::new(Carried { page, worked, began })))
+        Ok(Some(Arc::new(Carried {
+            page,
+            worked,
+            began,
+            sent,
+        })))
     }
 
-    async fn attempt(&self, accounts: &Accounts<'_>, mut page: Page) -> Result<(Page, Vec<Worked>)> {
+    /// Plans a page and writes it; tells when the first of it was sent.
+    async fn attempt(
+        &self,
+        accounts: &Accounts<'_>,
+        mut page: Page,
+    ) -> Result<(Page, Vec<Worked>, Timestamp)> {
         let session = accounts.session();
         // What nobody looked into is not written.
         page.gate = self.gate.unwrap_or(Gate::Review);
@@ -377,8 +387,9 @@ impl<'c> Cycle<'c> {
         }
         let (lease, stop) = (self.lease.may_start(), self.stop.clone());
         let may_start: MayStart = Arc::new(move || !stop.is_cancelled() && lease());
+        let sent = self.cx.clock.now();
         let worked = apply::send(self.cx, session, may_start, &page.subjects, &moment).await?;
-        Ok((page, worked))
+        Ok((page, worked, sent))
     }
 
     /// Reads and plans those again whose preconditions no longer held; the second answer stands. What the first
@@ -410,11 +421,11 @@ impl<'c> Cycle<'c> {
             }
             // What it was to do and did not is asked for again.
             retry.history.take_back(&record::undone(model, &subject, &one));
-            let anew = subject.anew(one.ending.done.clone());
+            let now = self.cx.clock.now();
+            let anew = subject.anew(one.ending.done.clone(), now);
             // Looking for it takes it off the count once more, but for what may come late and no plan repeated.
-            let mut unanswered = anew.unanswered(None, model);
+            let mut unanswered = anew.unanswered(model);
             if !subject.creates() {
-                let now = self.cx.clock.now();
                 reconcile::subtract(
                     &mut unanswered,
                     &anew.in_flight(anew.earlier.as_ref(), model, now),
@@ -426,7 +437,7 @@ impl<'c> Cycle<'c> {
         }
         let retried = self.attempt(&Accounts::Asked(session), retry).await;
         let (retried, mut retried_worked) = match retried {
-            Ok((page, worked)) => (page.subjects, worked),
+            Ok((page, worked, _)) => (page.subjects, worked),
             // The others were answered, and that is not to be forgotten.
             Err(error) if log::is_passing(&error) => before
                 .into_iter()

@@ -193,7 +193,12 @@ impl Desk {
             _ => one,
         };
         let worked = sent.await?.into_iter().map(overtaken).collect();
-        let carried = Arc::new(Carried { page, worked, began });
+        let carried = Arc::new(Carried {
+            page,
+            worked,
+            began,
+            sent: began,
+        });
         let counts = record::record(&self.cx, Arc::clone(&carried)).await?;
         Ok((carried, counts))
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{Clock, Engine};
 use crate::connector::MayStart;
 use crate::error::Result;
-use crate::store::{Store, instant, jobs, micros};
+use crate::store::{Store, changes, instant, jobs, micros};
 
 /// How long a lease lasts without being extended, at least; twice a target's time-out where that is longer.
 const SHORTEST: Duration = Duration::from_secs(30);
@@ -39,7 +39,15 @@ impl Lease {
         let (id, holder, now) = (job.to_string(), engine.shared.holder.clone(), clock.now());
         let until = later(now, length);
         let token = store
-            .write(move |conn| jobs::lease(conn, &id, &holder, now, until))
+            .write(move |conn| {
+                let before = jobs::holder(conn, &id)?;
+                let token = jobs::lease(conn, &id, &holder, now, until)?;
+                if token.is_some() && before.is_some() {
+                    // Whoever had it and did not let it go may have sent something until just now.
+                    changes::leave_all(conn, &id, now)?;
+                }
+                Ok(token)
+            })
             .await?;
         let Some(token) = token else { return Ok(None) };
         let alive = CancellationToken::new();

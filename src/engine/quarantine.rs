@@ -6,8 +6,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Context;
 use super::reconcile::{Page, Subject};
+use super::{Context, retry};
 use crate::domain::guard::Action;
 use crate::domain::plan::Effect;
 use crate::domain::quarantine::{self, Reason, WINDOW};
@@ -151,14 +151,15 @@ pub fn hurry(conn: &mut Conn, job: &str, now: Timestamp) -> Result<()> {
 /// Leaves on a page those who are to be disabled, and puts the others off to the next attempt, or to a date of their own that
 /// comes before. Nothing of theirs was sent.
 pub async fn leave_leavers(cx: &Context, page: &mut Page) -> Result<()> {
-    let subjects = std::mem::take(&mut page.subjects);
-    let (leavers, others): (Vec<_>, Vec<_>) = subjects.into_iter().partition(is_leaver);
+    let (subjects, now) = (std::mem::take(&mut page.subjects), cx.clock.now());
+    let (leavers, others): (Vec<_>, Vec<_>) =
+        subjects.into_iter().partition(|subject| is_leaver(subject, now));
     page.subjects = leavers;
     let others: Vec<PutOff> = others.into_iter().map(PutOff::from).collect();
     if others.is_empty() {
         return Ok(());
     }
-    let (job, token, now) = (cx.origin.job.clone(), cx.token, cx.clock.now());
+    let (job, token) = (cx.origin.job.clone(), cx.token);
     cx.store
         .write(move |conn| {
             jobs::fence(conn, &job, token)?;
@@ -207,9 +208,15 @@ fn put_off(conn: &mut Conn, job: &str, others: &[PutOff], next: Timestamp) -> Re
     wakes::defer(conn, job, &undated, next)
 }
 
-/// Somebody is to be disabled, or was in this cycle, and the rest of the change is planned anew.
-fn is_leaver(subject: &Subject) -> bool {
-    if !subject.marks.is_empty() {
+/// Somebody is to be disabled, or was in this cycle, and the rest of the change is planned anew; or an account may still come for
+/// somebody who is not to have one.
+fn is_leaver(subject: &Subject, now: Timestamp) -> bool {
+    let may_come = || {
+        retry::lost_creates(&subject.unknown, subject.earlier.as_ref(), now)
+            .next()
+            .is_some()
+    };
+    if !subject.marks.is_empty() || !subject.creates() && may_come() {
         return true;
     }
     let ends = |effect: &Effect| matches!(effect, Effect::Disable | Effect::Delete);

@@ -17,7 +17,7 @@ use crate::domain::handover::Handover;
 use crate::domain::hold::{Hold, digest};
 use crate::domain::link::{Link, Situation};
 use crate::domain::matching::{self, Found};
-use crate::domain::plan::{self, Absence, Change, Effect, Facts, Moment, Planned, Receipt};
+use crate::domain::plan::{self, Absence, Change, ChangeId, Effect, Facts, Moment, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::domain::review::Gate;
 use crate::domain::worker::Worker;
@@ -52,8 +52,10 @@ pub struct Subject {
     pub escrow: Option<Escrow>,
     /// Changes that were sent and never answered for (B26).
     pub unknown: Vec<Sent>,
-    /// Marks of attempts in this cycle that were answered, to be taken off when the outcome is recorded.
-    pub marks: Vec<String>,
+    /// Attempts in this cycle that were answered, and what those answered for: their marks are taken off when the outcome is recorded.
+    pub marks: Vec<(Change, changes::Allowed)>,
+    /// As what the guard counted everything that nobody had answered for, when the page began.
+    pub counted: Charges,
     /// What earlier attempts turned out to have done.
     pub earlier: Option<Receipt>,
     /// What they turned out to have done to an account that is gone: it counts, and is no part of a receipt.
@@ -129,10 +131,22 @@ impl Subject {
         }
     }
 
-    /// What was sent and never answered for, and `more` that is as uncertain: until it is known what came of it, it counts as done.
-    pub fn unanswered(&self, more: Option<&Change>, model: &Model) -> Charges {
-        let known = self.unknown.iter().map(|sent| (&sent.change, &sent.allowed));
-        self.presumed(known.chain(more.map(|change| (change, &self.allowed))), model)
+    /// What was sent and never answered for: until it is known what came of it, it counts as done.
+    pub fn unanswered(&self, model: &Model) -> Charges {
+        self.presumed(
+            self.unknown.iter().map(|sent| (&sent.change, &sent.allowed)),
+            model,
+        )
+    }
+
+    /// The same together with what this cycle did and does not record yet, and `more` that nobody answered for.
+    pub fn unrecorded(&self, more: Option<&Change>, model: &Model) -> Charges {
+        // Attempts that did nothing leave no marks.
+        let marks = self.marks.iter().filter(|_| self.earlier.is_some());
+        let marks = marks.map(|(change, allowed)| (change, allowed));
+        let unknown = self.unknown.iter().map(|sent| (&sent.change, &sent.allowed));
+        let more = more.map(|change| (change, &self.allowed));
+        self.presumed(marks.chain(unknown).chain(more), model)
     }
 
     /// What these count as, as long as nobody answers for them.
@@ -160,14 +174,22 @@ impl Subject {
     }
 
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
-    pub fn anew(&self, done: Option<Receipt>) -> Subject {
+    pub fn anew(&self, done: Option<Receipt>, now: Timestamp) -> Subject {
         let mut subject = self.clone();
-        let mark = subject.planned.take().map(|planned| planned.change.id);
-        subject.marks.extend(mark.map(|id| id.to_string()));
         if done.is_some() {
-            let known = subject.unknown.drain(..).map(|sent| sent.change.id.to_string());
-            subject.marks.extend(known);
+            let may_come = retry::lost_creates(&self.unknown, done.as_ref(), now);
+            let may_come: HashSet<ChangeId> = may_come.map(|sent| sent.change.id).collect();
+            let known = subject
+                .unknown
+                .extract_if(.., |sent| !may_come.contains(&sent.change.id));
+            subject
+                .marks
+                .extend(known.map(|sent| (sent.change, sent.allowed)));
         }
+        let attempt = subject.planned.take().map(|planned| planned.change);
+        subject
+            .marks
+            .extend(attempt.map(|change| (change, self.allowed.clone())));
         subject.found = Found::default();
         subject.earlier = done;
         subject.held = Vec::new();
@@ -276,6 +298,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             escrow: escrows.remove(&wake.anchor),
             unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
             marks: Vec::new(),
+            counted: Charges::new(),
             earlier: None,
             bygone: Charges::new(),
             found: Found::default(),
@@ -605,7 +628,10 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
     let policy = &*runner.policy;
     let recoverable = runner.target.capability().recoverable_delete;
     for subject in &mut page.subjects {
-        let earlier = || subject.earlier.iter().flat_map(|earlier| &earlier.done);
+        let earlier = || {
+            let earlier = subject.earlier.iter();
+            earlier.flat_map(|earlier| earlier.since_delete(&policy.model))
+        };
         let turned =
             |effect: &&Effect| effect.is_create() || matches!(effect, Effect::Disable | Effect::Enable);
         let facts = Facts {
@@ -686,13 +712,13 @@ pub fn moment(now: Timestamp) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::plan::tests::{moment, policy, shrunk, worker};
+    use crate::domain::plan::tests::{self as people, policy, shrunk, worker};
 
     #[test]
     fn b7_of_those_who_would_take_an_account_whoever_works_here_does() {
         let policy = policy();
         let (works, left) = (worker(&policy, "True"), worker(&policy, "False"));
-        let turn = |worker: &Worker| turn(&policy, worker, &moment());
+        let turn = |worker: &Worker| turn(&policy, worker, &people::moment());
         assert!(turn(&works) < turn(&left));
         assert!(
             turn(&left) < turn(&shrunk(&policy)),

@@ -62,6 +62,8 @@ pub struct Carried {
     /// One for each subject.
     pub worked: Vec<Worked>,
     pub began: Timestamp,
+    /// When the first of it was sent.
+    pub sent: Timestamp,
 }
 
 /// What the next page has to know of this one.
@@ -83,20 +85,20 @@ pub fn news(model: &Model, carried: &Carried) -> News {
     let mut news = News::default();
     for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
         let Some(planned) = &subject.planned else { continue };
-        let mut known = subject.unanswered(None, model);
         match worked.fate {
             Fate::Over | Fate::Again => {
                 let in_flight = subject.in_flight(worked.ending.done.as_ref(), model, carried.began);
-                reconcile::subtract(&mut known, &in_flight);
-                reconcile::add(&mut news.answered, &known);
+                let mut answered = subject.counted.clone();
+                reconcile::subtract(&mut answered, &in_flight);
+                reconcile::add(&mut news.answered, &answered);
             }
-            Fate::Unknown | Fate::GivenUp => {
-                let mut by_now = subject.unanswered(Some(&planned.change), model);
-                reconcile::subtract(&mut by_now, &known);
+            Fate::Unknown | Fate::GivenUp | Fate::Waits => {
+                let sent = Some(&planned.change).filter(|_| worked.fate != Fate::Waits);
+                let mut by_now = subject.unrecorded(sent, model);
+                reconcile::subtract(&mut by_now, &subject.counted);
                 reconcile::add(&mut news.unanswered, &by_now);
                 continue;
             }
-            Fate::Waits => continue,
         }
         let receipt = worked.ending.done.as_ref();
         if subject.link.is_none() && subject.withheld.is_none() {
@@ -222,8 +224,8 @@ struct Recording {
     ownership: Settlement,
     /// Other jobs write the same target.
     is_shared: bool,
-    /// When the page began to be written.
-    began: Timestamp,
+    /// When the first of the page was sent.
+    sent: Timestamp,
 }
 
 impl Recording {
@@ -236,7 +238,12 @@ impl Recording {
 }
 
 fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
-    let Carried { page, worked, began } = carried;
+    let Carried {
+        page,
+        worked,
+        began,
+        sent,
+    } = carried;
     let mut counts = Counts {
         seen: page.subjects.len() as u64,
         ..Counts::default()
@@ -289,7 +296,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     Recording {
         ownership,
         is_shared: !cx.beside.is_empty(),
-        began: *began,
+        sent: *sent,
         records,
         tallies: news(&cx.runner.policy.model, carried).tallies,
         vanished: page.vanished.clone(),
@@ -317,9 +324,10 @@ fn settle(
         wake: Some(subject.wake.clone()),
         ..Record::default()
     };
+    let marks = || subject.marks.iter().map(|(change, _)| change.id.to_string());
     // Attempts of this cycle that were refused whole leave nothing to find out.
     if subject.earlier.is_none() {
-        record.settled.clone_from(&subject.marks);
+        record.settled = marks().collect();
     }
     let this = planned.change.id.to_string();
     match worked.fate {
@@ -340,7 +348,7 @@ fn settle(
         Fate::GivenUp => record.unanswered = Some(this),
         Fate::Over | Fate::Again => {
             let unknown = subject.unknown.iter().map(|sent| sent.change.id.to_string());
-            let all = unknown.chain(subject.marks.iter().cloned()).chain([this]);
+            let all = unknown.chain(marks()).chain([this]);
             record.settled = all.collect();
         }
     }
@@ -610,7 +618,7 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
     let turned: Vec<_> = turned.map(|(account, enabled)| (account, *enabled)).collect();
     let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
     links::tell_open(conn, &recording.target, job, &open)?;
-    links::tell_others(conn, &recording.target, job, &turned, recording.began)?;
+    links::tell_others(conn, &recording.target, job, &turned, recording.sent)?;
     if recording.is_shared {
         // Whoever took an account over meanwhile did not know what was done to it.
         let keys: Vec<Key> = turned.iter().map(|(account, _)| Key::account(account)).collect();

@@ -150,7 +150,9 @@ pub fn state(
     is_new: bool,
 ) -> Option<News> {
     let done = ending.done.as_ref();
-    if done.is_some_and(|receipt| receipt.has(|effect| matches!(effect, Effect::Disable | Effect::Delete))) {
+    let ends = |effect: &Effect| matches!(effect, Effect::Disable | Effect::Delete);
+    // Not where there is another account since.
+    if done.is_some_and(|receipt| receipt.has(ends) && !receipt.has(Effect::is_create)) {
         return Some(News::Over);
     }
     let is_held = |held: &Held| matches!(held.action, Action::Disable | Action::Delete);

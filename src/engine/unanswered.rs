@@ -7,7 +7,7 @@ use super::Context;
 use super::accounts::Accounts;
 use super::reconcile::{Page, Subject, add, counted};
 use crate::connector::Lookup;
-use crate::domain::account::{Account, Values};
+use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
 use crate::domain::guard::{Action, Charges};
 use crate::domain::link::Link;
@@ -79,9 +79,9 @@ pub fn deleted(policy: &Policy, subjects: &mut [Subject]) -> Vec<usize> {
 
 /// The account that a create made whose answer was lost.
 fn ours<'a>(policy: &Policy, unknown: &[Sent], accounts: &'a [Account]) -> Option<&'a Account> {
-    let created = || unknown.iter().filter_map(created);
-    let mut accounts = accounts.iter();
-    accounts.find(|account| created().any(|values| is_made_by(policy, values, account)))
+    let is_ours =
+        |account: &&Account| (0..unknown.len()).any(|at| is_made_by(policy, &unknown[at..], account));
+    accounts.iter().find(is_ours)
 }
 
 fn created(sent: &Sent) -> Option<&Values> {
@@ -100,12 +100,26 @@ fn telling<'v>(policy: &'v Policy, values: &'v Values) -> impl Iterator<Item = (
         .filter_map(|name| Some((name, values.get(name)?.first()?.as_str())))
 }
 
-/// Whether an account carries every telling value that a create gave it.
-fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
-    telling(policy, values).all(|(name, value)| {
-        account
-            .first(name)
-            .is_some_and(|held| held.to_lowercase() == value.to_lowercase())
+/// Whether an account carries every telling value that the first of these gave it when it made it, or the others since.
+fn is_made_by(policy: &Policy, sent: &[Sent], account: &Account) -> bool {
+    let Some((create, later)) = sent.split_first() else {
+        return false;
+    };
+    let since = |name: &str| {
+        let effects = later.iter().flat_map(|sent| &sent.change.effects);
+        let given = effects.filter_map(move |effect| match effect {
+            Effect::Set { attribute, after, .. } if attribute == name => after.first(),
+            Effect::Rename { after, .. } if policy.model.name == Some(name) => Some(after),
+            _ => None,
+        });
+        given.map(String::as_str).collect::<Vec<_>>()
+    };
+    created(create).is_some_and(|values| {
+        telling(policy, values).all(|(name, value)| {
+            let held = account.first(name).map(str::to_lowercase);
+            let mut given = since(name).into_iter().chain([value]);
+            held.is_some_and(|held| given.any(|value| value.to_lowercase() == held))
+        })
     })
 }
 
@@ -113,7 +127,11 @@ fn is_made_by(policy: &Policy, values: &Values, account: &Account) -> bool {
 /// happened, and a deletion whose account is gone did. The guard counts it before it judges the rest of the page.
 pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) {
     for subject in &mut page.subjects {
-        page.history.take_back(&subject.unanswered(None, &policy.model));
+        let unanswered = subject.unanswered(&policy.model);
+        page.history.take_back(&unanswered);
+        if subject.marks.is_empty() {
+            subject.counted = unanswered;
+        }
         if !subject.unknown.is_empty() {
             // An attempt of the same cycle has counted it.
             page.history.take_back(&std::mem::take(&mut subject.bygone));
@@ -144,25 +162,29 @@ fn outcome(
     now: Timestamp,
 ) -> Option<Receipt> {
     let change = &subject.unknown[place].change;
-    let later = &subject.unknown[place + 1..];
+    let (sent, later) = (&subject.unknown[place..], &subject.unknown[place + 1..]);
     // Somebody may have made one like it since, or have put one in its place.
-    let account = match (&change.account, subject.found.accounts.as_slice()) {
-        (Some(anchor), found) => found.iter().find(|one| one.anchor == *anchor),
-        (None, [account]) => Some(account),
-        (None, _) => None,
+    let mut found = subject.found.accounts.iter();
+    let account = match &change.account {
+        Some(anchor) => found.find(|one| one.anchor == *anchor),
+        None => found.find(|one| is_made_by(policy, sent, one)),
     };
+    // One that was made and is gone is known by what was done to it since; one that is there, and is another, shows nothing.
+    let named = sent.iter().find_map(|sent| sent.change.account.as_ref());
+    let is_there = |anchor: &Anchor| subject.found.accounts.iter().any(|one| one.anchor == *anchor);
+    let is_another = change.account.is_none() && account.is_none() && named.is_some_and(is_there);
     let linked = subject.link.as_ref().map(|link| &link.account);
     let linked = linked.or(subject.outlived.as_ref());
     let is_gone = account.is_none() && linked == change.account.as_ref();
     let happened = change.effects.iter().filter(|effect| {
         let shown = change.shown_by(effect, later.iter().map(|sent| &sent.change));
-        shown.unwrap_or_else(|| match account {
-            Some(account) => happened(policy, change, effect, account),
+        shown.filter(|_| !is_another).unwrap_or_else(|| match account {
+            Some(account) => happened(change, effect, account),
             None => is_gone && **effect == Effect::Delete,
         })
     });
     let done: Vec<Effect> = happened.map(|effect| as_found(effect, account)).collect();
-    let anchor = account.map(|account| &account.anchor).or(change.account.as_ref());
+    let anchor = account.map(|account| &account.anchor).or(named);
     (!done.is_empty()).then(|| Receipt {
         change: change.id,
         account: anchor.cloned().unwrap_or_default(),
@@ -210,7 +232,7 @@ fn keep_ours(policy: &Policy, subject: &mut Subject) {
 }
 
 /// What an account shows of a change that nothing came after.
-fn happened(policy: &Policy, change: &Change, effect: &Effect, account: &Account) -> bool {
+fn happened(change: &Change, effect: &Effect, account: &Account) -> bool {
     if account.deleted {
         return *effect == Effect::Delete;
     }
@@ -222,7 +244,8 @@ fn happened(policy: &Policy, change: &Change, effect: &Effect, account: &Account
             .unwrap_or_default()
     };
     match effect {
-        Effect::Create { values, .. } => is_made_by(policy, values, account),
+        // It is the one that was made.
+        Effect::Create { .. } => true,
         Effect::Disable => account.enabled == Some(false),
         Effect::Enable => account.enabled == Some(true),
         Effect::Set { attribute, after, .. } => held(attribute) == after,
@@ -308,7 +331,6 @@ mod tests {
 
     #[test]
     fn b20_an_account_that_is_found_enabled_has_the_password_that_goes_along() {
-        let policy = policy();
         let password = Effect::Password {
             password: Recipe::default(),
         };
@@ -327,7 +349,7 @@ mod tests {
                 protected: None,
                 deleted: false,
             };
-            let happened = |effect: &&Effect| happened(&policy, &change, effect, &account);
+            let happened = |effect: &&Effect| happened(&change, effect, &account);
             effects.iter().filter(happened).count()
         };
         let returns = [Effect::Enable, password.clone()];

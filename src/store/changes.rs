@@ -135,6 +135,19 @@ pub fn leave(conn: &mut Conn, ids: &[&str], now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Nobody has answered for anything that a job sent until now; what came first stays first.
+pub fn leave_all(conn: &mut Conn, job: &str, now: Timestamp) -> Result<()> {
+    let all = || changes::table.filter(changes::job.eq(job));
+    let last: Option<i64> = all().select(diesel::dsl::max(changes::sent)).first(conn)?;
+    let later = last.map_or(0, |last| micros(now) - last);
+    if later > 0 {
+        diesel::update(all())
+            .set(changes::sent.eq(changes::sent + later))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Lets receipts go that are older than this.
 pub fn expire_receipts(conn: &mut Conn, before: Timestamp) -> Result<()> {
     diesel::delete(receipts::table.filter(receipts::at.lt(micros(before)))).execute(conn)?;

@@ -178,7 +178,7 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
 /// Tells the other jobs that write a system which accounts one of them enabled, disabled, deleted or restored: (account, whether
 /// it is enabled). What they once did to such an account was not the last that was done to it, and
 /// says nothing any more; nor does what the same HR wanted of it before its word was carried out here (B11). It was turned
-/// at `since` or later: who has recorded a disable after that knows better.
+/// at `since` or later: whoever has recorded a disable after that may have done it later still.
 pub fn tell_others(
     conn: &mut Conn,
     target: &str,
@@ -287,9 +287,9 @@ pub fn take_over(conn: &mut Conn, job: &str, from: &str, generation: i64) -> Res
     }
 }
 
-/// Ends a link, what the job owned by it, and what was on its way for the account's password: the worker's next account is another.
+/// Ends a link, that the job owned the account, and what was on its way for its password: the worker's next account is another.
 pub fn delete(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
-    owners::end(conn, job, &[worker])?;
+    owners::let_go(conn, job, worker)?;
     handovers::forget(conn, job, &[worker.to_string()])?;
     diesel::delete(links::table.find((job, worker))).execute(conn)?;
     Ok(())

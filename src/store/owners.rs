@@ -248,6 +248,13 @@ pub fn expire(conn: &mut Conn, before: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// A worker's account is not the job's any more; what one that may be on its way will be found by is.
+pub fn let_go(conn: &mut Conn, job: &str, worker: &str) -> Result<()> {
+    let theirs = owners::table.filter(owners::job.eq(job).and(owners::worker.eq(worker)));
+    diesel::delete(theirs.filter(owners::attribute.eq(""))).execute(conn)?;
+    Ok(())
+}
+
 /// These workers have nothing to do with any account any more.
 pub fn end(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<()> {
     for page in workers.chunks(super::ROWS) {

@@ -1260,6 +1260,73 @@ async fn b26_a_change_that_was_sent_knows_its_allowance() {
     .await;
 }
 
+/// Whoever had the job before and died may have sent all of it until just now.
+#[tokio::test(flavor = "multi_thread")]
+async fn b26_what_somebody_else_left_was_sent_until_just_now() {
+    on_both(async |store| {
+        let sent = |minute| changes::Sent {
+            change: Change {
+                id: uuid::Uuid::now_v7(),
+                worker: "a".into(),
+                account: None,
+                effects: vec![Effect::Disable],
+            },
+            endpoint: "dc1".into(),
+            plan: uuid::Uuid::nil(),
+            policy: 1,
+            allowed: BTreeMap::new(),
+            at: at(minute),
+        };
+        // The later number was sent first.
+        let (second, first) = (sent(2), sent(1));
+        let order = [first.change.id, second.change.id];
+        write(&store, move |conn| {
+            changes::leave_all(conn, JOB, at(1))?;
+            changes::mark_sent(conn, JOB, "cycle", 1, &[&second, &first])?;
+            changes::leave_all(conn, JOB, at(1))?;
+            changes::leave_all(conn, OTHER, at(20))?;
+            changes::leave_all(conn, JOB, at(10))
+        })
+        .await;
+        let unknown = store
+            .read(|conn| changes::unknown(conn, JOB, &["a"]))
+            .await
+            .unwrap();
+        let known: Vec<_> = unknown.iter().map(|sent| (sent.change.id, sent.at)).collect();
+        assert_eq!(known, [(order[0], at(9)), (order[1], at(10))]);
+    })
+    .await;
+}
+
+/// The account of a link that ends is gone; the next one may be on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_b26_a_link_that_ends_leaves_the_claim_to_what_is_being_made() {
+    on_both(async |store| {
+        let keys = [Key::account(&Anchor("A".into())), Key::value("employeeID", "1")];
+        let asked = keys.clone();
+        write(&store, move |conn| {
+            systems::ensure(conn, "corp")?;
+            let claim = |key: &Key| Claim {
+                key: key.clone(),
+                worker: "1".into(),
+                instead_of: None,
+                waits: false,
+            };
+            links::insert(conn, JOB, &[link("1", "A")])?;
+            owners::claim(conn, "corp", JOB, &keys.each_ref().map(claim), at(0))?;
+            links::delete(conn, JOB, "1")
+        })
+        .await;
+        let left = store
+            .read(move |conn| owners::of(conn, "corp", OTHER, &asked))
+            .await
+            .unwrap();
+        let left: Vec<Key> = left.into_iter().map(|owner| owner.key).collect();
+        assert_eq!(left, [Key::value("employeeID", "1")]);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn b12_holds_are_found_by_worker_and_by_account() {
     on_both(async |store| {

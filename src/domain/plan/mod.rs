@@ -10,7 +10,7 @@ mod homeward;
 mod proposal;
 mod reversal;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

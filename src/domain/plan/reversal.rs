@@ -27,7 +27,11 @@ const CONTAINER: &str = "container";
 /// Receipts of one account, oldest first, taken back. An account that was made is disabled, and deleted only if `delete`.
 pub fn reversal(receipts: &[Receipt], account: &Account, delete: bool) -> Reversal {
     let mut reversal = Reversal::default();
-    let done: Vec<&Effect> = receipts.iter().flat_map(|receipt| &receipt.done).collect();
+    let mut done: Vec<&Effect> = receipts.iter().flat_map(|receipt| &receipt.done).collect();
+    // What comes before its making was done to another.
+    if let Some(made) = done.iter().rposition(|effect| effect.is_create()) {
+        done.drain(..made);
+    }
     match existence(&done) {
         Existence::Begun => {
             match (delete, account.enabled) {

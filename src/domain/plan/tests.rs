@@ -1,7 +1,7 @@
 //! What planning makes of people of whom not everything is kept (B33).
 
 use super::*;
-use crate::domain::account::{Model, StateAttribute};
+use crate::domain::account::{Model, StateAttribute, Values};
 use crate::domain::keeping::Reads;
 use crate::domain::mapping::Flow;
 use crate::domain::policy::Settings;
@@ -351,6 +351,24 @@ fn b26_after_a_delete_without_an_answer_the_next_account_is_linked() {
         state,
         (Some(true), false, None),
         "what was done to the other is not"
+    );
+    let made = Effect::Create {
+        values: Values::new(),
+        container: None,
+        enabled: true,
+        password: Recipe::default(),
+    };
+    let found = Link { made: false, ..link };
+    let linked = Link::next(
+        &MODEL,
+        Some(&found),
+        &planned,
+        Some(&receipt("A", &[made])),
+        Timestamp::UNIX_EPOCH,
+    );
+    assert!(
+        linked.unwrap().made,
+        "it was linked before it was known who made it"
     );
     let bin = Model { bin: true, ..MODEL };
     assert_eq!(both.since_delete(&bin).len(), 3, "it is still the one in the bin");
