@@ -306,6 +306,42 @@ fn b26_who_was_deleted_unanswered_and_comes_back_is_linked_to_the_new_account() 
     assert!(twice > 0, "some were deleted and made again");
 }
 
+/// An account was made without an answer, and something was done to it that had none either. Somebody deletes it, makes another with
+/// the number and disables that: it is no account of ours.
+#[test]
+fn b11_b26_an_account_that_somebody_made_in_the_place_of_ours_is_theirs() {
+    let title = Said::Partial([(Field::Title, Value::Text("T1".into()))].into());
+    let mut replaced = 0;
+    for seed in 0..24 {
+        let steps = vec![
+            Step::Fault(Fault::Lost(90)),
+            upload(&[hired(0)]),
+            Step::Wait(6),
+            upload(&[(0, title.clone())]),
+            Step::Wait(14),
+            Step::ByHand(Hand::Delete, 0),
+            Step::ByHand(Hand::Make, 0),
+            Step::ByHand(Hand::Disable, 0),
+            Step::Healed,
+        ];
+        let history = History {
+            seed,
+            house: house(1, false),
+            steps,
+        };
+        let outcome = world::run(&history);
+        let broken = outcome.violations.join("\n");
+        assert!(broken.is_empty(), "{history}\n{broken}");
+        let deeds = outcome
+            .trace
+            .iter()
+            .position(|line| line.contains(" by hand ") && line.ends_with(": Delete"));
+        let before = &outcome.trace[..deeds.unwrap_or(0)];
+        replaced += usize::from(before.iter().any(|line| line.contains(": Set")));
+    }
+    assert!(replaced > 0, "something was done to an account of ours before");
+}
+
 /// Somebody made a second account with the number: the person's is the one that the job before has for them.
 #[test]
 fn b8_of_two_accounts_the_one_that_the_other_job_has_goes_along() {
@@ -351,17 +387,22 @@ fn b16_creates_that_come_late_are_no_way_around_a_limit() {
     let mut late = 0;
     for seed in 0..16 {
         let begin: Vec<(usize, Said)> = (1..4).map(hired).collect();
-        let turn = |who| [(who - 3, Said::Gone), hired(who)];
+        let leaves = Said::Partial([(Field::UserType, Value::Text("Former".into()))].into());
+        let turn = |who| [(who - 3, leaves.clone()), hired(who)];
         let steps = vec![
             // A job that found an account is limited.
             upload(&[hired(0)]),
-            Step::Wait(40),
+            Step::Wait(150),
             Step::Fault(Fault::Lost(100)),
             upload(&begin),
             Step::Wait(5),
+            // All are looked at together once the directory answers.
+            Step::Fault(Fault::Down),
+            Step::Wait(8),
             upload(&(4..7).flat_map(turn).collect::<Vec<_>>()),
-            Step::Wait(90),
+            Step::Wait(3),
             Step::Healed,
+            Step::Wait(90),
         ];
         let history = History {
             seed,

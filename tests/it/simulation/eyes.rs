@@ -95,12 +95,9 @@ impl Eyes {
         Timestamp::from_microsecond(due).ok()
     }
 
-    /// (worker, action)
-    pub fn held(&mut self) -> Vec<(String, String)> {
-        let rows = self.rows("SELECT worker AS a, action AS b, '' AS c FROM held ORDER BY 1, 2");
-        rows.into_iter()
-            .map(|(worker, action, _)| (worker, action))
-            .collect()
+    /// (worker, action, job)
+    pub fn held(&mut self) -> Vec<(String, String, String)> {
+        self.rows("SELECT worker AS a, action AS b, job AS c FROM held ORDER BY 1, 2")
     }
 
     /// (worker, account, job)
@@ -108,10 +105,9 @@ impl Eyes {
         self.rows("SELECT worker AS a, account AS b, job AS c FROM links")
     }
 
-    /// Workers whose last change was refused, and why.
-    pub fn escrows(&mut self) -> BTreeMap<String, String> {
-        let rows = self.rows("SELECT worker AS a, code AS b, '' AS c FROM escrows");
-        rows.into_iter().map(|(worker, code, _)| (worker, code)).collect()
+    /// Workers whose last change was refused, by which job, and why: (worker, code, job).
+    pub fn escrows(&mut self) -> Vec<(String, String, String)> {
+        self.rows("SELECT worker AS a, code AS b, job AS c FROM escrows")
     }
 
     /// What is left to be answered for: uploads, operations, changes without an outcome.

@@ -11,7 +11,7 @@ use muster::domain::plan::Effect;
 
 use super::directory::{ABROAD, By, Deed, Domain, Object, STAFF, What};
 use super::eyes::Audit;
-use super::history::{Field, id};
+use super::history::{Field, Hand, id};
 use super::world::{Folded, Order, TIGHT, World};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -318,7 +318,12 @@ fn a_link_is_to_one_account(world: &World, domain: &Domain, ours: &[Ours]) -> Ve
             // What somebody deleted by hand meanwhile is made once more by a create that comes late.
             let is_late = domain.landed_late.contains(&one.number);
             // Another job has never had the one that somebody deleted, and may make its own.
-            let is_anothers = before.job != one.job && domain.get(&before.deed.account).is_none();
+            let mut meanwhile = domain.journal[..one.number].iter();
+            let is_deleted = |deed: &Deed| {
+                let by_hand = matches!(deed.what, What::ByHand(Hand::Delete | Hand::Recreate));
+                by_hand && deed.account == before.deed.account
+            };
+            let is_anothers = before.job != one.job && meanwhile.any(is_deleted);
             let was_forgotten = forgotten.clone().any(forgot) || is_anothers;
             if was_linked && !was_forgotten && !is_late && *before.effect != Effect::Delete {
                 found.push(format!(
@@ -393,26 +398,42 @@ fn no_secrets(world: &World, domain: &Domain) -> Vec<String> {
         .collect()
 }
 
-/// What limits hold of one worker.
-fn held(world: &World, worker: &str) -> BTreeSet<String> {
+/// What limits of a job hold of one worker.
+fn held(world: &World, worker: &str, job: &str) -> BTreeSet<String> {
     let held = world.eyes().held().into_iter();
-    let theirs = held.filter(|(held, _)| held == worker);
-    theirs.map(|(_, action)| action).collect()
+    let theirs = held.filter(|(of, _, by)| of == worker && by == job);
+    theirs.map(|(_, action, _)| action).collect()
+}
+
+/// Why a job was refused what it wanted of one worker.
+fn refused(world: &World, worker: &str, job: &str) -> Option<String> {
+    let mut refused = world.eyes().escrows().into_iter();
+    let theirs = refused.find(|(of, _, by)| of == worker && by == job);
+    theirs.map(|(_, code, _)| code)
 }
 
 /// Neither by an account that a job has for them, nor by one that we made and nobody has.
 fn no_leaver_can_sign_in(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     let folded = world.folded(worker, usize::MAX);
-    if !folded.leaves(&world.house) || held(world, worker).contains("disable") {
+    if !folded.leaves(&world.house) {
         return Vec::new();
     }
+    let is_held = |job: &str| held(world, worker, job).contains("disable");
     let links = world.eyes().links();
     let linked = links.into_iter().filter(|(linked, ..)| linked == worker);
-    let accounts: BTreeSet<Anchor> = linked.map(|(_, account, _)| Anchor(account)).collect();
+    let mut accounts: BTreeMap<Anchor, Vec<String>> = BTreeMap::new();
+    for (_, account, job) in linked {
+        accounts.entry(Anchor(account)).or_default().push(job);
+    }
     let is_open = |account: &&Object| account.enabled && is_reached(account);
-    let theirs = accounts.iter().filter_map(|account| domain.get(account));
-    let nobodys = made_by_us(world, domain, worker)
-        .filter(|_| accounts.is_empty() && !world.eyes().escrows().contains_key(worker));
+    let unheld = accounts
+        .iter()
+        .filter(|(_, jobs)| !jobs.iter().any(|job| is_held(job)));
+    let theirs = unheld.filter_map(|(account, _)| domain.get(account));
+    let mut jobs = world.house.jobs().iter();
+    let is_told = jobs.any(|(_, job, _)| is_held(job) || refused(world, worker, job).is_some());
+    let nobodys =
+        made_by_us(world, domain, worker).filter(|made| !accounts.contains_key(&made.anchor) && !is_told);
     let open = theirs.chain(nobodys).filter(is_open);
     open.map(|account| format!("4: a leaver can sign in: {worker}, linked to {accounts:?}, by {account:?}"))
         .collect()
@@ -440,11 +461,13 @@ fn no_link_leads_nowhere(world: &World, domain: &Domain, ours: &[Ours], worker: 
 fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     let folded = world.folded(worker, usize::MAX);
     let links = world.links();
-    let held = held(world, worker);
-    let refused = world.eyes().escrows().remove(worker);
+    // Whoever is in no job's scope is left as they are.
+    let Some(job) = folded.job(&world.house) else {
+        return Vec::new();
+    };
+    let (held, refused) = (held(world, worker, job), refused(world, worker, job));
     let Some(link) = links.get(worker) else {
-        let is_wanted = folded.is_in_scope(&world.house)
-            && !folded.gone
+        let is_wanted = !folded.gone
             && folded.text(Field::DisplayName).is_some()
             && folded.container() != ABROAD
             && domain.holding("employeeID", worker).next().is_none()
@@ -460,7 +483,7 @@ fn as_hr_has_it(world: &World, domain: &Domain, worker: &str) -> Vec<String> {
     if !is_reached(account) {
         return Vec::new();
     }
-    if !folded.is_in_scope(&world.house) || (world.house.deletes && folded.gone) {
+    if world.house.deletes && folded.gone {
         return Vec::new();
     }
     let mut found = Vec::new();

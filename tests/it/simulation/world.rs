@@ -390,8 +390,8 @@ impl World {
             }
             Step::Released => {
                 let held = self.eyes().held();
-                let disables = held.into_iter().filter(|(_, action)| action == "disable");
-                let who = disables.map(|(worker, _)| worker).collect();
+                let disables = held.into_iter().filter(|(_, action, _)| action == "disable");
+                let who = disables.map(|(worker, ..)| worker).collect();
                 self.orders.push((self.time.now(), Order::Released(who)));
                 let restart = Restart {
                     force_deletes: true,
@@ -638,10 +638,6 @@ impl Folded {
         let mut jobs = house.jobs().iter();
         let theirs = jobs.find(|(_, _, kind)| self.text(Field::UserType) == Some(kind));
         theirs.map(|(_, job, _)| *job)
-    }
-
-    pub fn is_in_scope(&self, house: &House) -> bool {
-        self.job(house).is_some()
     }
 
     /// Where the account is to live.
