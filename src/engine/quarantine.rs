@@ -6,8 +6,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Context;
 use super::reconcile::{Page, Subject};
-use super::{Context, retry};
 use crate::domain::guard::Action;
 use crate::domain::plan::Effect;
 use crate::domain::quarantine::{self, Reason, WINDOW};
@@ -212,7 +212,8 @@ fn put_off(conn: &mut Conn, job: &str, others: &[PutOff], next: Timestamp) -> Re
 /// somebody who is not to have one.
 fn is_leaver(subject: &Subject, now: Timestamp) -> bool {
     let may_come = || {
-        retry::lost_creates(&subject.unknown, subject.earlier.as_ref(), now)
+        subject
+            .lost_creates(subject.earlier.as_ref(), now)
             .next()
             .is_some()
     };

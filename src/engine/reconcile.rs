@@ -56,6 +56,8 @@ pub struct Subject {
     pub marks: Vec<(Change, changes::Allowed)>,
     /// As what the guard counted everything that nobody had answered for, when the page began.
     pub counted: Charges,
+    /// Of what was sent and never answered for, what is known by now to have done something.
+    pub learned: HashSet<ChangeId>,
     /// What earlier attempts turned out to have done.
     pub earlier: Option<Receipt>,
     /// What they turned out to have done to an account that is gone: it counts, and is no part of a receipt.
@@ -163,21 +165,30 @@ impl Subject {
 
     /// What creates count as that may be carried out although the target does not know of them yet.
     pub fn in_flight(&self, receipt: Option<&Receipt>, model: &Model, now: Timestamp) -> Charges {
-        let lost = retry::lost_creates(&self.unknown, receipt, now);
+        let lost = self.lost_creates(receipt, now);
         self.presumed(lost.map(|sent| (&sent.change, &sent.allowed)), model)
+    }
+
+    /// Creates that may be carried out although the target does not know of them yet; none where `receipt` says what came of them.
+    pub fn lost_creates(&self, receipt: Option<&Receipt>, now: Timestamp) -> impl Iterator<Item = &Sent> {
+        let is_made = receipt.is_some_and(|receipt| receipt.has(Effect::is_create));
+        let unknown = self.unknown.iter().filter(move |_| !is_made);
+        unknown
+            .filter(|sent| !self.learned.contains(&sent.change.id))
+            .filter(move |sent| retry::may_come(sent, now))
     }
 
     /// An account is to be made.
     pub fn creates(&self) -> bool {
-        let planned = self.planned.iter().flat_map(|planned| &planned.change.effects);
-        planned.into_iter().any(Effect::is_create)
+        let mut planned = self.planned.iter();
+        planned.any(|planned| planned.change.creates())
     }
 
     /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
     pub fn anew(&self, done: Option<Receipt>, now: Timestamp) -> Subject {
         let mut subject = self.clone();
         if done.is_some() {
-            let may_come = retry::lost_creates(&self.unknown, done.as_ref(), now);
+            let may_come = self.lost_creates(done.as_ref(), now);
             let may_come: HashSet<ChangeId> = may_come.map(|sent| sent.change.id).collect();
             let known = subject
                 .unknown
@@ -299,6 +310,7 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
             marks: Vec::new(),
             counted: Charges::new(),
+            learned: HashSet::new(),
             earlier: None,
             bygone: Charges::new(),
             found: Found::default(),
@@ -583,7 +595,12 @@ fn rivals(policy: &Policy, subjects: &mut [Subject], keys: &[Vec<(String, String
         takers.entry(place).or_default().push(at);
     }
     for mut rivals in takers.into_values().filter(|takers| takers.len() > 1) {
-        rivals.sort_by_key(|at| turn(policy, &subjects[*at].worker, moment));
+        // What somebody's own create may have made is theirs.
+        let makes = |subject: &Subject| subject.unknown.iter().any(|sent| sent.change.creates());
+        rivals.sort_by_key(|at| {
+            let subject = &subjects[*at];
+            (!makes(subject), turn(policy, &subject.worker, moment))
+        });
         let first = subjects[rivals[0]].worker.anchor.clone();
         for at in &rivals[1..] {
             subjects[*at].found.owner = Some(first.clone());
@@ -597,7 +614,7 @@ fn is_past(worker: &Worker) -> bool {
 
 /// The lower, the sooner an account is somebody's.
 fn turn(policy: &Policy, worker: &Worker, moment: &Moment) -> (bool, bool) {
-    (is_past(worker), !plan::wants_account(policy, worker, moment))
+    (is_past(worker), !plan::works_here(policy, worker, moment))
 }
 
 /// How often each is there.

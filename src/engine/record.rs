@@ -158,6 +158,8 @@ struct Record {
     receipt: Option<Receipt>,
     /// The accounts that were enabled, disabled, deleted or restored, and whether each is enabled now.
     turned: Vec<(Anchor, Option<bool>)>,
+    /// An earlier attempt did some of that, maybe.
+    is_learned: bool,
     /// The account that another job had and that is taken over open, and when it was looked for.
     open: Option<(Anchor, Timestamp)>,
     /// What became of the first password.
@@ -224,7 +226,8 @@ struct Recording {
     ownership: Settlement,
     /// Other jobs write the same target.
     is_shared: bool,
-    /// When the first of the page was sent.
+    /// When the page began, and when the first of it was sent.
+    began: Timestamp,
     sent: Timestamp,
 }
 
@@ -286,9 +289,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
             let link = record.new_link.as_ref().or(record.moved_link.as_ref());
             let link = link.or(before);
             let done = worked.ending.done.as_ref();
-            let may_arrive = retry::lost_creates(&subject.unknown, done, *began)
-                .next()
-                .is_some();
+            let may_arrive = subject.lost_creates(done, *began).next().is_some();
             ownership.add(cx, subject, planned, link, may_arrive);
         }
         records.push(record);
@@ -296,6 +297,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     Recording {
         ownership,
         is_shared: !cx.beside.is_empty(),
+        began: *began,
         sent: *sent,
         records,
         tallies: news(&cx.runner.policy.model, carried).tallies,
@@ -353,7 +355,7 @@ fn settle(
         }
     }
     let done = worked.ending.done.as_ref();
-    let may_arrive: Vec<&Sent> = retry::lost_creates(&subject.unknown, done, began).collect();
+    let may_arrive: Vec<&Sent> = subject.lost_creates(done, began).collect();
     record
         .settled
         .retain(|id| may_arrive.iter().all(|sent| sent.change.id.to_string() != *id));
@@ -380,6 +382,7 @@ fn settle(
     let found = planned.situation.account().filter(|_| was_theirs);
     let open = found.filter(|account| account.enabled == Some(true));
     record.open = open.map(|account| (account.anchor.clone(), subject.share.searched));
+    record.is_learned = subject.earlier.is_some();
     record.turned = receipt.map_or_else(Vec::new, |receipt| turned(model, subject, planned, receipt));
     if withheld.is_none() {
         record.heir_of.clone_from(&subject.heir_of);
@@ -614,14 +617,18 @@ fn write(conn: &mut Conn, job: &str, cycle: &str, recording: &Recording, now: Ti
             wakes::put_off(conn, job, wake, again)?;
         }
     }
-    let turned = records.iter().flat_map(|record| &record.turned);
-    let turned: Vec<_> = turned.map(|(account, enabled)| (account, *enabled)).collect();
     let open: Vec<_> = records.iter().filter_map(|record| record.open.as_ref()).collect();
     links::tell_open(conn, &recording.target, job, &open)?;
-    links::tell_others(conn, &recording.target, job, &turned, recording.sent)?;
+    for (is_learned, since) in [(true, recording.began), (false, recording.sent)] {
+        let then = records.iter().filter(|record| record.is_learned == is_learned);
+        let then = then.flat_map(|record| &record.turned);
+        let then: Vec<_> = then.map(|(account, enabled)| (account, *enabled)).collect();
+        links::tell_others(conn, &recording.target, job, &then, since)?;
+    }
     if recording.is_shared {
         // Whoever took an account over meanwhile did not know what was done to it.
-        let keys: Vec<Key> = turned.iter().map(|(account, _)| Key::account(account)).collect();
+        let turned = records.iter().flat_map(|record| &record.turned);
+        let keys: Vec<Key> = turned.map(|(account, _)| Key::account(account)).collect();
         let owners = owners::of(conn, &recording.target, job, &keys)?.into_iter();
         let others = owners.filter(|owner| owner.job != job);
         let woken: Vec<_> = others.map(|owner| (owner.job, owner.worker)).collect();

@@ -152,7 +152,11 @@ pub fn state(
     let done = ending.done.as_ref();
     let ends = |effect: &Effect| matches!(effect, Effect::Disable | Effect::Delete);
     // Not where there is another account since.
-    if done.is_some_and(|receipt| receipt.has(ends) && !receipt.has(Effect::is_create)) {
+    let is_over = |receipt: &Receipt| match receipt.since_delete(&policy.model) {
+        [] => true,
+        since => since.iter().any(ends) && !since.iter().any(Effect::is_create),
+    };
+    if done.is_some_and(is_over) {
         return Some(News::Over);
     }
     let is_held = |held: &Held| matches!(held.action, Action::Disable | Action::Delete);

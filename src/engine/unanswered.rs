@@ -132,10 +132,12 @@ pub fn resume(policy: &Policy, page: &mut Page, endpoint: &str, now: Timestamp) 
         if subject.marks.is_empty() {
             subject.counted = unanswered;
         }
-        if !subject.unknown.is_empty() {
-            // An attempt of the same cycle has counted it.
+        let mut unknown = subject.unknown.iter();
+        if unknown.any(|sent| subject.learned.contains(&sent.change.id)) {
+            // An attempt of the same cycle has counted it, and it is learned once more.
             page.history.take_back(&std::mem::take(&mut subject.bygone));
         }
+        subject.learned.clear();
         for place in 0..subject.unknown.len() {
             if let Some(receipt) = outcome(policy, subject, place, endpoint, now) {
                 page.history.add(&learn(policy, subject, place, receipt));
@@ -207,7 +209,13 @@ fn learn(policy: &Policy, subject: &mut Subject, place: usize, receipt: Receipt)
         subject.allowed.extend(under.map(|id| (action.clone(), id)));
     }
     let charges = counted(actions.iter().filter_map(|action| subject.charge(action)));
-    let mut found = subject.found.accounts.iter();
+    subject.learned.insert(receipt.change);
+    // It may be another worker's by now.
+    let mut found = subject
+        .found
+        .accounts
+        .iter()
+        .filter(|_| subject.found.owner.is_none());
     let is_there = found.any(|account| account.anchor == receipt.account);
     if is_there || receipt.has(|effect| *effect == Effect::Delete) {
         subject.earlier = Some(match subject.earlier.take() {
@@ -215,7 +223,7 @@ fn learn(policy: &Policy, subject: &mut Subject, place: usize, receipt: Receipt)
             None => receipt,
         });
     } else {
-        // It counts, and is no part of what is done to the next account.
+        // It counts, and is no part of what is done to the worker's account.
         add(&mut subject.bygone, &charges);
     }
     charges

@@ -61,7 +61,7 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
     }
     let rows: Vec<(String, String, String, i64, Option<String>, i64)> = changes::table
         .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
-        .order((changes::sent, changes::id))
+        .order((changes::sent, changes::plan, changes::id))
         .select((
             changes::body,
             changes::endpoint,
@@ -90,7 +90,7 @@ pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>
 pub fn unanswered(conn: &mut Conn, job: &str) -> Result<Vec<(Change, Allowed)>> {
     let rows: Vec<(String, Option<String>)> = changes::table
         .filter(changes::job.eq(job))
-        .order((changes::sent, changes::id))
+        .order((changes::sent, changes::plan, changes::id))
         .select((changes::body, changes::allowed))
         .load(conn)?;
     rows.iter()
@@ -135,16 +135,11 @@ pub fn leave(conn: &mut Conn, ids: &[&str], now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Nobody has answered for anything that a job sent until now; what came first stays first.
+/// Nobody has answered for anything that a job sent until now. In which order it was sent the plans tell, whose numbers go up.
 pub fn leave_all(conn: &mut Conn, job: &str, now: Timestamp) -> Result<()> {
-    let all = || changes::table.filter(changes::job.eq(job));
-    let last: Option<i64> = all().select(diesel::dsl::max(changes::sent)).first(conn)?;
-    let later = last.map_or(0, |last| micros(now) - last);
-    if later > 0 {
-        diesel::update(all())
-            .set(changes::sent.eq(changes::sent + later))
-            .execute(conn)?;
-    }
+    diesel::update(changes::table.filter(changes::job.eq(job)))
+        .set(changes::sent.eq(micros(now)))
+        .execute(conn)?;
     Ok(())
 }
 

@@ -162,6 +162,7 @@ pub fn advance(conn: &mut Conn, job: &str, link: &Link) -> Result<()> {
         .filter(links::generation.eq(link.generation))
         .set((
             links::generation.eq(link.generation + 1),
+            links::made.eq(link.made),
             links::wanted.eq(link.wanted),
             links::disabled_by_us.eq(link.disabled_by_us),
             links::disabled_at.eq(link.disabled_at.map(micros)),

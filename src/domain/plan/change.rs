@@ -23,6 +23,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// It makes an account.
+    pub fn creates(&self) -> bool {
+        self.effects.iter().any(Effect::is_create)
+    }
+
     /// What the changes that came after this one, first to last, show of one of its effects: whether it was done; `None` where
     /// none says anything of it.
     pub fn shown_by<'c>(&self, effect: &Effect, later: impl Iterator<Item = &'c Change>) -> Option<bool> {

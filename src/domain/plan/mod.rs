@@ -183,9 +183,13 @@ pub fn references(policy: &Policy, worker: &Worker, moment: &Moment) -> Vec<Stri
 /// Whether the worker is to have an account, and an enabled one if it is not known otherwise: one that is gone is not made
 /// again for whoever has left (B10).
 pub fn wants_account(policy: &Policy, worker: &Worker, moment: &Moment) -> bool {
+    is_made(policy, worker) && works_here(policy, worker, moment)
+}
+
+/// HR does not say that the worker's account is to be disabled.
+pub fn works_here(policy: &Policy, worker: &Worker, moment: &Moment) -> bool {
     let facts = Facts::default();
-    let wanted = Draft::new(policy, worker, &facts, moment).wanted_state();
-    is_made(policy, worker) && wanted != Some(false)
+    Draft::new(policy, worker, &facts, moment).wanted_state() != Some(false)
 }
 
 /// Whether an account is made for whoever has none.

@@ -28,9 +28,11 @@ const CONTAINER: &str = "container";
 pub fn reversal(receipts: &[Receipt], account: &Account, delete: bool) -> Reversal {
     let mut reversal = Reversal::default();
     let mut done: Vec<&Effect> = receipts.iter().flat_map(|receipt| &receipt.done).collect();
-    // What comes before its making was done to another.
-    if let Some(made) = done.iter().rposition(|effect| effect.is_create()) {
-        done.drain(..made);
+    // What comes before its making was done to another, and so was what ended with a delete before it was found.
+    let is_next =
+        |pair: &[&Effect]| pair[1].is_create() || *pair[0] == Effect::Delete && *pair[1] != Effect::Restore;
+    if let Some(before) = done.windows(2).rposition(is_next) {
+        done.drain(..=before);
     }
     match existence(&done) {
         Existence::Begun => {
