@@ -364,6 +364,29 @@ impl fmt::Display for Action {
     }
 }
 
+/// How often each is there.
+pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
+    let mut counts = Charges::new();
+    for charge in charges {
+        *counts.entry(charge).or_default() += 1;
+    }
+    counts
+}
+
+/// Counts more of each.
+pub fn add(counts: &mut Charges, more: &Charges) {
+    for (charge, count) in more {
+        *counts.entry(charge.clone()).or_default() += count;
+    }
+}
+
+/// Counts so much less of each.
+pub fn subtract(counts: &mut Charges, less: &Charges) {
+    for (charge, count) in counts {
+        *count = count.saturating_sub(less.get(charge).copied().unwrap_or_default());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@ use futures::StreamExt;
 
 use super::handover;
 use super::log::{self, Ending, Unreviewed};
-use super::reconcile::Subject;
 use super::retry::SILENT_TRIES;
+use super::subject::Subject;
 use super::{Context, beside};
 use crate::connector::{MayStart, Outcome, Session};
 use crate::domain::plan::{Change, ChangeId, Effect, Moment, Receipt};

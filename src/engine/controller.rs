@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::Context;
-use super::reconcile::{Page, Subject};
+use super::subject::{Page, Subject};
 use crate::connector::{Endpoint, Session};
 use crate::error::{Error, Result};
 use crate::store::{jobs, systems, wakes};

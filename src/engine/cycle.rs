@@ -18,13 +18,15 @@ use super::apply::{self, Fate, Worked};
 use super::hearing::{self, Hearing};
 use super::lease::Lease;
 use super::names::Names;
-use super::reconcile::{self, Page, Recent};
-use super::record::{self, Carried, Counts, News};
+use super::news::{self, News};
+use super::reconcile::{self, Recent};
+use super::record::{self, Carried, Counts};
+use super::subject::Page;
 use super::{Context, controller, log, planning, progress, quarantine, review};
 use crate::connector::{MayStart, Session};
 use crate::domain::account::Model;
 use crate::domain::decision::{BY_ITSELF, Decision};
-use crate::domain::guard::{Action, Charge, Charges, History, presumed};
+use crate::domain::guard::{Action, Charge, Charges, History, counted, presumed, subtract};
 use crate::domain::plan::Change;
 use crate::domain::review::Gate;
 use crate::error::{Error, Kind, Result};
@@ -420,13 +422,13 @@ impl<'c> Cycle<'c> {
                 continue;
             }
             // What it was to do and did not is asked for again.
-            retry.history.take_back(&record::undone(model, &subject, &one));
+            retry.history.take_back(&news::undone(model, &subject, &one));
             let now = self.cx.clock.now();
             let anew = subject.anew(one.ending.done.clone(), now);
             // Looking for it takes it off the count once more, but for what may come late and no plan repeated.
             let mut unanswered = anew.unanswered(model);
             if !subject.creates() {
-                reconcile::subtract(
+                subtract(
                     &mut unanswered,
                     &anew.in_flight(anew.earlier.as_ref(), model, now),
                 );
@@ -461,7 +463,7 @@ impl<'c> Cycle<'c> {
 
     /// What a page did counts against the limits of the next.
     fn count(&mut self, carried: Option<&Carried>) -> News {
-        let news = carried.map(|carried| record::news(&self.cx.runner.policy.model, carried));
+        let news = carried.map(|carried| news::news(&self.cx.runner.policy.model, carried));
         let news = news.unwrap_or_default();
         self.history.take_back(&news.answered);
         self.history.add(&news.unanswered);
@@ -657,7 +659,7 @@ fn unanswered(conn: &mut Conn, job: &str, model: &Model) -> Result<Charges> {
             None => Charge::Limit(action),
         })
     });
-    Ok(reconcile::counted(charges))
+    Ok(counted(charges))
 }
 
 /// One cause for everybody on the page whom it hit. Silence about one worker among others who were answered is that

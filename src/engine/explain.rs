@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::names::Promised;
-use super::reconcile::{self, Page, Subject};
+use super::reconcile;
+use super::subject::{Page, Subject};
 use super::{Context, Engine, controller, cycle, holding, on_demand, planning, review};
 use crate::connector::Session;
 use crate::domain::explain::{self, Explanation, Known, Logged, Refused, Standing};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Runner;
 use super::circle::{all_mappings, read_attributes};
-use super::reconcile::Subject;
+use super::subject::Subject;
 use crate::config::{App, Config};
 use crate::domain::link::Link;
 use crate::domain::plan::{Effect, Planned, Receipt};

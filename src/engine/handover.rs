@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use super::notify;
-use super::reconcile::Subject;
+use super::subject::Subject;
 use crate::connector::password;
 use crate::domain::handover::{Drawn, State};
 use crate::domain::plan::{Change, Effect, Receipt};

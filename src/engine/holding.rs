@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::reconcile::Subject;
+use super::subject::Subject;
 use super::{Context, Engine, Runner, allowing, on_demand};
 use crate::connector::{Endpoint, Lookup};
 use crate::domain::account::Account;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::reconcile::Subject;
+use super::subject::Subject;
 use crate::domain::finding::{Finding, Weight};
 use crate::domain::link::Link;
 use crate::domain::person::{self, Speaks};

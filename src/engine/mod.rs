@@ -2,12 +2,13 @@
 //!
 //! One task a job waits for a wake-up and takes the job's lease (`run.rs`) for a cycle (`cycle.rs`): what HR says becomes
 //! workers (`hearing.rs`), uploads by `fold.rs`, systems that have to be asked by `pull.rs` and `hear.rs`; due workers are
-//! planned page by page (`reconcile.rs`), changes are sent (`apply.rs`) and recorded (`record.rs`), and everything that
-//! happened is in the log (`log.rs`). Callbacks come in between (`callbacks.rs`), and whoever is to be told is (`notify.rs`):
-//! of what should not be (`alarm.rs`), and of everything (`stream.rs`). What stands about people (`standing.rs`) is the
-//! operator's morning (`report.rs`). Plans that are made to be read go the same way, up to the writing (`planning.rs`,
-//! `plans.rs`), and so do single people on demand (`on_demand.rs`), those of whom somebody asks why (`explain.rs`), and what is
-//! taken back (`undo.rs`). What people decide beyond limits and over HR's head is met on the way (`allowing.rs`, `holding.rs`).
+//! planned page by page (`subject.rs`, `reconcile.rs`), changes are sent (`apply.rs`) and recorded (`record.rs`), what came of
+//! them is counted before that (`news.rs`), and everything that happened is in the log (`log.rs`). Callbacks come in between
+//! (`callbacks.rs`), and whoever is to be told is (`notify.rs`): of what should not be (`alarm.rs`), and of everything
+//! (`stream.rs`). What stands about people (`standing.rs`) is the operator's morning (`report.rs`). Plans that are made to be
+//! read go the same way, up to the writing (`planning.rs`, `plans.rs`), and so do single people on demand (`on_demand.rs`),
+//! those of whom somebody asks why (`explain.rs`), and what is taken back (`undo.rs`). What people decide beyond limits and
+//! over HR's head is met on the way (`allowing.rs`, `holding.rs`).
 
 mod accounts;
 mod alarm;
@@ -33,6 +34,7 @@ mod lease;
 pub mod link;
 mod log;
 mod names;
+mod news;
 mod notify;
 mod on_demand;
 mod planning;
@@ -53,6 +55,7 @@ pub mod schemas;
 mod setup;
 mod standing;
 mod stream;
+mod subject;
 mod unanswered;
 pub mod undo;
 

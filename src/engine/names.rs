@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Context;
-use super::reconcile::Subject;
+use super::subject::Subject;
 use crate::connector::{Session, Target, UniqueValue};
 use crate::domain::account::Values;
 use crate::domain::hold::Hold;

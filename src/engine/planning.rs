@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::names::{self, Names, Promised};
-use super::reconcile::{self, Page, Recent};
+use super::reconcile::{self, Recent};
+use super::subject::Page;
 use super::{Context, controller, holding, kindred, review, unanswered};
 use crate::connector::Session;
 use crate::domain::plan::Moment;

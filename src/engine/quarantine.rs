@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
-use super::reconcile::{Page, Subject};
+use super::subject::{Page, Subject};
 use crate::domain::guard::Action;
 use crate::domain::plan::Effect;
 use crate::domain::quarantine::{self, Reason, WINDOW};
@@ -211,13 +211,7 @@ fn put_off(conn: &mut Conn, job: &str, others: &[PutOff], next: Timestamp) -> Re
 /// Somebody is to be disabled, or was in this cycle, and the rest of the change is planned anew; or an account may still come for
 /// somebody who is not to have one.
 fn is_leaver(subject: &Subject, now: Timestamp) -> bool {
-    let may_come = || {
-        subject
-            .lost_creates(subject.earlier.as_ref(), now)
-            .next()
-            .is_some()
-    };
-    if !subject.marks.is_empty() || !subject.creates() && may_come() {
+    if !subject.marks.is_empty() || !subject.creates() && subject.arrives(now) {
         return true;
     }
     let ends = |effect: &Effect| matches!(effect, Effect::Disable | Effect::Delete);
@@ -229,7 +223,10 @@ fn is_leaver(subject: &Subject, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::worker::Worker;
+    use crate::engine::retry::tests::{create, sent};
     use crate::store::jobs::{Job, State, Status};
+    use crate::store::wakes::{Cause, Wake};
     use crate::store::{Location, Store};
 
     const JOB: &str = "job";
@@ -262,6 +259,15 @@ mod tests {
                 ..Status::default()
             },
         }
+    }
+
+    #[test]
+    fn b13_whoever_may_get_an_account_against_hrs_word_is_looked_at_in_quarantine() {
+        let mut subject = Subject::new(Wake::unkept("1", Cause::Said), Worker::new("1"));
+        assert!(!is_leaver(&subject, at(0)));
+        subject.unknown = vec![sent(None, create(), 1, at(0))];
+        assert!(is_leaver(&subject, at(0)));
+        assert!(!is_leaver(&subject, at(2)), "it does not come any more");
     }
 
     /// How often a cycle ran in an hour in which there is something to do at every second, and the source is silent.

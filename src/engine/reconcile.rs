@@ -1,221 +1,33 @@
 //! A page of workers: facts are gathered for all of them at once, then each is planned.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::accounts::Accounts;
-use super::beside::{self, Share};
-use super::kindred::{Kin, Kindred};
-use super::review::{self, Withheld};
-use super::{Context, Runner, given, retry, unanswered};
+use super::beside;
+use super::kindred::Kindred;
+use super::review;
+use super::subject::{Page, Subject};
+use super::{Context, Runner, given, unanswered};
 use crate::connector::Lookup;
-use crate::domain::account::{Anchor, Model};
-use crate::domain::guard::{Action, Budget, Charge, Charges, Held, History, presumed};
+use crate::domain::account::Anchor;
+use crate::domain::guard::{Action, Budget};
 use crate::domain::handover::Handover;
-use crate::domain::hold::{Hold, digest};
+use crate::domain::hold::digest;
 use crate::domain::link::{Link, Situation};
-use crate::domain::matching::{self, Found};
-use crate::domain::plan::{self, Absence, Change, ChangeId, Effect, Facts, Moment, Planned, Receipt};
+use crate::domain::matching;
+use crate::domain::plan::{self, Effect, Facts, Moment};
 use crate::domain::policy::Policy;
-use crate::domain::review::Gate;
 use crate::domain::worker::Worker;
 use crate::error::Result;
 use crate::store::changes::{self, Sent};
 use crate::store::escrows::{self, Escrow};
-use crate::store::given::Given;
 use crate::store::reviews::{self, Review};
 use crate::store::uploads::{self, Place};
 use crate::store::wakes::Wake;
 use crate::store::{self, Conn, guard, handovers, holds, links, owners, workers};
-
-/// One worker on the way through a cycle.
-#[derive(Clone)]
-pub struct Subject {
-    pub wake: Wake,
-    pub worker: Worker,
-    pub link: Option<Link>,
-    /// Other records of the same person (B20).
-    pub kin: Vec<Kin>,
-    /// The one of them that speaks for the account instead.
-    pub speaker: Option<String>,
-    /// The link of one of them, which this worker takes over.
-    pub heir_of: Option<Link>,
-    /// The account to which the link in the store led: we deleted it, and it is not even in the bin any more.
-    pub outlived: Option<Anchor>,
-    /// Operations of this worker that have no outcome yet.
-    pub places: Vec<Place>,
-    /// What limits held when this worker was looked at last: (action, released).
-    pub held_before: Vec<(Action, bool)>,
-    /// The refusal that this worker's last change met.
-    pub escrow: Option<Escrow>,
-    /// Changes that were sent and never answered for (B26).
-    pub unknown: Vec<Sent>,
-    /// Attempts in this cycle that were answered, and what those answered for: their marks are taken off when the outcome is recorded.
-    pub marks: Vec<(Change, changes::Allowed)>,
-    /// As what the guard counted everything that nobody had answered for, when the page began.
-    pub counted: Charges,
-    /// Of what was sent and never answered for, what is known by now to have done something.
-    pub learned: HashSet<ChangeId>,
-    /// What earlier attempts turned out to have done.
-    pub earlier: Option<Receipt>,
-    /// What they turned out to have done to an account that is gone: it counts, and is no part of a receipt.
-    pub bygone: Charges,
-    pub found: Found,
-    pub references: BTreeMap<String, Anchor>,
-    /// Why others to whom this one refers have no account.
-    pub absent: BTreeMap<String, Absence>,
-    /// What other jobs have to do with the account (B8).
-    pub share: Share,
-    /// When the log told last of a reference that waits.
-    pub told: Option<Timestamp>,
-    /// What the account, or the record of it that is read, is known to have from HR.
-    pub given: Vec<Given>,
-    /// How far the first password is on its way (B29).
-    pub handover: Option<Handover>,
-    /// What was chosen among candidates, by attribute.
-    pub names: BTreeMap<String, String>,
-    /// What people decided of the account, as far as it holds.
-    pub holds: Vec<Hold>,
-    /// What HR says of the worker, by which a hold knows it again.
-    pub said: String,
-    /// What they decided until now.
-    pub holds_over: Vec<Hold>,
-    /// Why nothing could be chosen, by attribute.
-    pub unclear: BTreeMap<String, plan::Unclear>,
-    pub planned: Option<Planned>,
-    pub held: Vec<Held>,
-    /// How the worker stands under review (B9).
-    pub review: Option<Review>,
-    /// The plan, of which nobody has released anything.
-    pub withheld: Option<Withheld>,
-    /// What nobody has released of it beside what goes on.
-    pub rest: Option<Withheld>,
-    /// A person has released exactly this plan: no limit counts it.
-    pub reviewed: bool,
-    /// What is done, or may have been, under allowances, and under which (B17).
-    pub allowed: changes::Allowed,
-}
-
-/// A page with what the guard needs to judge it.
-#[derive(Default)]
-pub struct Page {
-    pub subjects: Vec<Subject>,
-    pub history: History,
-    pub gate: Gate,
-    /// Wakes whose worker is not stored any more.
-    pub vanished: Vec<Wake>,
-}
-
-impl Subject {
-    /// What waits until a person has read it.
-    pub fn waits(&self) -> Option<&Withheld> {
-        self.withheld.as_ref().or(self.rest.as_ref())
-    }
-
-    /// A person has answered for this, so that no limit counts it.
-    pub fn is_released(&self, action: &Action) -> bool {
-        let mut held = self.held_before.iter();
-        self.reviewed || held.any(|(held, released)| held == action && *released)
-    }
-
-    /// Where this counts; `None` where a person has answered for it.
-    pub fn charge(&self, action: &Action) -> Option<Charge> {
-        self.charge_under(&self.allowed, action)
-    }
-
-    fn charge_under(&self, allowed: &changes::Allowed, action: &Action) -> Option<Charge> {
-        match (self.is_released(action), allowed.get(action)) {
-            (true, _) => None,
-            (false, Some(id)) => Some(Charge::Allowance(id.clone())),
-            (false, None) => Some(Charge::Limit(action.clone())),
-        }
-    }
-
-    /// What was sent and never answered for: until it is known what came of it, it counts as done.
-    pub fn unanswered(&self, model: &Model) -> Charges {
-        self.presumed(
-            self.unknown.iter().map(|sent| (&sent.change, &sent.allowed)),
-            model,
-        )
-    }
-
-    /// The same together with what this cycle did and does not record yet, and `more` that nobody answered for.
-    pub fn unrecorded(&self, more: Option<&Change>, model: &Model) -> Charges {
-        // Attempts that did nothing leave no marks.
-        let marks = self.marks.iter().filter(|_| self.earlier.is_some());
-        let marks = marks.map(|(change, allowed)| (change, allowed));
-        let unknown = self.unknown.iter().map(|sent| (&sent.change, &sent.allowed));
-        let more = more.map(|change| (change, &self.allowed));
-        self.presumed(marks.chain(unknown).chain(more), model)
-    }
-
-    /// What these count as, as long as nobody answers for them.
-    pub fn presumed<'c>(
-        &'c self,
-        sent: impl Iterator<Item = (&'c Change, &'c changes::Allowed)>,
-        model: &Model,
-    ) -> Charges {
-        let sent: Vec<_> = sent.collect();
-        let changes: Vec<&Change> = sent.iter().map(|(change, _)| *change).collect();
-        let presumed = presumed(&changes, model).into_iter();
-        counted(presumed.filter_map(|(place, action)| self.charge_under(sent[place].1, &action)))
-    }
-
-    /// What creates count as that may be carried out although the target does not know of them yet.
-    pub fn in_flight(&self, receipt: Option<&Receipt>, model: &Model, now: Timestamp) -> Charges {
-        let lost = self.lost_creates(receipt, now);
-        self.presumed(lost.map(|sent| (&sent.change, &sent.allowed)), model)
-    }
-
-    /// Creates that may be carried out although the target does not know of them yet; none where `receipt` says what came of them.
-    pub fn lost_creates(&self, receipt: Option<&Receipt>, now: Timestamp) -> impl Iterator<Item = &Sent> {
-        let is_made = receipt.is_some_and(|receipt| receipt.has(Effect::is_create));
-        let unknown = self.unknown.iter().filter(move |_| !is_made);
-        unknown
-            .filter(|sent| !self.learned.contains(&sent.change.id))
-            .filter(move |sent| retry::may_come(sent, now))
-    }
-
-    /// An account is to be made.
-    pub fn creates(&self) -> bool {
-        let mut planned = self.planned.iter();
-        planned.any(|planned| planned.change.creates())
-    }
-
-    /// The same worker for another attempt in the same cycle, after one that did so much of what it was to do.
-    pub fn anew(&self, done: Option<Receipt>, now: Timestamp) -> Subject {
-        let mut subject = self.clone();
-        if done.is_some() {
-            let may_come = self.lost_creates(done.as_ref(), now);
-            let may_come: HashSet<ChangeId> = may_come.map(|sent| sent.change.id).collect();
-            let known = subject
-                .unknown
-                .extract_if(.., |sent| !may_come.contains(&sent.change.id));
-            subject
-                .marks
-                .extend(known.map(|sent| (sent.change, sent.allowed)));
-        }
-        let attempt = subject.planned.take().map(|planned| planned.change);
-        subject
-            .marks
-            .extend(attempt.map(|change| (change, self.allowed.clone())));
-        subject.found = Found::default();
-        subject.earlier = done;
-        subject.held = Vec::new();
-        subject
-    }
-}
-
-impl Page {
-    pub fn wakes(&self) -> impl Iterator<Item = &Wake> {
-        self.subjects
-            .iter()
-            .map(|subject| &subject.wake)
-            .chain(&self.vanished)
-    }
-}
 
 /// Links that the page before made and ended; the store may not know of it yet.
 #[derive(Default)]
@@ -298,44 +110,21 @@ fn load_in(conn: &mut Conn, job: &str, system: &str, due: &[Wake], memory: &give
             Vec::new()
         });
         page.subjects.push(Subject {
-            wake: wake.clone(),
             link: linked.remove(&wake.anchor),
             kin: others,
-            speaker: None,
-            heir_of: None,
-            outlived: None,
             places: places.remove(&wake.anchor).unwrap_or_default(),
             held_before: held.remove(&wake.anchor).unwrap_or_default(),
             escrow: escrows.remove(&wake.anchor),
             unknown: unknown.remove(&wake.anchor).unwrap_or_default(),
-            marks: Vec::new(),
-            counted: Charges::new(),
-            learned: HashSet::new(),
-            earlier: None,
-            bygone: Charges::new(),
-            found: Found::default(),
-            references: BTreeMap::new(),
-            absent: BTreeMap::new(),
-            share: Share::default(),
             told: told.remove(&wake.anchor),
             given: given.remove(&wake.anchor).unwrap_or_default(),
             handover: handovers.remove(&wake.anchor),
-            names: BTreeMap::new(),
             said: match held_by_people.contains(&wake.anchor) {
                 true => digest(&worker),
                 false => String::new(),
             },
-            holds: Vec::new(),
-            holds_over: Vec::new(),
-            unclear: BTreeMap::new(),
-            planned: None,
-            held: Vec::new(),
             review: reviews.remove(&wake.anchor),
-            withheld: None,
-            rest: None,
-            reviewed: false,
-            allowed: BTreeMap::new(),
-            worker,
+            ..Subject::new(wake.clone(), worker)
         });
     }
     Ok(page)
@@ -615,29 +404,6 @@ fn is_past(worker: &Worker) -> bool {
 /// The lower, the sooner an account is somebody's.
 fn turn(policy: &Policy, worker: &Worker, moment: &Moment) -> (bool, bool) {
     (is_past(worker), !plan::works_here(policy, worker, moment))
-}
-
-/// How often each is there.
-pub fn counted(charges: impl Iterator<Item = Charge>) -> Charges {
-    let mut counts = Charges::new();
-    for charge in charges {
-        *counts.entry(charge).or_default() += 1;
-    }
-    counts
-}
-
-/// Counts more of each.
-pub fn add(counts: &mut Charges, more: &Charges) {
-    for (charge, count) in more {
-        *counts.entry(charge.clone()).or_default() += count;
-    }
-}
-
-/// Counts so much less of each.
-pub fn subtract(counts: &mut Charges, less: &Charges) {
-    for (charge, count) in counts {
-        *count = count.saturating_sub(less.get(charge).copied().unwrap_or_default());
-    }
 }
 
 /// Plans and judges everybody on the page.

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::apply::{Fate, Worked};
 use super::beside::{self, Settlement};
-use super::reconcile::{self, Page, Subject};
 use super::retry::{self, Refusal};
-use super::{Context, callbacks, given, handover, log, referrers, review, standing};
+use super::subject::{Page, Subject};
+use super::{Context, callbacks, given, handover, log, news, referrers, review, standing};
 use crate::domain::account::{Anchor, Model};
 use crate::domain::decision::{BY_ITSELF, Decision};
 use crate::domain::guard::{Action, Charge, Charges};
@@ -64,77 +64,6 @@ pub struct Carried {
     pub began: Timestamp,
     /// When the first of it was sent.
     pub sent: Timestamp,
-}
-
-/// What the next page has to know of this one.
-#[derive(Default)]
-pub struct News {
-    /// Links that are new.
-    pub links: Vec<Link>,
-    /// Workers whose accounts are gone.
-    pub ended: Vec<String>,
-    /// What the guard counts.
-    pub tallies: Charges,
-    /// What it counts as well, since nobody knows whether it was done.
-    pub unanswered: Charges,
-    /// What it counted for that reason, and need not any longer.
-    pub answered: Charges,
-}
-
-pub fn news(model: &Model, carried: &Carried) -> News {
-    let mut news = News::default();
-    for (subject, worked) in carried.page.subjects.iter().zip(&carried.worked) {
-        let Some(planned) = &subject.planned else { continue };
-        match worked.fate {
-            Fate::Over | Fate::Again => {
-                let in_flight = subject.in_flight(worked.ending.done.as_ref(), model, carried.began);
-                let mut answered = subject.counted.clone();
-                reconcile::subtract(&mut answered, &in_flight);
-                reconcile::add(&mut news.answered, &answered);
-            }
-            Fate::Unknown | Fate::GivenUp | Fate::Waits => {
-                let sent = Some(&planned.change).filter(|_| worked.fate != Fate::Waits);
-                let mut by_now = subject.unrecorded(sent, model);
-                reconcile::subtract(&mut by_now, &subject.counted);
-                reconcile::add(&mut news.unanswered, &by_now);
-                continue;
-            }
-        }
-        let receipt = worked.ending.done.as_ref();
-        if subject.link.is_none() && subject.withheld.is_none() {
-            news.links
-                .extend(Link::next(model, None, planned, receipt, carried.began));
-        }
-        if receipt.is_some_and(|receipt| receipt.ends_link(model)) {
-            news.ended.push(subject.worker.anchor.clone());
-        }
-        let done = receipt.iter().flat_map(|receipt| &receipt.done);
-        let actions = done.filter_map(|effect| Action::of(effect, model));
-        let charges = actions.filter_map(|action| subject.charge(&action));
-        reconcile::add(&mut news.tallies, &reconcile::counted(charges));
-        reconcile::add(&mut news.tallies, &subject.bygone);
-    }
-    news
-}
-
-/// What a subject was to do and has not done.
-fn undone_actions(model: &Model, subject: &Subject, worked: &Worked) -> Vec<Action> {
-    let planned = subject.planned.iter().flat_map(|planned| &planned.change.effects);
-    let done = worked
-        .ending
-        .done
-        .as_ref()
-        .map_or(&[][..], |receipt| &receipt.done);
-    planned
-        .filter(|effect| !done.contains(effect))
-        .filter_map(|effect| Action::of(effect, model))
-        .collect()
-}
-
-/// The same, as far as the guard counted it when it judged the plan.
-pub fn undone(model: &Model, subject: &Subject, worked: &Worked) -> Charges {
-    let undone = undone_actions(model, subject, worked);
-    reconcile::counted(undone.iter().filter_map(|action| subject.charge(action)))
 }
 
 /// Everything that one commit writes about one worker.
@@ -300,7 +229,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         began: *began,
         sent: *sent,
         records,
-        tallies: news(&cx.runner.policy.model, carried).tallies,
+        tallies: news::news(&cx.runner.policy.model, carried).tallies,
         vanished: page.vanished.clone(),
         counts,
         callbacks: called,
@@ -463,7 +392,7 @@ fn settle(
         .collect();
     // What a person released stays released while it is wanted and not done.
     let released = subject.held_before.iter().filter(|(_, released)| *released);
-    let undone = undone_actions(model, subject, worked);
+    let undone = news::undone_actions(model, subject, worked);
     held.extend(
         released
             .map(|(action, _)| action.clone())

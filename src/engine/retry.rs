@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::log::{self, Ending};
-use super::reconcile::Subject;
+use super::subject::Subject;
 use crate::domain::finding::Weight;
 use crate::domain::link::LOOK_AGAIN;
 use crate::domain::plan::Planned;
@@ -206,7 +206,7 @@ pub fn next_look(
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::collections::BTreeMap;
 
     use uuid::Uuid;
@@ -215,7 +215,7 @@ mod tests {
     use crate::domain::account::{Anchor, Values};
     use crate::domain::plan::{Change, Effect, Recipe};
 
-    fn create() -> Effect {
+    pub fn create() -> Effect {
         Effect::Create {
             values: Values::new(),
             container: None,
@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    fn sent(account: Option<&str>, effect: Effect, minutes_ago: i64, now: Timestamp) -> Sent {
+    pub fn sent(account: Option<&str>, effect: Effect, minutes_ago: i64, now: Timestamp) -> Sent {
         Sent {
             change: Change {
                 id: Uuid::now_v7(),

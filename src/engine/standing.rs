@@ -2,7 +2,7 @@
 //! what a thousand such reasons have in common.
 
 use super::log::{self, Ending};
-use super::reconcile::Subject;
+use super::subject::Subject;
 use crate::domain::finding::Weight as Said;
 use crate::domain::guard::{Action, Held};
 use crate::domain::mapping::{Mapping, Role};

@@ -85,6 +85,19 @@ pub struct Wake {
     stamp: i64,
 }
 
+impl Wake {
+    /// For whoever has none in the database.
+    pub fn unkept(anchor: &str, cause: Cause) -> Wake {
+        Wake {
+            anchor: anchor.to_string(),
+            cause,
+            attempts: 0,
+            rank: cause.rank(),
+            stamp: -1,
+        }
+    }
+}
+
 /// Where HR's last word puts somebody.
 struct Place {
     moves: Move,
@@ -371,13 +384,9 @@ pub fn of(conn: &mut Conn, job: &str, anchors: &[String], otherwise: Cause) -> R
         known.extend(wakes);
     }
     let wake = |anchor: &String| {
-        known.remove(anchor).unwrap_or_else(|| Wake {
-            anchor: anchor.clone(),
-            cause: otherwise,
-            attempts: 0,
-            rank: otherwise.rank(),
-            stamp: -1,
-        })
+        known
+            .remove(anchor)
+            .unwrap_or_else(|| Wake::unkept(anchor, otherwise))
     };
     Ok(anchors.iter().map(wake).collect())
 }

@@ -70,6 +70,18 @@ pub fn job(source: &str, target: &str) -> Job {
     }
 }
 
+/// Two jobs from one system to another.
+fn two_jobs(conn: &mut Conn) -> Result<()> {
+    for id in [JOB, OTHER] {
+        let job = Job {
+            id: id.into(),
+            ..job("hr", "corp")
+        };
+        jobs::take_in(conn, &job)?;
+    }
+    Ok(())
+}
+
 fn fold(sequences: &[i64], anchors: &[&str]) -> Fold {
     Fold {
         sequences: sequences.to_vec(),
@@ -325,15 +337,7 @@ async fn an_account_has_one_worker_and_a_link_moves_by_compare_and_set() {
             .unwrap();
         assert_eq!(owners, [("B".to_string(), "2".to_string())]);
 
-        write(&store, |conn| {
-            jobs::take_in(conn, &job("hr", "corp"))?;
-            let beside = Job {
-                id: OTHER.into(),
-                ..job("hr", "corp")
-            };
-            jobs::take_in(conn, &beside)
-        })
-        .await;
+        write(&store, two_jobs).await;
         let wait = async |told: bool, now: i64| {
             write(&store, move |conn| {
                 let pending = Pending {
@@ -2023,13 +2027,7 @@ async fn b8_what_one_job_does_to_an_account_the_others_know() {
 async fn b11_an_account_that_was_found_open_is_open_unless_it_was_disabled_since() {
     on_both(async |store| {
         write(&store, |conn| {
-            for id in [JOB, OTHER] {
-                let job = Job {
-                    id: id.into(),
-                    ..job("hr", "corp")
-                };
-                jobs::take_in(conn, &job)?;
-            }
+            two_jobs(conn)?;
             let disabled = |account, disabled_at: Option<i64>| Link {
                 enabled: Some(false),
                 disabled_by_us: true,
@@ -2076,13 +2074,7 @@ async fn b11_an_account_that_was_found_open_is_open_unless_it_was_disabled_since
 async fn b11_an_account_that_another_job_had_open_was_not_made_disabled() {
     on_both(async |store| {
         write(&store, |conn| {
-            for id in [JOB, OTHER] {
-                let job = Job {
-                    id: id.into(),
-                    ..job("hr", "corp")
-                };
-                jobs::take_in(conn, &job)?;
-            }
+            two_jobs(conn)?;
             let had = |account, wanted| Link {
                 wanted,
                 enabled: Some(false),

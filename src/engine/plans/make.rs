@@ -12,7 +12,7 @@ use crate::domain::policy::Policy;
 use crate::engine::desk::Desk;
 use crate::engine::hearing;
 use crate::engine::names::{Names, Promised};
-use crate::engine::reconcile::Page;
+use crate::engine::subject::Page;
 use crate::error::{Error, Kind, Result};
 use crate::store::{jobs, plans, wakes, workers};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::Context;
-use super::super::reconcile::{Page, Subject};
+use super::super::subject::{Page, Subject};
 use crate::connector::{Lookup, Session};
 use crate::domain::account::Account;
 use crate::domain::finding::{Finding, Weight};

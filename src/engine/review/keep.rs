@@ -9,7 +9,7 @@ use crate::domain::link::{self, Situation};
 use crate::domain::plan::{Effect, Planned};
 use crate::domain::policy::Policy;
 use crate::domain::review::{Case, Gate, Standing};
-use crate::engine::reconcile::Subject;
+use crate::engine::subject::Subject;
 use crate::error::Result;
 use crate::store::Conn;
 use crate::store::jobs::{self, Reviewed};

@@ -3,7 +3,7 @@
 use crate::domain::plan::{Effect, Planned};
 use crate::domain::policy::Policy;
 use crate::domain::review::{Case, Gate, HELD, PLANNED, Standing};
-use crate::engine::reconcile::Subject;
+use crate::engine::subject::Subject;
 use crate::store::reviews::Review;
 
 const WAITS: &str = "the first cycle waits until a person has read what it would do: `muster review` shows it, and `muster release` lets it go on";
