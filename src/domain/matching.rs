@@ -21,6 +21,17 @@ pub struct Found {
     pub owner: Option<String>,
     /// Accounts that carry the value, too, and are left out as second accounts.
     pub twins: Vec<Anchor>,
+    /// Accounts that carry it, too, and are left out because another is known to be the worker's.
+    pub strangers: Vec<Anchor>,
+}
+
+impl Found {
+    /// This one is known to be the worker's.
+    pub fn settle_on(&mut self, account: Account) {
+        self.accounts.retain(|other| other.anchor != account.anchor);
+        self.strangers.extend(anchors(&self.accounts));
+        self.accounts = vec![account];
+    }
 }
 
 /// B7: by what an administrator's second account is known, which carries the number of its person, too.

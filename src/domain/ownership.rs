@@ -28,6 +28,19 @@ pub struct Others {
 pub struct Owner {
     pub app: String,
     pub job: String,
+    /// It does nothing before somebody starts it.
+    pub rests: bool,
+}
+
+impl Owner {
+    /// What is due of a job that rests is said aloud: nobody else may do it.
+    pub fn resting(&self, what: &str) -> Finding {
+        let message = format!(
+            "{what} the job {} ('{}'), which is paused or was never started: start it",
+            self.job, self.app
+        );
+        Finding::new(Weight::Failure, "OwnerPaused", message)
+    }
 }
 
 /// Whether a job may own accounts: it makes them, and can do to them what only their owner does.
@@ -91,7 +104,10 @@ impl Others {
                 None => true,
             });
             let deeds: Vec<&str> = left.into_iter().filter(|deed| !deed.is_empty()).collect();
-            if !deeds.is_empty() {
+            if !deeds.is_empty() && owner.rests {
+                let what = format!("only its owner may {} the account:", deeds.join(" and "));
+                findings.push(owner.resting(&what));
+            } else if !deeds.is_empty() {
                 let message = format!(
                     "the account belongs to the job {} ('{}'), and only that may {} it: correct what one of the two jobs maps, or leave this person out of the scope of one",
                     owner.job,

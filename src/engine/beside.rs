@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::reconcile::Subject;
+use super::subject::Subject;
 use super::{Context, Engine, Runner};
 use crate::domain::account::Account;
 use crate::domain::link::Link;
@@ -17,7 +17,7 @@ use crate::domain::worker::Worker;
 use crate::error::{Error, Kind, Result};
 use crate::store::owners::{self, Claim, Key, Owner};
 use crate::store::wakes::Cause;
-use crate::store::{Conn, links, systems, wakes, workers};
+use crate::store::{Conn, jobs, links, systems, wakes, workers};
 
 /// How long after an account was made somebody else's search may not have seen it: the clocks of two replicas differ by less.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(1);
@@ -70,6 +70,8 @@ struct Known {
     owners: HashMap<Key, Owner>,
     /// The links of other jobs to an account.
     sharing: HashMap<String, Vec<(String, Link)>>,
+    /// The other jobs that do nothing before somebody starts them.
+    resting: HashSet<String>,
 }
 
 /// Finds out what the other jobs have to do with everybody's account. An account of another person's is claimed, whichever job
@@ -115,8 +117,8 @@ fn keep_theirs(cx: &Context, subject: &mut Subject, known: &Known) {
         theirs.next().is_some()
     };
     let mut theirs = subject.found.accounts.iter().filter(is_theirs);
-    if let (Some(account), None) = (theirs.next(), theirs.next()) {
-        subject.found.accounts = vec![account.clone()];
+    if let (Some(account), None) = (theirs.next().cloned(), theirs.next()) {
+        subject.found.settle_on(account);
     }
 }
 
@@ -140,6 +142,7 @@ fn known(conn: &mut Conn, target: &str, job: &str, jobs: &[String], asked: &[Key
     }
     let accounts = asked.iter().filter(|key| key.attribute.is_empty());
     let accounts: Vec<&str> = accounts.map(|key| key.value.as_str()).collect();
+    known.resting = jobs::resting(conn, &super::texts(jobs))?;
     for (job, link) in links::sharing(conn, &super::texts(jobs), &accounts)? {
         let account = link.account.0.clone();
         known.sharing.entry(account).or_default().push((job, link));
@@ -185,6 +188,7 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
         let told = ownership::Owner {
             app: runner.app.name.clone(),
             job: row.job.clone(),
+            rests: known.resting.contains(&row.job),
         };
         let is_there = !subject.found.accounts.is_empty();
         if subject.link.is_none() && is_another_person(cx, subject, row, runner) {

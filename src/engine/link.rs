@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Reviewed};
 use crate::store::reviews;
 use crate::store::wakes::{self, Cause};
-use crate::store::{links, workers};
+use crate::store::{changes, links, workers};
 
 /// What people write for: none of the accounts that are there.
 const NONE: &str = "-";
@@ -63,6 +63,7 @@ impl Desk {
     async fn join(&self, joins: &[Join]) -> Result<Vec<Joined>> {
         let mut wrong: BTreeMap<u64, String> = twice(joins);
         self.check_workers(joins, &mut wrong).await?;
+        self.check_answered(joins, &mut wrong).await?;
         self.check_apart(joins, &mut wrong).await?;
         let accounts = self.accounts_of(joins, &mut wrong).await?;
         self.check_owners(joins, &accounts, &mut wrong).await?;
@@ -93,6 +94,29 @@ impl Desk {
                 );
                 wrong.entry(join.line).or_insert(problem);
             }
+        }
+        Ok(())
+    }
+
+    /// Whose account is being made gets no other one: nobody would look for what comes of it (B26).
+    async fn check_answered(&self, joins: &[Join], wrong: &mut BTreeMap<u64, String>) -> Result<()> {
+        let job = self.cx.origin.job.clone();
+        let anchors: Vec<String> = joins.iter().map(|join| join.worker.clone()).collect();
+        let sent = self
+            .cx
+            .store
+            .read(move |conn| changes::unknown(conn, &job, &texts(&anchors)))
+            .await?;
+        let made = |join: &Join| {
+            let mut theirs = sent.iter().filter(|sent| sent.change.worker == join.worker);
+            theirs.any(|sent| sent.change.creates())
+        };
+        for join in joins.iter().filter(|join| made(join)) {
+            let problem = format!(
+                "an account was sent for, for worker {}, and the target never answered: the job finds out within three minutes of running what came of that",
+                join.worker
+            );
+            wrong.entry(join.line).or_insert(problem);
         }
         Ok(())
     }

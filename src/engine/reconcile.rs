@@ -434,6 +434,7 @@ pub fn plan_page(runner: &Runner, page: &mut Page, moment: &Moment) {
             unclear: std::mem::take(&mut subject.unclear),
             handover: subject.handover,
             holds: subject.holds.clone(),
+            arriving: subject.arrives(moment.now),
             recoverable,
             resumed: earlier()
                 .rfind(turned)

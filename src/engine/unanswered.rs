@@ -5,26 +5,29 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::accounts::Accounts;
-use super::reconcile::{Page, Subject, add, counted};
+use super::subject::{Page, Subject};
 use crate::connector::Lookup;
 use crate::domain::account::{Account, Anchor, Values};
 use crate::domain::dn;
-use crate::domain::guard::{Action, Charges};
+use crate::domain::guard::{Action, Charges, add, counted};
 use crate::domain::link::Link;
+use crate::domain::matching::Found;
 use crate::domain::plan::{Change, Effect, Planned, Receipt};
 use crate::domain::policy::Policy;
 use crate::error::Result;
 use crate::store::changes::Sent;
 
 /// A create that was sent and never answered for may have made the account under the values of its day: of several it is the
-/// worker's, and where none is found it is looked for by every one of them that can tell accounts apart (B26).
+/// worker's, and where it is not among those that were found it is looked for by every one of them that can tell accounts
+/// apart (B26).
 pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
     let policy = &cx.runner.policy;
     let mut asked = Vec::new();
     let mut lookups = Vec::new();
     for (at, subject) in subjects.iter_mut().enumerate() {
-        keep_ours(policy, subject);
-        if !subject.found.accounts.is_empty() {
+        let found = &mut subject.found;
+        let is_linked = subject.link.is_some() && !found.accounts.is_empty();
+        if is_linked || keep_ours(policy, &subject.unknown, found) {
             continue;
         }
         for values in subject.unknown.iter().filter_map(created) {
@@ -42,13 +45,13 @@ pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject
     }
     for (at, found) in asked.into_iter().zip(accounts.session().find(&lookups).await?) {
         let subject = &mut subjects[at];
-        let ours = ours(policy, &subject.unknown, &found);
-        if let (Some(account), true) = (ours, subject.found.accounts.is_empty()) {
-            subject.found.accounts.push(account.clone());
+        if let Some(account) = ours(policy, &subject.unknown, &found) {
+            subject.found.settle_on(account.clone());
+            let by = || policy.matching().next().map(|mapping| mapping.target.clone());
+            subject.found.by = subject.found.by.take().or_else(by);
             // The link still leads to the account before it.
             if let Some(link) = subject.link.take() {
                 subject.outlived = Some(link.account);
-                subject.found.by = policy.matching().next().map(|mapping| mapping.target.clone());
             }
         }
     }
@@ -229,14 +232,13 @@ fn learn(policy: &Policy, subject: &mut Subject, place: usize, receipt: Receipt)
     charges
 }
 
-/// Of several accounts that carry the worker's number, the one that a create made whose answer was lost is this worker's.
-fn keep_ours(policy: &Policy, subject: &mut Subject) {
-    if subject.link.is_some() || subject.found.accounts.len() < 2 {
-        return;
-    }
-    if let Some(ours) = ours(policy, &subject.unknown, &subject.found.accounts) {
-        subject.found.accounts = vec![ours.clone()];
-    }
+/// Of the accounts that carry the worker's number, the one that a create made whose answer was lost is this worker's. Whether it
+/// is there.
+fn keep_ours(policy: &Policy, unknown: &[Sent], found: &mut Found) -> bool {
+    let ours = ours(policy, unknown, &found.accounts).cloned();
+    let is_there = ours.is_some();
+    ours.into_iter().for_each(|ours| found.settle_on(ours));
+    is_there
 }
 
 /// What an account shows of a change that nothing came after.

@@ -54,36 +54,37 @@ pub fn mark_sent(conn: &mut Conn, job: &str, cycle: &str, token: i64, sent: &[&S
     Ok(())
 }
 
-/// Changes of these workers that were sent and have no outcome.
+/// Changes of these workers that were sent and have no outcome, each worker's oldest first.
 pub fn unknown(conn: &mut Conn, job: &str, workers: &[&str]) -> Result<Vec<Sent>> {
     if !has_any!(conn, changes, job) {
         return Ok(Vec::new());
     }
-    let rows: Vec<(String, String, String, i64, Option<String>, i64)> = changes::table
-        .filter(changes::job.eq(job).and(changes::worker.eq_any(workers)))
-        .order((changes::sent, changes::plan, changes::id))
-        .select((
-            changes::body,
-            changes::endpoint,
-            changes::plan,
-            changes::policy,
-            changes::allowed,
-            changes::sent,
-        ))
-        .load(conn)?;
-    rows.into_iter()
-        .map(|(body, endpoint, plan, policy, allowed, at)| {
-            let plan = plan.parse().unwrap_or_default();
-            Ok(Sent {
+    let mut unknown = Vec::new();
+    for page in workers.chunks(super::ROWS) {
+        let rows: Vec<(String, String, String, i64, Option<String>, i64)> = changes::table
+            .filter(changes::job.eq(job).and(changes::worker.eq_any(page)))
+            .order((changes::sent, changes::plan, changes::id))
+            .select((
+                changes::body,
+                changes::endpoint,
+                changes::plan,
+                changes::policy,
+                changes::allowed,
+                changes::sent,
+            ))
+            .load(conn)?;
+        for (body, endpoint, plan, policy, allowed, at) in rows {
+            unknown.push(Sent {
                 change: from_json(&body)?,
                 endpoint,
-                plan,
+                plan: plan.parse().unwrap_or_default(),
                 policy,
                 allowed: read(allowed.as_deref())?,
                 at: instant(at),
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    Ok(unknown)
 }
 
 /// Everything that was sent and has no outcome, oldest first, with what of it counts against allowances.

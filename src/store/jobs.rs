@@ -1,5 +1,7 @@
 //! Jobs: the long-lived processes that keep a target in step with a source, and their leases.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -325,6 +327,14 @@ pub fn by_app(conn: &mut Conn, app: &str) -> Result<Vec<Job>> {
         .select(columns!())
         .load(conn)?;
     rows.into_iter().map(Job::try_from).collect()
+}
+
+/// Those of some jobs that do nothing before somebody starts them.
+pub fn resting(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
+    let active = State::Active.name();
+    let resting = jobs::table.filter(jobs::id.eq_any(ids).and(jobs::state.ne(active)));
+    let ids: Vec<String> = resting.select(jobs::id).load(conn)?;
+    Ok(ids.into_iter().collect())
 }
 
 pub fn set_state(conn: &mut Conn, id: &str, state: State) -> Result<()> {

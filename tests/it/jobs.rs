@@ -327,6 +327,27 @@ async fn only_the_owner_disables_and_what_it_maps_is_its_own() {
         "{steps}"
     );
 
+    // What it is to do while it is paused nobody else does, and somebody has to know.
+    let owner = path_of(APP, JOB);
+    let send = async |what: &str| {
+        gateway
+            .caller
+            .send("POST", &format!("{owner}/{what}"), None)
+            .await
+    };
+    send("pause").await;
+    let moves = json!({ "externalId": "1", "title": "Gone", "nickName": "Room 9" });
+    gateway.caller.upload(&[moves]).await;
+    eventually("the other job says so", async || {
+        let all = self::told(&gateway.caller, "facility", "1").await;
+        all.iter().any(|(_, status, code, reason)| {
+            status == "failure" && code == "OwnerPaused" && reason.contains(JOB)
+        })
+    })
+    .await;
+    send("start").await;
+    settled(&gateway.caller, &beside).await;
+
     // A leaver is disabled by the owner, whatever the other says.
     gateway
         .caller

@@ -6,12 +6,17 @@ mod over;
 
 use std::process::Output;
 
+use muster::domain::account::Values;
+use muster::domain::plan::{Change, Effect, Recipe};
+use muster::store::changes::{self, Sent};
+use muster::store::{Location, Store};
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
 use crate::gateway::{Gateway, JOB, Setup, eventually, outcome, person, with};
 use crate::pull::ldap;
 use crate::shell;
+use crate::store::write;
 use crate::support::lab::{self, Lab};
 use crate::support::ldap::Entry;
 
@@ -30,6 +35,12 @@ const SEEN: &[&str] = &[
 struct House {
     directory: Lab,
     gateway: Gateway,
+}
+
+/// The mark of a create that nobody answered for.
+struct Mark {
+    store: Store,
+    id: String,
 }
 
 /// An account that somebody made by hand.
@@ -151,6 +162,33 @@ impl House {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {error}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    async fn sent_for(&self, worker: &str) -> Mark {
+        let path = self.gateway.setup.dir.path().join("muster.db");
+        let store = Store::open(Location::Sqlite(path)).await.unwrap();
+        let create = Effect::Create {
+            values: Values::new(),
+            container: None,
+            enabled: true,
+            password: Recipe::default(),
+        };
+        let sent = Sent {
+            change: Change {
+                id: uuid::Uuid::now_v7(),
+                worker: worker.into(),
+                account: None,
+                effects: vec![create],
+            },
+            endpoint: String::new(),
+            plan: uuid::Uuid::nil(),
+            policy: 1,
+            allowed: changes::Allowed::new(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let id = sent.change.id.to_string();
+        write(&store, move |conn| changes::mark_sent(conn, JOB, "", 1, &[&sent])).await;
+        Mark { store, id }
     }
 
     fn links(&self, text: &str) -> String {
@@ -360,6 +398,18 @@ async fn b9_links_join_whom_matching_cannot_all_of_them_or_none() {
         assert!(error.contains(part), "{part}: {error}");
     }
     let links = house.links("Worker,DN\n3,\"CN=Cas Orlov,OU=Staff,DC=example,DC=test\"\n");
+    // Whose own account may still come would have two (B26).
+    let Mark { store, id } = house.sent_for("3").await;
+    let refused = house.muster(&["link", app, &links]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && error.contains("line 2: an account was sent for, for worker 3"),
+        "{error}"
+    );
+    write(&store, move |conn| {
+        changes::settle(conn, std::slice::from_ref(&id))
+    })
+    .await;
     let said = house.said(&["link", app, &links]);
     assert!(said.contains("CN=Cas Orlov"), "{said}");
     eventually("Cas is joined", async || {

@@ -365,8 +365,7 @@ impl World {
                     .is_none()
                     .then(|| grounds::named(self.kind, "employeeID")),
                 accounts: self.account.iter().cloned().collect(),
-                owner: None,
-                twins: Vec::new(),
+                ..Found::default()
             },
             references: self.others.clone(),
             recoverable: self.ground.as_ref().is_some_and(|ground| ground.recoverable),

@@ -69,6 +69,8 @@ pub struct Facts {
     pub resumed: bool,
     /// This job made the account or wrote to it, and has no link to it yet: what it sent was never answered for (B26).
     pub touched: bool,
+    /// An account that this job sent for may still come, and none of those that were found is it (B26).
+    pub arriving: bool,
     /// The target can bring a deleted account back.
     pub recoverable: bool,
 }
@@ -224,6 +226,7 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
     let keys = matching::keys(policy, worker, moment);
     let mut found = std::mem::take(&mut facts.found);
     let twins = std::mem::take(&mut found.twins);
+    let strangers = std::mem::take(&mut found.strangers);
     let situation = matching::situation(facts.link.as_ref(), found, &keys);
     let facts = &facts;
     let filters = &policy.schema.scope;
@@ -278,7 +281,19 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
         );
         draft.finding(Finding::new(Weight::Note, "TwinLeftOut", message));
     }
+    if !strangers.is_empty() {
+        let strangers: Vec<String> = strangers.iter().map(Anchor::to_string).collect();
+        let message = format!(
+            "{} carries the same matching value, and is left as it is: another account is known to be the worker's. Disable it by hand if it is nobody's, else correct the value on it",
+            strangers.join(", ")
+        );
+        draft.finding(Finding::new(Weight::Warning, "StrangerLeftOut", message));
+    }
     match &situation {
+        // Were this one taken, nobody would look for the other (B26).
+        Situation::Unlinked { .. } if facts.arriving => draft.skip(
+            "an account was sent for, and the target never answered: whether the one that was found is the worker's is known three minutes after that",
+        ),
         Situation::Linked(account) | Situation::Unlinked { account, .. } => {
             existing(&mut draft, account, &situation, &scope, wanted);
         }
@@ -322,6 +337,8 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
         draft.skip("the source does not show this worker any more, and there is no account");
     } else if scope.is_err() {
         out_of_scope(draft, "the worker is not in the scope of this job");
+    } else if let Some(maker) = draft.facts.others.maker.as_ref().filter(|maker| maker.rests) {
+        draft.finding(maker.resting("nobody knows whether the account was made that was sent for by"));
     } else if let Some(maker) = &draft.facts.others.maker {
         let message = format!(
             "the job {} ('{}') is making the account just now",

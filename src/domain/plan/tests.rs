@@ -3,7 +3,9 @@
 use super::*;
 use crate::domain::account::{Model, StateAttribute, Values};
 use crate::domain::keeping::Reads;
+use crate::domain::link::joins;
 use crate::domain::mapping::Flow;
+use crate::domain::ownership::Owner;
 use crate::domain::policy::Settings;
 use crate::domain::schema::{Compiled, Filter, FilterClause, FilterGroup, FlowTypes, TargetOperand};
 use crate::domain::scope::Scope;
@@ -372,6 +374,98 @@ fn b26_after_a_delete_without_an_answer_the_next_account_is_linked() {
     );
     let bin = Model { bin: true, ..MODEL };
     assert_eq!(both.since_delete(&bin).len(), 3, "it is still the one in the bin");
+}
+
+/// Were it taken, nobody would look for the one that comes.
+#[test]
+fn b26_while_an_account_of_ours_may_come_no_other_is_taken() {
+    let policy = policy();
+    for state in ["True", "False"] {
+        let arriving = Facts {
+            arriving: true,
+            ..unlinked(true)
+        };
+        let waits = planned(&policy, &worker(&policy, state), &arriving);
+        assert_eq!(waits.change.effects, []);
+        assert!(!joins(&waits));
+        assert!(joins(&planned(&policy, &worker(&policy, state), &unlinked(true))));
+        let linked = Facts {
+            arriving: true,
+            ..linked(true)
+        };
+        let leaves = planned(&policy, &worker(&policy, "False"), &linked);
+        assert_eq!(
+            leaves.change.effects,
+            [Effect::Disable],
+            "a leaver is never blocked"
+        );
+    }
+}
+
+#[test]
+fn b7_who_else_has_the_number_is_said_of_an_account_that_is_known() {
+    let policy = policy();
+    let mut facts = unlinked(true);
+    let stranger = Account {
+        anchor: Anchor("S".into()),
+        ..account(true)
+    };
+    facts.found.accounts.insert(0, stranger);
+    facts.found.settle_on(account(true));
+    let planned = planned(&policy, &worker(&policy, "True"), &facts);
+    let Situation::Unlinked { account, .. } = &planned.situation else {
+        panic!("{:?}", planned.situation);
+    };
+    assert_eq!(account.anchor, Anchor("A".into()));
+    let told: Vec<_> = planned
+        .findings
+        .iter()
+        .filter(|one| one.code == "StrangerLeftOut")
+        .collect();
+    assert!(
+        told.len() == 1 && told[0].message.starts_with("S carries"),
+        "{told:?}"
+    );
+}
+
+/// Nobody else does what a paused job is to do, so somebody has to know.
+#[test]
+fn b8_what_is_due_of_a_job_that_is_paused_is_a_failure() {
+    let policy = policy();
+    for (rests, weight, code) in [
+        (false, Weight::Warning, "OwnedByAnotherJob"),
+        (true, Weight::Failure, "OwnerPaused"),
+    ] {
+        let owner = Owner {
+            app: "HR".into(),
+            job: "other".into(),
+            rests,
+        };
+        let owned = Facts {
+            others: Others {
+                owner: Some(owner.clone()),
+                ..Others::default()
+            },
+            ..linked(true)
+        };
+        let told = findings(&policy, &worker(&policy, "False"), &owned);
+        assert_eq!(told, one(code, weight));
+        let made = Facts {
+            others: Others {
+                maker: Some(owner),
+                ..Others::default()
+            },
+            ..nobodys()
+        };
+        let planned = planned(&policy, &worker(&policy, "True"), &made);
+        assert_eq!(planned.change.effects, []);
+        let told = planned.findings.last().unwrap();
+        let is_told = told.weight == Weight::Failure && told.code == code;
+        assert!(
+            is_told == rests && (rests || told.weight == Weight::Skip),
+            "{told:?}"
+        );
+    }
 }
 
 /// Another job's business, or nobody's: it is no failure of this one.

@@ -432,8 +432,8 @@ fn no_leaver_can_sign_in(world: &World, domain: &Domain, worker: &str) -> Vec<St
     let theirs = unheld.filter_map(|(account, _)| domain.get(account));
     let mut jobs = world.house.jobs().iter();
     let is_told = jobs.any(|(_, job, _)| is_held(job) || refused(world, worker, job).is_some());
-    let nobodys =
-        made_by_us(world, domain, worker).filter(|made| !accounts.contains_key(&made.anchor) && !is_told);
+    let made = made_by_us(world, domain, worker);
+    let nobodys = made.filter(|made| !accounts.contains_key(&made.anchor) && !is_told);
     let open = theirs.chain(nobodys).filter(is_open);
     open.map(|account| format!("4: a leaver can sign in: {worker}, linked to {accounts:?}, by {account:?}"))
         .collect()
@@ -441,7 +441,9 @@ fn no_leaver_can_sign_in(world: &World, domain: &Domain, worker: &str) -> Vec<St
 
 /// Whose account is gone is linked to the one that the same job made since.
 fn no_link_leads_nowhere(world: &World, domain: &Domain, ours: &[Ours], worker: &str) -> Vec<String> {
-    let Some(left) = made_by_us(world, domain, worker) else {
+    // Where there are others with the number, nobody can tell which is meant.
+    let is_alone = domain.holding("employeeID", worker).count() == 1;
+    let Some(left) = made_by_us(world, domain, worker).next().filter(|_| is_alone) else {
         return Vec::new();
     };
     let mut making = ours
@@ -525,14 +527,19 @@ fn is_reached(account: &Object) -> bool {
     !account.protected && is_managed(&account.container)
 }
 
-/// The account that we made for a worker, where it can be told from others.
-fn made_by_us<'d>(world: &World, domain: &'d Domain, worker: &'d str) -> Option<&'d Object> {
+/// What we made for a worker, and nobody else has enabled or disabled since. Who had the links forgotten has to look for it.
+fn made_by_us<'d>(
+    world: &World,
+    domain: &'d Domain,
+    worker: &'d str,
+) -> impl Iterator<Item = &'d Object> + use<'d> {
     let forgot = |(_, order): &(Timestamp, Order)| matches!(order, Order::ForgotLinks { .. });
-    let mut held = domain.holding("employeeID", worker);
-    let (account, another) = (held.next()?, held.next());
-    let is_ours = account.made_for.as_deref() == Some(worker) && account.state.0 == By::Gateway;
-    let is_told = another.is_none() && !world.orders.iter().any(forgot);
-    (is_ours && is_reached(account) && is_told).then_some(account)
+    let is_known = !world.orders.iter().any(forgot);
+    let held = domain.holding("employeeID", worker);
+    held.filter(move |account| {
+        let is_ours = account.made_for.as_deref() == Some(worker) && account.state.0 == By::Gateway;
+        is_known && is_ours && is_reached(account)
+    })
 }
 
 fn values<'v>(
