@@ -95,6 +95,8 @@ impl Others {
     pub fn leave(&self, effects: &mut Vec<Effect>) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(owner) = &self.owner {
+            let is_shut = |effect: &Effect| matches!(effect, Effect::Disable | Effect::Delete);
+            let is_urgent = owner.rests && effects.iter().any(is_shut);
             let mut left = Vec::new();
             effects.retain(|effect| match deed(effect) {
                 Some(deed) => {
@@ -104,7 +106,7 @@ impl Others {
                 None => true,
             });
             let deeds: Vec<&str> = left.into_iter().filter(|deed| !deed.is_empty()).collect();
-            if !deeds.is_empty() && owner.rests {
+            if is_urgent {
                 let what = format!("only its owner may {} the account:", deeds.join(" and "));
                 findings.push(owner.resting(&what));
             } else if !deeds.is_empty() {

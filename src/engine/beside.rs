@@ -188,9 +188,11 @@ fn share(cx: &Context, subject: &mut Subject, asked: &[Key], known: &Known, sear
         let told = ownership::Owner {
             app: runner.app.name.clone(),
             job: row.job.clone(),
-            rests: known.resting.contains(&row.job),
+            rests: known.resting.contains(&row.job) && (row.writes || row.key.attribute.is_empty()),
         };
-        let is_there = !subject.found.accounts.is_empty();
+        // As long as that one's may come, what was found is not known to be it.
+        let is_coming = row.writes && !row.key.attribute.is_empty() && subject.link.is_none();
+        let is_there = !subject.found.accounts.is_empty() && !is_coming;
         if subject.link.is_none() && is_another_person(cx, subject, row, runner) {
             subject.found.owner = Some(format!(
                 "{} of the system '{}' (job {})",

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::Context;
 use super::subject::{Page, Subject};
+use super::{Context, unanswered};
 use crate::connector::{Endpoint, Session};
 use crate::error::{Error, Result};
 use crate::store::{jobs, systems, wakes};
@@ -68,9 +68,13 @@ pub async fn wait_for_replication(cx: &Context, session: &dyn Session, page: &mu
         return Ok(());
     }
     let waits = |subject: &Subject| {
-        let sent_elsewhere = subject.unknown.iter().any(|sent| sent.endpoint != endpoint);
-        subject.found.accounts.is_empty()
-            && (sent_elsewhere || subject.link.is_some() || subject.outlived.is_some())
+        let elsewhere = || subject.unknown.iter().filter(|sent| sent.endpoint != endpoint);
+        if subject.found.accounts.is_empty() {
+            return elsewhere().next().is_some() || subject.link.is_some() || subject.outlived.is_some();
+        }
+        // What was found may be another than the one that was made there.
+        let makes = elsewhere().any(|sent| sent.change.creates());
+        makes && subject.link.is_none() && !unanswered::is_found(&cx.runner.policy, subject)
     };
     let waiting: Vec<Subject> = page.subjects.extract_if(.., |subject| waits(subject)).collect();
     if waiting.is_empty() {

@@ -232,10 +232,13 @@ impl<'c> Cycle<'c> {
         let version = self.cx.runner.policy.version;
         let (slow, now) = (self.slow, self.cx.clock.now());
         let waits = self.gate == Some(Gate::Review);
+        // Nor do people wait for what they ordered until HR has been silent for a while.
+        let is_settled = !self.owes_full && !slow && !self.hearing.is_going_on();
         let is_active = job.is_some_and(|job| {
             let is_read = job.status.first_cycle == Reviewed::Over;
             let is_same = job.schema_version == version && !(waits && is_read);
-            job.state == State::Active && is_same && (!slow || job.status.is_slow(now))
+            let is_ordered = is_settled && job.status.full_due;
+            job.state == State::Active && is_same && !is_ordered && (!slow || job.status.is_slow(now))
         });
         if !is_active || self.stop.is_cancelled() {
             return Ok(Orders::Stop);
@@ -369,6 +372,7 @@ impl<'c> Cycle<'c> {
             page,
             worked,
             began,
+            planned: began,
             sent,
         })))
     }

@@ -198,6 +198,7 @@ impl Desk {
             page,
             worked,
             began,
+            planned: moment.now.min(began),
             sent: began,
         });
         let counts = record::record(&self.cx, Arc::clone(&carried)).await?;

@@ -1,6 +1,6 @@
 //! Joins that a person makes (B9): whose account is whose, where matching cannot know. All of them, or none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::domain::account::{Account, Anchor};
 use crate::domain::dn;
 use crate::domain::link::Link;
 use crate::domain::matching;
+use crate::domain::plan::Change;
 use crate::error::{Error, Kind, Result};
 use crate::store::jobs::{self, Reviewed};
 use crate::store::reviews;
@@ -100,20 +101,21 @@ impl Desk {
 
     /// Whose account is being made gets no other one: nobody would look for what comes of it (B26).
     async fn check_answered(&self, joins: &[Join], wrong: &mut BTreeMap<u64, String>) -> Result<()> {
-        let job = self.cx.origin.job.clone();
+        let (job, now) = (self.cx.origin.job.clone(), self.cx.clock.now());
         let anchors: Vec<String> = joins.iter().map(|join| join.worker.clone()).collect();
-        let sent = self
-            .cx
-            .store
-            .read(move |conn| changes::unknown(conn, &job, &texts(&anchors)))
-            .await?;
-        let made = |join: &Join| {
-            let mut theirs = sent.iter().filter(|sent| sent.change.worker == join.worker);
-            theirs.any(|sent| sent.change.creates())
-        };
-        for join in joins.iter().filter(|join| made(join)) {
+        let making = self.cx.store.write(move |conn| {
+            let sent = changes::unknown(conn, &job, &texts(&anchors))?.into_iter();
+            let creates = sent.map(|sent| sent.change).filter(Change::creates);
+            let workers: HashSet<String> = creates.map(|change| change.worker).collect();
+            // Somebody waits for what came of it.
+            let woken: Vec<&str> = workers.iter().map(String::as_str).collect();
+            wakes::wake(conn, &job, &woken, now, Cause::Retry)?;
+            Ok(workers)
+        });
+        let making = making.await?;
+        for join in joins.iter().filter(|join| making.contains(&join.worker)) {
             let problem = format!(
-                "an account was sent for, for worker {}, and the target never answered: the job finds out within three minutes of running what came of that",
+                "an account was sent for, for worker {}, and the target never answered: the job is finding out what came of that, so try again in some minutes",
                 join.worker
             );
             wrong.entry(join.line).or_insert(problem);

@@ -29,7 +29,7 @@ pub fn news(model: &Model, carried: &Carried) -> News {
         let Some(planned) = &subject.planned else { continue };
         match worked.fate {
             Fate::Over | Fate::Again => {
-                let in_flight = subject.in_flight(worked.ending.done.as_ref(), model, carried.began);
+                let in_flight = subject.in_flight(worked.ending.done.as_ref(), model, carried.planned);
                 let mut answered = subject.counted.clone();
                 subtract(&mut answered, &in_flight);
                 add(&mut news.answered, &answered);
@@ -114,6 +114,7 @@ mod tests {
             page,
             worked: vec![Worked { ending, fate }],
             began,
+            planned: began,
             sent: began,
         }
     }

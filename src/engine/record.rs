@@ -62,6 +62,8 @@ pub struct Carried {
     /// One for each subject.
     pub worked: Vec<Worked>,
     pub began: Timestamp,
+    /// As of when it was planned, or before: what could still come then is waited for.
+    pub planned: Timestamp,
     /// When the first of it was sent.
     pub sent: Timestamp,
 }
@@ -174,6 +176,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
         page,
         worked,
         began,
+        planned: as_of,
         sent,
     } = carried;
     let mut counts = Counts {
@@ -185,7 +188,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
     let mut ownership = Settlement::default();
     for (subject, worked) in page.subjects.iter().zip(worked) {
         let Some(planned) = &subject.planned else { continue };
-        let record = settle(cx, page.gate, subject, planned, worked, (*began, now));
+        let record = settle(cx, page.gate, subject, planned, worked, (*began, *as_of, now));
         if let (Some(route), Some(settled)) = (&cx.runner.callbacks, &record.outcome) {
             called.push(route.outcome(
                 &cx.runner.policy,
@@ -218,7 +221,7 @@ fn settle_page(cx: &Context, carried: &Carried, now: Timestamp) -> Recording {
             let link = record.new_link.as_ref().or(record.moved_link.as_ref());
             let link = link.or(before);
             let done = worked.ending.done.as_ref();
-            let may_arrive = subject.lost_creates(done, *began).next().is_some();
+            let may_arrive = subject.lost_creates(done, *as_of).next().is_some();
             ownership.add(cx, subject, planned, link, may_arrive);
         }
         records.push(record);
@@ -247,7 +250,7 @@ fn settle(
     subject: &Subject,
     planned: &Planned,
     worked: &Worked,
-    (began, now): (Timestamp, Timestamp),
+    (began, as_of, now): (Timestamp, Timestamp, Timestamp),
 ) -> Record {
     let model = &cx.runner.policy.model;
     let mut record = Record {
@@ -284,7 +287,7 @@ fn settle(
         }
     }
     let done = worked.ending.done.as_ref();
-    let may_arrive: Vec<&Sent> = subject.lost_creates(done, began).collect();
+    let may_arrive: Vec<&Sent> = subject.lost_creates(done, as_of).collect();
     record
         .settled
         .retain(|id| may_arrive.iter().all(|sent| sent.change.id.to_string() != *id));
@@ -378,6 +381,7 @@ fn settle(
     } else if record.receipt.is_some()
         || record.heir_of.is_some()
         || waits_for_review
+        || (record.new_link.is_some() && planned.leaves_out_strangers())
         || (news && (escrow.is_some() || !worked.ending.held.is_empty()))
         || (is_pulled && subject.wake.cause == Cause::Said && !status.is_redundant())
         || reminds

@@ -18,8 +18,8 @@ use crate::error::Result;
 use crate::store::changes::Sent;
 
 /// A create that was sent and never answered for may have made the account under the values of its day: of several it is the
-/// worker's, and where it is not among those that were found it is looked for by every one of them that can tell accounts
-/// apart (B26).
+/// worker's, and where it is not among those that were found, and none is linked, it is looked for by every one of them that can
+/// tell accounts apart (B26).
 pub async fn find(cx: &Context, accounts: &Accounts<'_>, subjects: &mut [Subject]) -> Result<()> {
     let policy = &cx.runner.policy;
     let mut asked = Vec::new();
@@ -78,6 +78,11 @@ pub fn deleted(policy: &Policy, subjects: &mut [Subject]) -> Vec<usize> {
         }
     }
     deleted
+}
+
+/// The account that a create made whose answer was lost is among those that were found.
+pub fn is_found(policy: &Policy, subject: &Subject) -> bool {
+    ours(policy, &subject.unknown, &subject.found.accounts).is_some()
 }
 
 /// The account that a create made whose answer was lost.

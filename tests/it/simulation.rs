@@ -13,7 +13,7 @@ mod world;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use self::history::{Fault, Field, Hand, History, House, Operation, Said, Step, Value};
+use self::history::{Fault, Field, Hand, History, House, Memory, Operation, Said, Step, Value};
 use self::world::Outcome;
 
 /// Without being asked for more.
@@ -362,8 +362,8 @@ fn b26_an_account_of_ours_that_comes_beside_one_made_by_hand_is_the_persons() {
         };
         let trace = lived_through(&history).trace;
         let place = |deed: &str| trace.iter().position(|line| line.contains(deed));
-        let (hand, ours) = (place(" by hand "), place(": Create"));
-        beside += usize::from(ours > hand);
+        let both = place(" by hand ").zip(place(": Create"));
+        beside += usize::from(both.is_some_and(|(hand, ours)| hand < ours));
         assert!(trace.iter().any(|line| line.ends_with(": Disable")), "{history}");
     }
     assert!(beside > 0, "some of ours came after the other one");
@@ -445,6 +445,38 @@ fn b16_creates_that_come_late_are_no_way_around_a_limit() {
             }));
     }
     assert!(late > 0, "some came late");
+}
+
+/// A cycle waits for more to come from HR for half a minute; whoever orders another does not.
+#[test]
+fn a_restart_looks_at_everybody_at_once() {
+    let title = Said::Partial([(Field::Title, Value::Text("T1".into()))].into());
+    let steps = vec![
+        upload(&[hired(0), (0, title)]),
+        Step::Wait(5),
+        Step::ByHand(Hand::Edit, 0),
+        Step::Forgot(Memory::Watermark),
+    ];
+    let history = History {
+        seed: 1,
+        house: house(1, false),
+        steps,
+    };
+    let trace = lived_through(&history).trace;
+    let at = |line: &&String| {
+        line.split(' ')
+            .next()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
+    let edited = trace.iter().position(|line| line.contains(" by hand ")).unwrap();
+    let mut later = trace[edited..].iter();
+    let mended = later
+        .find(|line| line.contains(" gateway ") && line.contains("title"))
+        .unwrap();
+    let waited = at(&mended).duration_since(at(&&trace[edited]));
+    assert!(waited.as_secs() < 10, "{waited}");
 }
 
 #[test]

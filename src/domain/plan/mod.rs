@@ -40,6 +40,9 @@ use draft::Draft;
 /// The code of what HR said and nobody kept (B33): on an attribute, or on nobody's where a filter reads it.
 pub const NOT_KEPT: &str = "InputNotKept";
 
+/// The code of accounts that carry the matching value of one that is known.
+const STRANGER_LEFT_OUT: &str = "StrangerLeftOut";
+
 /// What planning knows of the world outside the worker's record.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -110,6 +113,12 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Other accounts carry the worker's number, which somebody has to know: the next look does not find them.
+    pub fn leaves_out_strangers(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.code == STRANGER_LEFT_OUT)
+    }
+
     /// A reference waits for another worker's account.
     pub fn waits(&self) -> bool {
         self.pending.iter().any(|pending| pending.why.may_end())
@@ -287,13 +296,14 @@ pub fn plan(policy: &Policy, worker: &Worker, mut facts: Facts, moment: &Moment)
             "{} carries the same matching value, and is left as it is: another account is known to be the worker's. Disable it by hand if it is nobody's, else correct the value on it",
             strangers.join(", ")
         );
-        draft.finding(Finding::new(Weight::Warning, "StrangerLeftOut", message));
+        draft.finding(Finding::new(Weight::Warning, STRANGER_LEFT_OUT, message));
     }
     match &situation {
         // Were this one taken, nobody would look for the other (B26).
         Situation::Unlinked { .. } if facts.arriving => draft.skip(
             "an account was sent for, and the target never answered: whether the one that was found is the worker's is known three minutes after that",
         ),
+        Situation::Unlinked { .. } if scope.is_ok() && facts.others.maker.is_some() => making(&mut draft),
         Situation::Linked(account) | Situation::Unlinked { account, .. } => {
             existing(&mut draft, account, &situation, &scope, wanted);
         }
@@ -337,14 +347,8 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
         draft.skip("the source does not show this worker any more, and there is no account");
     } else if scope.is_err() {
         out_of_scope(draft, "the worker is not in the scope of this job");
-    } else if let Some(maker) = draft.facts.others.maker.as_ref().filter(|maker| maker.rests) {
-        draft.finding(maker.resting("nobody knows whether the account was made that was sent for by"));
-    } else if let Some(maker) = &draft.facts.others.maker {
-        let message = format!(
-            "the job {} ('{}') is making the account just now",
-            maker.job, maker.app
-        );
-        draft.skip(&message);
+    } else if draft.facts.others.maker.is_some() {
+        making(draft);
     } else if draft.policy.model.record.is_some() {
         draft.finding(Finding::new(
             Weight::Failure,
@@ -357,6 +361,23 @@ fn missing(draft: &mut Draft<'_>, scope: &Result<(), String>, wanted: Option<boo
         draft.finding(Finding::new(Weight::Warning, ON_HOLD, hold.says()));
     } else {
         draft.create(wanted);
+    }
+}
+
+/// Plans for a worker whose account another job is making.
+fn making(draft: &mut Draft<'_>) {
+    match &draft.facts.others.maker {
+        Some(maker) if maker.rests => {
+            draft.finding(maker.resting("nobody knows whether the account was made that was sent for by"));
+        }
+        Some(maker) => {
+            let message = format!(
+                "the job {} ('{}') is making the account just now",
+                maker.job, maker.app
+            );
+            draft.skip(&message);
+        }
+        None => {}
     }
 }
 
